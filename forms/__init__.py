@@ -1,0 +1,1 @@
+"""From the indicator bank to a frozen form."""

@@ -1,0 +1,1 @@
+"""The service: its ground, its rules and its faces."""

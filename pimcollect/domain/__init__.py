@@ -1,0 +1,1 @@
+"""The rules: plain functions on plain values, standard library only."""

@@ -1,0 +1,147 @@
+"""What can become of a delivery: refused, kept (with or without items to follow up), or held for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Course(StrEnum):
+    """What happens on a pathway. The words are those of the bank's scenarios."""
+
+    REFERRAL = "referral"
+    TICKET = "ticket_no_identity"
+    ALERT = "supervisor_alert_no_identity"
+    COUNT = "count_only"
+
+
+class HeldReason(StrEnum):
+    """Why a delivery waits for a person, sealed."""
+
+    UNREADABLE = "unreadable"
+    """Not JSON or XML that we can read, or dangerous (doctype, too deep, duplicate keys)."""
+    ENCRYPTED = "encrypted"
+    """An ODK encrypted envelope: no answers inside."""
+    OTHER_FORM = "other_form"
+    """None of its answers belong to this form, or it names another form."""
+    PLAIN_IN_ENCRYPTED = "plain_in_encrypted"
+    UNKNOWN_VERSION = "unknown_version"
+    EDITION_UNCLEAR = "edition_unclear"
+    """An edition of a known submission whose place in the chain is not known."""
+    FAILING = "failing"
+    """Tried several times and never finished; an error of ours."""
+    KEY_MISSING = "key_missing"
+    """Sealed with a key that is not here."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service of the directory, as routing sees it. Empty sets mean: everybody, everywhere, always."""
+
+    code: str
+    valid_until: date | None = None
+    is_suspended: bool = False
+
+
+@dataclass(frozen=True)
+class PathwayRule:
+    """Sends a pathway's people to a service; None in a dimension means any."""
+
+    pathway: str
+    service: str
+    place: str | None = None
+    group: str | None = None
+    sex: str | None = None
+    age: str | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """A p-coded area. The parent is stored, never parsed out of the code."""
+
+    code: str
+    level: int
+    parent: str | None
+
+
+@dataclass(frozen=True)
+class Directory:
+    """What an operation knows: its places, its services and who serves whom."""
+
+    places: Mapping[str, Place] = field(default_factory=dict)
+    services: Mapping[str, Service] = field(default_factory=dict)
+    rules: tuple[PathwayRule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pseudonyms:
+    """Makes keyed pseudonyms: `make(domain, text)` gives `epoch:32 hex`. The key never enters the domain."""
+
+    make: Any
+    """A callable (domain: str, normalised text: str) -> str; None = pseudonyms become null and are counted."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to follow up: at most one for each pathway of a submission."""
+
+    pathway: str
+    urgency: str
+    """U, H or R: the highest of the rules that raised it."""
+    course: Course
+    flags: tuple[str, ...]
+    """Ids of the rules (or `request:CODE`) that raised it."""
+    service: str | None = None
+    """Code of the chosen service; None = nobody serves this (no_service), or the course needs none."""
+    due_at: datetime | None = None
+    package: Mapping[str, Any] | None = None
+    """The minimum that may be told; only for a referral. Sealed before it is stored."""
+
+
+@dataclass(frozen=True)
+class Treated:
+    """What may be stored of a submission. `shared` may go into exports; `restricted` is for protection analysts."""
+
+    shared: Mapping[str, Any]
+    restricted: Mapping[str, Any]
+    findings: Mapping[str, int]
+    """`question reason` -> how often; and `unknown_fields` -> how many. Never a value."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """No consent: only month, first-level area and a count remain."""
+
+    month: date
+    """First day of the month of receipt."""
+    place: str | None
+    """adm1 p-code, when the answers tell it and the directory knows it."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Consent to keep: treated answers, and what to follow up."""
+
+    month: date
+    place: str | None
+    """adm2 p-code (adm1 if only that is known), or None."""
+    may_share: bool
+    screening: str | None
+    """all, apart, general or stop, decided again here."""
+    treated: Treated
+    items: tuple[Item, ...]
+    closed: tuple[str, ...] = ()
+    """Keys of answers that came from parts that were not open; dropped before any rule ran."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Waits for a person."""
+
+    reason: HeldReason
+
+
+Decision = Refused | Kept | Held

@@ -1,0 +1,1 @@
+"""Database migrations, numbered; they import nothing of ours."""

@@ -1,0 +1,1 @@
+"""Marshmallow shapes shared by the pages, the commands and the bank."""

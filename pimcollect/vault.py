@@ -1,0 +1,208 @@
+"""Keys and sealed values: seal with a public key, open with a ring of private keys, digests that say nothing.
+
+HPKE (RFC 9180) with X25519, HKDF-SHA256 and AES-256-GCM. A sealed value starts with the eight bytes of its key
+id, so that keys rotate without a column. `context` binds a value to its row: moved to another row it fails to open.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from pimcollect.errors import ErrorCode, PimError
+
+_SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+_KEY_ID_BYTES = 8
+_FORMAT = b"pimcollect/1|"
+
+
+@dataclass(frozen=True)
+class SealKey:
+    """A public key to seal to. `raw` is the 32 bytes of an X25519 public key."""
+
+    raw: bytes
+    key_id: bytes = field(init=False)
+    public: X25519PublicKey = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key_id", hashlib.sha256(b"key id|" + self.raw).digest()[:_KEY_ID_BYTES])
+        object.__setattr__(self, "public", X25519PublicKey.from_public_bytes(self.raw))
+
+
+@dataclass(frozen=True)
+class OpenKey:
+    """A private key; repr shows its id only."""
+
+    raw: bytes = field(repr=False)
+    seal_key: SealKey = field(init=False)
+    private: X25519PrivateKey = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        private = X25519PrivateKey.from_private_bytes(self.raw)
+        object.__setattr__(self, "private", private)
+        public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        object.__setattr__(self, "seal_key", SealKey(public))
+
+
+def create_open_key() -> OpenKey:
+    """A new private key."""
+    raw = X25519PrivateKey.generate().private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+    return OpenKey(raw)
+
+
+def seal_value(plain: bytes, *, to: SealKey, context: str) -> bytes:
+    """Seal `plain` so that only the holder of the private half of `to` can open it, and only under `context`."""
+    return to.key_id + _SUITE.encrypt(plain, to.public, info=_FORMAT + context.encode())
+
+
+def open_value(sealed: bytes, *, ring: tuple[OpenKey, ...], context: str) -> bytes:
+    """Open what `seal_value` sealed. Raises PimError(SEAL_BROKEN): unknown key, changed bytes, other context."""
+    key_id = sealed[:_KEY_ID_BYTES]
+    for key in ring:
+        if hmac.compare_digest(key.seal_key.key_id, key_id):
+            try:
+                return _SUITE.decrypt(sealed[_KEY_ID_BYTES:], key.private, info=_FORMAT + context.encode())
+            except (InvalidTag, ValueError) as error:
+                raise PimError(
+                    ErrorCode.SEAL_BROKEN, "A sealed value was changed or moved.", remedy="Restore it from a backup."
+                ) from error
+    raise PimError(
+        ErrorCode.SEAL_BROKEN,
+        "A sealed value needs a private key that is not here.",
+        remedy="Put the old key back into the keys file of the workers.",
+    )
+
+
+def keyed_digest(key: bytes, *parts: str) -> str:
+    """32 hex characters of HMAC-SHA256 over the parts, each with its length, so that no two lists collide."""
+    text = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
+    return hmac.digest(key, text, "sha256").hex()[:32]
+
+
+def hash_secret(secret: str) -> str:
+    """SHA-256 of a random 256-bit secret, in hex: enough for random secrets, never for passwords."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class DoorKeys:
+    """What the web process may hold: it can seal and recognise, it cannot open."""
+
+    intake: SealKey
+    cases: SealKey
+    digest: bytes = field(repr=False)
+    session: str = field(repr=False)
+    password_salt: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class HandsKeys:
+    """What only workers hold. The first key of each ring is the newest."""
+
+    intake: tuple[OpenKey, ...]
+    cases: tuple[OpenKey, ...]
+    pseudonyms: tuple[tuple[str, bytes], ...] = field(repr=False)
+    """(epoch name, 32-byte key), newest first."""
+    origin: bytes = field(repr=False)
+    """Key of the digests that tell a case's referrals apart without pointing at a submission."""
+
+
+def _encode(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def create_keys(door_path: Path, hands_path: Path) -> None:
+    """Write both key files, new and random. Refuses to overwrite; each file is made 0600 in a 0700 folder."""
+    intake, cases = create_open_key(), create_open_key()
+    hands = {
+        "intake": [_encode(intake.raw)],
+        "cases": [_encode(cases.raw)],
+        "pseudonyms": [{"epoch": "k1", "key": _encode(secrets.token_bytes(32))}],
+        "origin": _encode(secrets.token_bytes(32)),
+    }
+    door = {
+        "intake": _encode(intake.seal_key.raw),
+        "cases": _encode(cases.seal_key.raw),
+        "digest": _encode(secrets.token_bytes(32)),
+        "session": secrets.token_urlsafe(32),
+        "password_salt": secrets.token_urlsafe(24),
+    }
+    for path, content in ((hands_path, hands), (door_path, door)):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError as error:
+            raise PimError(
+                ErrorCode.BAD_KEYS, f"{path.name} exists already.", remedy="Keep it: without it nothing opens."
+            ) from error
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _read_key_file(path: Path) -> dict[str, object]:
+    try:
+        mode = path.stat().st_mode
+        content = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise PimError(
+            ErrorCode.BAD_KEYS, f"The keys file {path.name} is missing.", remedy="Run `pimcollect keys create`."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise PimError(ErrorCode.BAD_KEYS, f"The keys file {path.name} cannot be read.") from error
+    if stat.S_IMODE(mode) & 0o077:
+        raise PimError(
+            ErrorCode.BAD_KEYS, f"Others can read the keys file {path.name}.", remedy=f"Run chmod 600 {path.name}."
+        )
+    if not isinstance(content, dict):
+        raise PimError(ErrorCode.BAD_KEYS, f"The keys file {path.name} is not a JSON object.")
+    return content
+
+
+def _bytes_of(value: object) -> bytes:
+    return base64.b64decode(str(value), validate=True)
+
+
+def read_door_keys(path: Path) -> DoorKeys:
+    """Read the web process's keys. Raises PimError(BAD_KEYS)."""
+    content = _read_key_file(path)
+    try:
+        return DoorKeys(
+            intake=SealKey(_bytes_of(content["intake"])),
+            cases=SealKey(_bytes_of(content["cases"])),
+            digest=_bytes_of(content["digest"]),
+            session=str(content["session"]),
+            password_salt=str(content["password_salt"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise PimError(ErrorCode.BAD_KEYS, f"The keys file {path.name} is incomplete.") from error
+
+
+def read_hands_keys(path: Path) -> HandsKeys:
+    """Read the workers' keys. Raises PimError(BAD_KEYS)."""
+    content = _read_key_file(path)
+    try:
+        intake, cases, pseudonyms = content["intake"], content["cases"], content["pseudonyms"]
+        if not (isinstance(intake, list) and isinstance(cases, list) and isinstance(pseudonyms, list)):
+            raise PimError(ErrorCode.BAD_KEYS, f"The keys file {path.name} is not as expected.")
+        return HandsKeys(
+            intake=tuple(OpenKey(_bytes_of(raw)) for raw in intake),
+            cases=tuple(OpenKey(_bytes_of(raw)) for raw in cases),
+            pseudonyms=tuple((str(one["epoch"]), _bytes_of(one["key"])) for one in pseudonyms),
+            origin=_bytes_of(content["origin"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise PimError(ErrorCode.BAD_KEYS, f"The keys file {path.name} is incomplete.") from error

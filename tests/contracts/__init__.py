@@ -1,0 +1,1 @@
+"""Behaviour that other people's software expects of us."""

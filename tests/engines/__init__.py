@@ -1,0 +1,1 @@
+"""Real form engines that fill our forms."""

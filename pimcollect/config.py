@@ -102,7 +102,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         max_body_bytes=whole("PIMCOLLECT_MAX_BODY_MB", 10, low=1, high=100) * _MEGABYTE,
         trusted_proxies=whole("PIMCOLLECT_TRUSTED_PROXIES", 0, low=0, high=5),
     )
-    for name, value in (("PIMCOLLECT_MAIL_FROM", settings.mail_from), ("PIMCOLLECT_DUTY_EMAIL", settings.duty_email)):
+    for name, value in (
+        ("PIMCOLLECT_MAIL_FROM", settings.mail_from),
+        ("PIMCOLLECT_DUTY_EMAIL", settings.duty_email),
+    ):
         if value and "@" not in value:
             mistakes.append(f"{name} must be a mail address.")
     if mistakes:

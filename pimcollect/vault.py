@@ -76,7 +76,9 @@ def open_value(sealed: bytes, *, ring: tuple[OpenKey, ...], context: str) -> byt
                 return _SUITE.decrypt(sealed[_KEY_ID_BYTES:], key.private, info=_FORMAT + context.encode())
             except (InvalidTag, ValueError) as error:
                 raise PimError(
-                    ErrorCode.SEAL_BROKEN, "A sealed value was changed or moved.", remedy="Restore it from a backup."
+                    ErrorCode.SEAL_BROKEN,
+                    "A sealed value was changed or moved.",
+                    remedy="Restore it from a backup.",
                 ) from error
     raise PimError(
         ErrorCode.SEAL_BROKEN,
@@ -145,7 +147,9 @@ def create_keys(door_path: Path, hands_path: Path) -> None:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError as error:
             raise PimError(
-                ErrorCode.BAD_KEYS, f"{path.name} exists already.", remedy="Keep it: without it nothing opens."
+                ErrorCode.BAD_KEYS,
+                f"{path.name} exists already.",
+                remedy="Keep it: without it nothing opens.",
             ) from error
         with os.fdopen(descriptor, "w") as file:
             json.dump(content, file, indent=1)
@@ -159,13 +163,17 @@ def _read_key_file(path: Path) -> dict[str, object]:
         content = json.loads(path.read_text())
     except FileNotFoundError as error:
         raise PimError(
-            ErrorCode.BAD_KEYS, f"The keys file {path.name} is missing.", remedy="Run `pimcollect keys create`."
+            ErrorCode.BAD_KEYS,
+            f"The keys file {path.name} is missing.",
+            remedy="Run `pimcollect keys create`.",
         ) from error
     except (OSError, ValueError) as error:
         raise PimError(ErrorCode.BAD_KEYS, f"The keys file {path.name} cannot be read.") from error
     if stat.S_IMODE(mode) & 0o077:
         raise PimError(
-            ErrorCode.BAD_KEYS, f"Others can read the keys file {path.name}.", remedy=f"Run chmod 600 {path.name}."
+            ErrorCode.BAD_KEYS,
+            f"Others can read the keys file {path.name}.",
+            remedy=f"Run chmod 600 {path.name}.",
         )
     if not isinstance(content, dict):
         raise PimError(ErrorCode.BAD_KEYS, f"The keys file {path.name} is not a JSON object.")

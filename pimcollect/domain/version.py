@@ -174,9 +174,7 @@ class Version:
 
 def write_version(version: Version) -> str:
     """The canonical JSON text of a version: sorted keys, no spaces, UTF-8; equal versions give equal bytes."""
-    return json.dumps(
-        {"format": FORMAT, **asdict(version)}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    return json.dumps({"format": FORMAT, **asdict(version)}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def hash_version(version: Version) -> str:

@@ -1,0 +1,90 @@
+"""The database: engine, session and the one commit. PostgreSQL 15 to 18 through psycopg."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import Session, sessionmaker
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_CONNECT_SECONDS = 2
+_POOL_WAIT_SECONDS = 2
+_MIGRATION_LOCK = 7_206_101
+
+
+def driver_url(url: str) -> str:
+    """The same address with the driver named: postgresql:// becomes postgresql+psycopg://."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgres", "postgresql") else url
+
+
+def open_engine(url: str, *, pool_size: int = 5, statement_seconds: int = 30) -> Engine:
+    """An engine with short waits, so that a database that is away is known within seconds.
+
+    Parameters never show in errors or logs. A statement longer than `statement_seconds` is ended by the server.
+    """
+    return create_engine(
+        driver_url(url),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=_POOL_WAIT_SECONDS,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": _CONNECT_SECONDS,
+            "application_name": "pimcollect",
+            "options": f"-c timezone=UTC -c statement_timeout={statement_seconds * 1000}",
+        },
+    )
+
+
+def open_sessions(engine: Engine) -> sessionmaker[Session]:
+    """Sessions that keep their objects readable after the commit."""
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+@contextmanager
+def transaction(sessions: sessionmaker[Session]) -> Iterator[Session]:
+    """One session, one commit at the end; anything raised inside rolls all of it back."""
+    with sessions.begin() as session:
+        yield session
+
+
+def _alembic(url: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["url"] = driver_url(url)
+    return config
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Bring the tables to `revision`; two at once wait for each other. `base` takes everything down again."""
+    config = _alembic(url)
+    engine = create_engine(driver_url(url), hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
+            connection.commit()
+            config.attributes["connection"] = connection
+            if revision == "base" or revision.startswith("-"):
+                command.downgrade(config, revision)
+            else:
+                command.upgrade(config, revision)
+            connection.commit()
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK})
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+def is_migrated(session: Session) -> bool:
+    """True when the tables are at the newest migration."""
+    head = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+    found = session.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found == head

@@ -1,0 +1,126 @@
+"""The indicator bank and the directory of an operation: places, services and who serves whom."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ForeignKey, UniqueConstraint, delete, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from pimcollect.domain.outcomes import Directory, PathwayRule, Place, Service
+from pimcollect.tables.base import Base
+
+
+class BankRow(Base):
+    """One imported version of the indicator bank, whole; versions stay readable for ever."""
+
+    __tablename__ = "banks"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    version: Mapped[str]
+    sha256: Mapped[str] = mapped_column(unique=True)
+    document: Mapped[dict[str, Any]]
+    imported_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), index=True)
+
+
+class PlaceRow(Base):
+    """A p-coded area. The parent is stored, never parsed out of the code."""
+
+    __tablename__ = "places"
+    code: Mapped[str] = mapped_column(primary_key=True)
+    level: Mapped[int]
+    parent: Mapped[str | None] = mapped_column(ForeignKey("places.code", deferrable=True, initially="DEFERRED"))
+    names: Mapped[dict[str, Any]]
+    """Language code -> name."""
+
+
+class ServiceRow(Base):
+    """A service that takes referrals. The focal point's address is sealed: only workers read it."""
+
+    __tablename__ = "services"
+    code: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    organisation: Mapped[str]
+    contact_sealed: Mapped[bytes]
+    """Sealed to the `cases` key under the context `service|<code>`; a JSON object with `mail`."""
+    valid_until: Mapped[date | None]
+    verified_on: Mapped[date | None]
+    is_suspended: Mapped[bool] = mapped_column(default=False)
+
+
+class PathwayRuleRow(Base):
+    """One rule of who serves whom; empty dimensions mean any."""
+
+    __tablename__ = "pathway_rules"
+    __table_args__ = (
+        UniqueConstraint(
+            "pathway",
+            "place",
+            "group",
+            "sex",
+            "age",
+            name="one_rule_for_one_case",
+            postgresql_nulls_not_distinct=True,
+        ),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    pathway: Mapped[str]
+    service: Mapped[str] = mapped_column(ForeignKey("services.code"), index=True)
+    place: Mapped[str | None] = mapped_column(ForeignKey("places.code"))
+    group: Mapped[str | None]
+    sex: Mapped[str | None]
+    age: Mapped[str | None]
+
+
+def store_bank(session: Session, *, version: str, sha256: str, document: dict[str, Any]) -> bool:
+    """Keep a bank version; False when exactly this one is kept already (it becomes the current one again)."""
+    row = session.scalar(select(BankRow).where(BankRow.sha256 == sha256))
+    if row is not None:
+        row.imported_at = func.clock_timestamp()
+        return False
+    session.add(BankRow(version=version, sha256=sha256, document=document))
+    return True
+
+
+def find_bank(session: Session) -> BankRow | None:
+    """The bank imported last."""
+    return session.scalar(select(BankRow).order_by(BankRow.imported_at.desc()).limit(1))
+
+
+def find_places(session: Session) -> list[PlaceRow]:
+    """All places, coarsest first, then by code."""
+    return list(session.scalars(select(PlaceRow).order_by(PlaceRow.level, PlaceRow.code)))
+
+
+def store_places(session: Session, places: list[PlaceRow]) -> None:
+    """Add or change places; none is removed, since old submissions point at them."""
+    for place in places:
+        session.merge(place)
+
+
+def find_services(session: Session) -> list[ServiceRow]:
+    """All services by code."""
+    return list(session.scalars(select(ServiceRow).order_by(ServiceRow.code)))
+
+
+def replace_rules(session: Session, services: list[ServiceRow], rules: list[PathwayRuleRow]) -> None:
+    """Add or change services and replace all pathway rules."""
+    for service in services:
+        session.merge(service)
+    session.flush()
+    session.execute(delete(PathwayRuleRow))
+    session.add_all(rules)
+
+
+def read_directory(session: Session) -> Directory:
+    """The directory as the domain wants it; three queries."""
+    places = {row.code: Place(row.code, row.level, row.parent) for row in session.scalars(select(PlaceRow))}
+    services = {
+        row.code: Service(row.code, row.valid_until, row.is_suspended) for row in session.scalars(select(ServiceRow))
+    }
+    rules = tuple(
+        PathwayRule(row.pathway, row.service, row.place, row.group, row.sex, row.age)
+        for row in session.scalars(select(PathwayRuleRow).order_by(PathwayRuleRow.pathway, PathwayRuleRow.id))
+    )
+    return Directory(places, services, rules)

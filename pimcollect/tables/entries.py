@@ -1,0 +1,163 @@
+"""The sealed inbox: one row for each accepted delivery, untouched, settled or held."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    bindparam,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.orm import Mapped, Session, defer, mapped_column
+
+from pimcollect.tables.base import Base
+
+UNTOUCHED, SETTLED, HELD = "untouched", "settled", "held"
+MOST_ATTEMPTS = 5
+"""An entry that was taken this often and never finished is held: it would take its neighbours down for ever."""
+
+
+class EntryRow(Base):
+    """One accepted delivery. The body is sealed to the intake key under the context `entry|<id>`."""
+
+    __tablename__ = "entries"
+    __table_args__ = (
+        UniqueConstraint("form", "identity", name="one_entry_for_one_edition"),
+        CheckConstraint("state IN ('untouched', 'settled', 'held')", name="entry_state_is_known"),
+        CheckConstraint("state <> 'settled' OR body IS NULL", name="settled_entry_has_no_body"),
+        CheckConstraint("state = 'settled' OR body IS NOT NULL", name="waiting_entry_has_a_body"),
+        CheckConstraint("state <> 'held' OR reason IS NOT NULL", name="held_entry_says_why"),
+        Index("entries_untouched", "received_at", postgresql_where=text("state = 'untouched'")),
+        Index("entries_held", "received_at", postgresql_where=text("state = 'held'")),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    """Also the receipt that the sender gets; random, derives from nothing in the body."""
+    hook: Mapped[UUID] = mapped_column(ForeignKey("hooks.id"))
+    form: Mapped[str] = mapped_column(ForeignKey("forms.id"))
+    identity: Mapped[str]
+    """Keyed digest of form, root and edition (of the bytes when they tell no id); points at nobody."""
+    kind: Mapped[str]
+    """json or xml."""
+    fullness: Mapped[int]
+    """How many fields the body carries: a fuller copy of an edition replaces a poorer one (hooks with subsets)."""
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    state: Mapped[str] = mapped_column(default=UNTOUCHED)
+    reason: Mapped[str | None]
+    """Why it is held, or how it was settled (kept, refused, unchanged, superseded)."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    rung_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+
+
+def take_entries(session: Session, *, limit: int, first: UUID | None = None) -> list[EntryRow]:
+    """Lock untouched entries, oldest first (or only `first`), passing over those that another worker holds."""
+    query = select(EntryRow).where(EntryRow.state == UNTOUCHED)
+    if first is not None:
+        query = query.where(EntryRow.id == first)
+    return list(session.scalars(query.order_by(EntryRow.received_at).limit(limit).with_for_update(skip_locked=True)))
+
+
+def count_attempt(session: Session, ids: list[UUID]) -> None:
+    """Write down that these entries are being tried; committed before the work, so that a kill counts too."""
+    session.execute(
+        update(EntryRow)
+        .where(EntryRow.id.in_(ids))
+        .values(attempts=EntryRow.attempts + 1)
+        .execution_options(synchronize_session=False)
+    )
+
+
+_SETTLE = (
+    update(EntryRow.__table__)  # type: ignore[arg-type]
+    .where(EntryRow.__table__.c.id == bindparam("entry"))
+    .values(
+        state=bindparam("new_state"),
+        reason=bindparam("why"),
+        body=None,
+        settled_at=func.clock_timestamp(),
+    )
+)
+
+
+def settle_entries(session: Session, outcomes: list[tuple[UUID, str]]) -> None:
+    """Mark entries settled with their outcome and shred the bodies: one statement for the whole batch."""
+    if outcomes:
+        session.connection().execute(
+            _SETTLE, [{"entry": entry, "new_state": SETTLED, "why": why} for entry, why in outcomes]
+        )
+
+
+def hold_entry(session: Session, entry: UUID, reason: str) -> None:
+    """Keep the sealed body for a person to look at, with a coded reason."""
+    session.execute(
+        update(EntryRow)
+        .where(EntryRow.id == entry, EntryRow.state != SETTLED)
+        .values(state=HELD, reason=reason)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def release_entry(session: Session, entry: UUID) -> bool:
+    """Let a held entry be tried again from the start; False when it is not held."""
+    result = session.execute(
+        update(EntryRow)
+        .where(EntryRow.id == entry, EntryRow.state == HELD)
+        .values(state=UNTOUCHED, reason=None, attempts=0, rung_at=None)
+        .returning(EntryRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return result.first() is not None
+
+
+def find_forgotten(session: Session, *, seconds: float, limit: int = 500) -> list[UUID]:
+    """Untouched entries that were received, and last rung for, more than `seconds` ago, oldest first."""
+    age = func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    now = func.clock_timestamp()
+    return list(
+        session.scalars(
+            select(EntryRow.id)
+            .where(
+                EntryRow.state == UNTOUCHED,
+                EntryRow.received_at < now - age,
+                func.coalesce(EntryRow.rung_at, EntryRow.received_at) < now - age,
+            )
+            .order_by(EntryRow.received_at)
+            .limit(limit)
+        )
+    )
+
+
+def mark_rung(session: Session, entries: list[UUID]) -> None:
+    """Remember that the bell was rung for these."""
+    session.execute(
+        update(EntryRow)
+        .where(EntryRow.id.in_(entries))
+        .values(rung_at=func.clock_timestamp())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def find_entries(session: Session, *, state: str | None = None, limit: int = 200) -> list[EntryRow]:
+    """Entries without their bodies, newest first."""
+    query = select(EntryRow).order_by(EntryRow.received_at.desc()).limit(limit)
+    if state is not None:
+        query = query.where(EntryRow.state == state)
+    return list(session.scalars(query.options(defer(EntryRow.body, raiseload=True))))
+
+
+def count_entries(session: Session) -> dict[tuple[str, str | None], int]:
+    """How many entries there are in each state and (when held) for each reason."""
+    rows = session.execute(
+        select(EntryRow.state, EntryRow.reason, func.count()).group_by(EntryRow.state, EntryRow.reason)
+    )
+    return {(state, why): n for state, why, n in rows}

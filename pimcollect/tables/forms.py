@@ -1,0 +1,143 @@
+"""Forms, their frozen versions and the hooks that receive for them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from pimcollect.tables.base import Base
+
+
+class FormRow(Base):
+    """A form by its id; its versions hang below."""
+
+    __tablename__ = "forms"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class FormVersionRow(Base):
+    """A frozen version: never changed. A submission is read by the version that asked it."""
+
+    __tablename__ = "form_versions"
+    __table_args__ = (UniqueConstraint("form", "sha256"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    form: Mapped[str] = mapped_column(ForeignKey("forms.id"))
+    version: Mapped[str]
+    sha256: Mapped[str]
+    """Of the canonical document."""
+    document: Mapped[dict[str, Any]]
+    """What `domain.version.write_version` writes."""
+    xlsx: Mapped[bytes]
+    xform: Mapped[str]
+    frozen_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class HookRow(Base):
+    """An address that a server posts to. Secrets are hashes of 256-bit random values; two may be valid at a time."""
+
+    __tablename__ = "hooks"
+    __table_args__ = (
+        CheckConstraint(
+            "jsonb_typeof(secrets) = 'array' AND jsonb_array_length(secrets) <= 2", name="hook_secrets_are_a_list"
+        ),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    key: Mapped[str] = mapped_column(unique=True)
+    """Random part of the address."""
+    server: Mapped[str]
+    """kobo, odk, ona."""
+    form: Mapped[str] = mapped_column(ForeignKey("forms.id"), index=True)
+    secrets: Mapped[list[str]]
+    """Newest first, at most two."""
+    revision: Mapped[int] = mapped_column(default=1)
+    """Raised by every change, so that a cached copy is known to be stale."""
+    opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closed_at: Mapped[datetime | None]
+
+
+def store_version(
+    session: Session,
+    *,
+    form: str,
+    title: str,
+    version: str,
+    sha256: str,
+    document: dict[str, Any],
+    xlsx: bytes,
+    xform: str,
+) -> FormVersionRow:
+    """Freeze a version; the same one again is the same row, and becomes the newest."""
+    row = session.scalar(select(FormVersionRow).where(FormVersionRow.form == form, FormVersionRow.sha256 == sha256))
+    if row is not None:
+        row.frozen_at = func.clock_timestamp()
+        return row
+    session.merge(FormRow(id=form, title=title))
+    session.flush()
+    row = FormVersionRow(form=form, version=version, sha256=sha256, document=document, xlsx=xlsx, xform=xform)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def find_newest_version(session: Session, form: str) -> FormVersionRow | None:
+    """The version frozen last."""
+    return session.scalar(
+        select(FormVersionRow).where(FormVersionRow.form == form).order_by(FormVersionRow.frozen_at.desc()).limit(1)
+    )
+
+
+def find_versions(session: Session, form: str) -> list[FormVersionRow]:
+    """All versions of a form, newest first."""
+    return list(
+        session.scalars(
+            select(FormVersionRow).where(FormVersionRow.form == form).order_by(FormVersionRow.frozen_at.desc())
+        )
+    )
+
+
+def find_forms(session: Session, *, limit: int = 500) -> list[dict[str, Any]]:
+    """Each form with its newest version: id, title, version, versions (how many), frozen_at, hooks (open ones)."""
+    newest = (
+        select(FormVersionRow.form, func.max(FormVersionRow.frozen_at).label("at"), func.count().label("n"))
+        .group_by(FormVersionRow.form)
+        .subquery()
+    )
+    hooks = (
+        select(HookRow.form, func.count().label("n"))
+        .where(HookRow.closed_at.is_(None))
+        .group_by(HookRow.form)
+        .subquery()
+    )
+    rows = session.execute(
+        select(
+            FormRow.id,
+            FormRow.title,
+            FormVersionRow.version,
+            FormVersionRow.document["origin"].astext.label("origin"),
+            newest.c.n.label("versions"),
+            newest.c.at.label("frozen_at"),
+            func.coalesce(hooks.c.n, 0).label("hooks"),
+        )
+        .join(newest, newest.c.form == FormRow.id)
+        .join(FormVersionRow, (FormVersionRow.form == FormRow.id) & (FormVersionRow.frozen_at == newest.c.at))
+        .outerjoin(hooks, hooks.c.form == FormRow.id)
+        .order_by(FormRow.id)
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def find_hook(session: Session, key: str) -> HookRow | None:
+    """The open hook of this key."""
+    return session.scalar(select(HookRow).where(HookRow.key == key, HookRow.closed_at.is_(None)))
+
+
+def find_hooks(session: Session, *, limit: int = 500) -> list[HookRow]:
+    """All hooks, newest first."""
+    return list(session.scalars(select(HookRow).order_by(HookRow.opened_at.desc()).limit(limit)))

@@ -1,0 +1,50 @@
+"""Who did what, when: one line for each act. And the heartbeats of the processes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from pimcollect.tables.base import Base
+
+
+class JournalRow(Base):
+    """One act. `noun_id` is an id of ours or a code, never a name."""
+
+    __tablename__ = "journal"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), index=True)
+    actor: Mapped[str]
+    """A member's id, `workers`, `door` or `command line`."""
+    action: Mapped[str]
+    noun: Mapped[str]
+    noun_id: Mapped[str]
+
+
+class BeatRow(Base):
+    """When a process was last alive."""
+
+    __tablename__ = "beats"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    """clock, settle, notices, reveals."""
+    at: Mapped[datetime]
+
+
+def write_journal(session: Session, *, actor: str, action: str, noun: str, noun_id: str) -> None:
+    """Add one line in the caller's transaction: if it cannot be written, the act does not happen."""
+    session.add(JournalRow(actor=actor, action=action, noun=noun, noun_id=noun_id))
+
+
+def beat(session: Session, name: str) -> None:
+    """Say that this process is alive."""
+    statement = insert(BeatRow).values(name=name, at=func.clock_timestamp())
+    session.execute(statement.on_conflict_do_update(index_elements=[BeatRow.name], set_={"at": func.clock_timestamp()}))
+
+
+def find_beats(session: Session) -> dict[str, datetime]:
+    """The last sign of life of each process."""
+    return {row.name: row.at for row in session.scalars(select(BeatRow))}

@@ -1,0 +1,128 @@
+"""Treated submissions and tallies. No column here points at a person."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from pimcollect.tables.base import Base
+
+KEPT, TOMBSTONE = "kept", "tombstone"
+NOWHERE = ""
+"""In a tally: no place known."""
+
+
+class SubmissionRow(Base):
+    """One submission by its root id: its newest edition, treated; or the tombstone of a refusal."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (
+        UniqueConstraint("form", "root_id", name="one_submission_for_one_root"),
+        CheckConstraint("state IN ('kept', 'tombstone')", name="submission_state_is_known"),
+        CheckConstraint(
+            "state <> 'tombstone' OR (shared IS NULL AND restricted IS NULL AND findings IS NULL AND NOT may_share)",
+            name="tombstone_has_no_answers",
+        ),
+        CheckConstraint("state <> 'kept' OR shared IS NOT NULL", name="kept_submission_has_answers"),
+        Index("submissions_of_form_by_month", "form", "month"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    form: Mapped[str] = mapped_column(ForeignKey("forms.id"))
+    form_version: Mapped[UUID] = mapped_column(ForeignKey("form_versions.id"))
+    root_id: Mapped[str]
+    """The first edition's instance id, without `uuid:`; random, made by the phone."""
+    edition_id: Mapped[str]
+    superseded: Mapped[list[str]]
+    """Earlier edition ids of the chain."""
+    state: Mapped[str]
+    month: Mapped[date]
+    """First day of the month of receipt."""
+    place: Mapped[str | None]
+    """adm2 p-code (adm1 for a tombstone)."""
+    may_share: Mapped[bool] = mapped_column(default=False)
+    screening: Mapped[str | None]
+    shared: Mapped[dict[str, Any] | None]
+    restricted: Mapped[dict[str, Any] | None]
+    findings: Mapped[dict[str, Any] | None]
+    """`question reason` -> how often; never a value."""
+    digest: Mapped[str]
+    """Keyed digest of the decided content: an edition that changes nothing is known by it."""
+    decided_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class TallyRow(Base):
+    """Counts that point at nothing: refusals, unreferred needs, missing services."""
+
+    __tablename__ = "tallies"
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    """refused, unreferred, alerted, no_service, superseded ..."""
+    form: Mapped[str] = mapped_column(ForeignKey("forms.id"), primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    place: Mapped[str] = mapped_column(primary_key=True, default=NOWHERE)
+    detail: Mapped[str] = mapped_column(primary_key=True, default="")
+    """A pathway code, or empty."""
+    n: Mapped[int]
+
+
+def find_roots(session: Session, keys: list[tuple[str, str]]) -> dict[tuple[str, str], SubmissionRow]:
+    """Lock and return the submissions of these (form, root id) pairs: one query for a batch."""
+    if not keys:
+        return {}
+    roots = [root for _, root in keys]
+    rows = session.scalars(
+        select(SubmissionRow).where(SubmissionRow.root_id.in_(roots)).order_by(SubmissionRow.id).with_for_update()
+    )
+    return {(row.form, row.root_id): row for row in rows}
+
+
+def add_tallies(session: Session, counts: dict[tuple[str, str, date, str, str], int]) -> None:
+    """Raise or lower counts by (kind, form, month, place, detail): one statement, in a fixed order (no deadlock)."""
+    if not counts:
+        return
+    statement = insert(TallyRow).values(
+        [
+            {"kind": kind, "form": form, "month": month, "place": place, "detail": detail, "n": n}
+            for (kind, form, month, place, detail), n in sorted(counts.items())
+        ]
+    )
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[TallyRow.kind, TallyRow.form, TallyRow.month, TallyRow.place, TallyRow.detail],
+            set_={"n": TallyRow.n + statement.excluded.n},
+        )
+    )
+
+
+def find_submissions(session: Session, *, form: str | None = None, limit: int = 200) -> list[SubmissionRow]:
+    """Submissions, newest decision first."""
+    query = select(SubmissionRow).order_by(SubmissionRow.decided_at.desc()).limit(limit)
+    if form is not None:
+        query = query.where(SubmissionRow.form == form)
+    return list(session.scalars(query))
+
+
+def count_submissions(session: Session) -> list[dict[str, Any]]:
+    """How many by form, state and month."""
+    rows = session.execute(
+        select(SubmissionRow.form, SubmissionRow.state, SubmissionRow.month, func.count().label("n"))
+        .group_by(SubmissionRow.form, SubmissionRow.state, SubmissionRow.month)
+        .order_by(SubmissionRow.form, SubmissionRow.month.desc(), SubmissionRow.state)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def find_tallies(session: Session, *, limit: int = 1000) -> list[TallyRow]:
+    """All counts."""
+    return list(
+        session.scalars(
+            select(TallyRow)
+            .where(TallyRow.n > 0)
+            .order_by(TallyRow.kind, TallyRow.form, TallyRow.month, TallyRow.place, TallyRow.detail)
+            .limit(limit)
+        )
+    )

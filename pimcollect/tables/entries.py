@@ -59,21 +59,31 @@ class EntryRow(Base):
     settled_at: Mapped[datetime | None]
 
 
-def take_entries(session: Session, *, limit: int, first: UUID | None = None) -> list[EntryRow]:
-    """Lock untouched entries, oldest first (or only `first`), passing over those that another worker holds."""
-    query = select(EntryRow).where(EntryRow.state == UNTOUCHED)
-    if first is not None:
-        query = query.where(EntryRow.id == first)
-    return list(session.scalars(query.order_by(EntryRow.received_at).limit(limit).with_for_update(skip_locked=True)))
+_TAKE = text("""
+    UPDATE entries SET attempts = attempts + 1
+     WHERE id IN (SELECT id FROM entries WHERE state = 'untouched' AND (CAST(:first AS uuid) IS NULL OR id = :first)
+                   ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    RETURNING id, attempts
+""")
 
 
-def count_attempt(session: Session, ids: list[UUID]) -> None:
-    """Write down that these entries are being tried; committed before the work, so that a kill counts too."""
-    session.execute(
-        update(EntryRow)
-        .where(EntryRow.id.in_(ids))
-        .values(attempts=EntryRow.attempts + 1)
-        .execution_options(synchronize_session=False)
+def count_attempts(session: Session, *, limit: int, first: UUID | None = None) -> dict[UUID, int]:
+    """Choose up to `limit` untouched entries, oldest first (or only `first`), that no other worker holds, and count
+    the attempt. Returns how often each was tried, this time included."""
+    rows = session.execute(_TAKE, {"first": first, "limit": limit})
+    return {row.id: row.attempts for row in rows}
+
+
+def lock_entries(session: Session, ids: list[UUID]) -> list[EntryRow]:
+    """Lock those of the entries that are still untouched and free, oldest first; read fresh, with their bodies."""
+    return list(
+        session.scalars(
+            select(EntryRow)
+            .where(EntryRow.id.in_(ids), EntryRow.state == UNTOUCHED)
+            .order_by(EntryRow.received_at)
+            .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True)
+        )
     )
 
 

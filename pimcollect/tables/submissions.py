@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -30,6 +30,8 @@ class SubmissionRow(Base):
         ),
         CheckConstraint("state <> 'kept' OR shared IS NOT NULL", name="kept_submission_has_answers"),
         Index("submissions_of_form_by_month", "form", "month"),
+        Index("submissions_by_edition", "edition_id"),
+        Index("submissions_by_superseded", "superseded", postgresql_using="gin"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     form: Mapped[str] = mapped_column(ForeignKey("forms.id"))
@@ -78,6 +80,16 @@ def find_roots(session: Session, keys: list[tuple[str, str]]) -> dict[tuple[str,
         select(SubmissionRow).where(SubmissionRow.root_id.in_(roots)).order_by(SubmissionRow.id).with_for_update()
     )
     return {(row.form, row.root_id): row for row in rows}
+
+
+def find_root(session: Session, form: str, edition_id: str) -> str | None:
+    """The root id of the submission that holds this edition, as its newest or as an earlier one."""
+    return session.scalar(
+        select(SubmissionRow.root_id).where(
+            SubmissionRow.form == form,
+            or_(SubmissionRow.edition_id == edition_id, SubmissionRow.superseded.contains([edition_id])),
+        )
+    )
 
 
 def add_tallies(session: Session, counts: dict[tuple[str, str, date, str, str], int]) -> None:

@@ -300,6 +300,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="submissions_key"),
         sa.UniqueConstraint("form", "root_id", name="one_submission_for_one_root"),
     )
+    op.create_index("submissions_by_edition", "submissions", ["edition_id"])
+    op.create_index("submissions_by_superseded", "submissions", ["superseded"], postgresql_using="gin")
     op.create_index("submissions_of_form_by_month", "submissions", ["form", "month"], unique=False)
 
 

@@ -1,0 +1,38 @@
+"""What every collecting server's reader gives, whatever the vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+RawAnswers = Mapping[str, Any]
+"""Kobo's flat shape: full slash path -> text; a repeat's path -> list of such mappings."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One arrival in memory: what idempotency needs, taken before the body is sealed. Never stored, never logged."""
+
+    kind: str
+    """json or xml."""
+    edition_id: str | None
+    """The instance id without `uuid:`; None when the body tells none or cannot be read."""
+    fullness: int
+    """How many answered fields the body carries, metadata aside; 0 when it cannot be read."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a worker reads out of an opened body."""
+
+    named_form: str | None
+    """The form id that the body itself names (Kobo: the asset uid)."""
+    named_version: str | None
+    """The `pim_catalogue_version` that our own forms carry; None in other people's forms."""
+    root_id: str | None
+    edition_id: str | None
+    deprecated_id: str | None
+    is_encrypted: bool
+    """True for an ODK encrypted envelope, which carries no answers."""
+    raw: RawAnswers

@@ -1,0 +1,64 @@
+"""Hooks as the door sees them: kept in memory for speed, checked against the row by every put."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from pimcollect.tables.forms import find_hook
+from pimcollect.vault import hash_secret
+
+SECRET_HEADER = "X-Pim-Secret"  # noqa: S105 - a header's name
+_NOBODY = "0" * 64
+_MOST_REMEMBERED = 1000
+
+
+@dataclass(frozen=True)
+class Hook:
+    """An open hook; `secrets` are hashes, newest first."""
+
+    id: UUID
+    key: str
+    server: str
+    form: str
+    secrets: tuple[str, ...] = field(repr=False)
+    revision: int
+
+
+class Hooks:
+    """The hooks that this process has seen. `forget` after a row turned out to have changed."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[str, Hook] = {}
+
+    def find(self, key: str) -> Hook | None:
+        """From memory, else from the database."""
+        return self._known.get(key) or self.find_fresh(key)
+
+    def find_fresh(self, key: str) -> Hook | None:
+        """From the database."""
+        with Session(self._engine) as session:
+            row = find_hook(session, key)
+        if row is None:
+            self._known.pop(key, None)
+            return None
+        if len(self._known) >= _MOST_REMEMBERED:
+            self._known.clear()
+        hook = Hook(row.id, row.key, row.server, row.form, tuple(row.secrets), row.revision)
+        self._known[key] = hook
+        return hook
+
+
+def knows_secret(hook: Hook | None, offered: Iterable[str]) -> bool:
+    """Whether exactly one secret was offered and it is one of the hook's; in the same time whatever the answer."""
+    secrets = set(offered)
+    given = hash_secret(secrets.pop()) if len(secrets) == 1 else _NOBODY
+    live = (*(hook.secrets if hook else ()), _NOBODY, _NOBODY)[:2]
+    matches = [hmac.compare_digest(given, one) for one in live]
+    return given != _NOBODY and any(matches)

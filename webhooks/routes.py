@@ -1,0 +1,111 @@
+"""POST /webhooks/<key>: what Kobo and its kin push. Answers 202, 401, 405, 413 or 503, and never repeats what came.
+
+Kobo tries again after 502 to 504 only; 500, 429 and redirects lose data there (measured), so none of them is ever
+sent. Kobo keeps and shows the answer's body: it holds a receipt or a code, nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, current_app, jsonify, request
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from pimcollect.doorbell import Bell
+from pimcollect.errors import ErrorCode
+from pimcollect.log import open_log
+from pimcollect.plugins import find_plugin
+from pimcollect.vault import DoorKeys
+from webhooks.hooks import SECRET_HEADER, Hook, Hooks, knows_secret
+from webhooks.inbox import Receipt, accept
+
+blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
+_log = open_log("door")
+_RETRY_SECONDS = "30"
+
+
+@dataclass(frozen=True)
+class Door:
+    """What the door needs; put into app.extensions["door"] by create_app."""
+
+    engine: Engine
+    keys: DoorKeys
+    hooks: Hooks
+    bell: Bell
+
+
+def _refuse(code: ErrorCode, status: int) -> Response:
+    answer = jsonify({"error": code.value})
+    answer.status_code = status
+    if status == 503:  # noqa: PLR2004
+        answer.headers["Retry-After"] = _RETRY_SECONDS
+    return answer
+
+
+def _offered_secrets() -> list[str]:
+    """The secret as our own header, as the password of Basic, or as a Bearer token; never from the address."""
+    offered = request.headers.getlist(SECRET_HEADER)
+    for header in request.headers.getlist("Authorization"):
+        scheme, _, rest = header.partition(" ")
+        if scheme.lower() == "bearer":
+            offered.append(rest.strip())
+    authorization = request.authorization
+    if authorization is not None and authorization.type == "basic" and authorization.password:
+        offered.append(authorization.password)
+    return offered
+
+
+def _find_trusted(door: Door, key: str) -> Hook | None:
+    """The hook, if the request knows its secret. A refusal is checked against the row itself before it is given."""
+    offered = _offered_secrets()
+    hook = door.hooks.find(key)
+    if knows_secret(hook, offered):
+        return hook
+    hook = door.hooks.find_fresh(key)
+    return hook if knows_secret(hook, offered) else None
+
+
+def _put(door: Door, hook: Hook, body: bytes) -> Receipt | None:
+    delivery = find_plugin("servers", hook.server).read_delivery(body)
+    with door.engine.begin() as connection:
+        return accept(connection, body, delivery, hook=hook, keys=door.keys)
+
+
+@blueprint.post("/<key>")
+def receive(key: str) -> Response:
+    """Take one delivery. 202 {"receipt": id} only after the commit."""
+    door: Door = current_app.extensions["door"]
+    hook = _find_trusted(door, key)
+    if hook is None:
+        _log.warning("refused", code=ErrorCode.WRONG_SECRET)
+        return _refuse(ErrorCode.WRONG_SECRET, 401)
+    body = request.get_data(cache=False)
+    receipt = _put(door, hook, body)
+    if receipt is None:  # the hook was changed between our reading and our put
+        hook = _find_trusted(door, key)
+        receipt = _put(door, hook, body) if hook else None
+    if receipt is None:
+        return _refuse(ErrorCode.WRONG_SECRET, 401)
+    if receipt.is_new:
+        door.bell.ring_entry(receipt.entry)
+    answer = jsonify({"receipt": str(receipt.entry)})
+    answer.status_code = 202
+    return answer
+
+
+@blueprint.errorhandler(RequestEntityTooLarge)
+def _too_large(_: RequestEntityTooLarge) -> Response:
+    _log.warning("refused", code=ErrorCode.TOO_LARGE)
+    return _refuse(ErrorCode.TOO_LARGE, 413)
+
+
+@blueprint.errorhandler(Exception)
+def _away(error: Exception) -> Response:
+    """Whatever goes wrong here is temporary to the sender, who must keep the delivery and come again."""
+    if isinstance(error, HTTPException) and error.code is not None and error.code < 500:  # noqa: PLR2004
+        return _refuse(ErrorCode.BAD_BODY, error.code)
+    kind = "database" if isinstance(error, SQLAlchemyError) else "other"
+    _log.error("away", code=ErrorCode.AWAY, kind=kind, error=type(error).__name__)
+    return _refuse(ErrorCode.AWAY, 503)

@@ -1,0 +1,109 @@
+"""What a working process holds: settings, database, the private keys, the bell, and prepared form versions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import unicodedata
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from pimcollect.config import Settings, read_settings
+from pimcollect.db import open_engine, open_sessions
+from pimcollect.doorbell import Bell
+from pimcollect.domain.decide import Prepared, prepare
+from pimcollect.domain.outcomes import Directory, Pseudonyms
+from pimcollect.domain.version import read_version
+from pimcollect.tables.catalogue import read_directory
+from pimcollect.tables.forms import FormVersionRow
+from pimcollect.vault import HandsKeys, keyed_digest, read_hands_keys
+
+_DIRECTORY_SECONDS = 5.0
+"""How long a directory is believed before it is read again."""
+
+
+@dataclass(frozen=True)
+class KnownVersion:
+    """A frozen version, prepared for deciding."""
+
+    id: UUID
+    form: str
+    version: str
+    prepared: Prepared
+    plan_sha256: str
+
+
+@dataclass
+class Hands:
+    """One per process. Versions never change once frozen, so they are prepared once; the directory ages."""
+
+    settings: Settings
+    engine: Engine
+    sessions: sessionmaker[Session]
+    keys: HandsKeys
+    bell: Bell
+    _versions: dict[UUID, KnownVersion] = field(default_factory=dict)
+    _directory: Directory | None = None
+    _directory_at: float = 0.0
+
+    def read_directory(self, session: Session) -> Directory:
+        """The directory, at most a few seconds old."""
+        if self._directory is None or time.monotonic() - self._directory_at > _DIRECTORY_SECONDS:
+            self._directory = read_directory(session)
+            self._directory_at = time.monotonic()
+        return self._directory
+
+    def find_versions(self, session: Session, form: str) -> list[KnownVersion]:
+        """The versions of a form, newest first; each is read and prepared once in a process."""
+        ids = session.scalars(
+            select(FormVersionRow.id).where(FormVersionRow.form == form).order_by(FormVersionRow.frozen_at.desc())
+        ).all()
+        return [self._versions.get(one) or self._prepare(session, one) for one in ids]
+
+    def _prepare(self, session: Session, version: UUID) -> KnownVersion:
+        row = session.get_one(FormVersionRow, version)
+        known = KnownVersion(row.id, row.form, row.version, prepare(read_version(row.document)), row.sha256)
+        self._versions[version] = known
+        return known
+
+    def pseudonyms(self) -> Pseudonyms:
+        """Keyed pseudonyms under the newest epoch: `epoch:32 hex`, another token in every domain."""
+        epoch, key = self.keys.pseudonyms[0]
+
+        def make(domain: str, text: str) -> str:
+            return f"{epoch}:{keyed_digest(key, 'pseudonym', domain, text)}"
+
+        return Pseudonyms(make)
+
+    def digest(self, *parts: Any) -> str:
+        """A keyed digest of plain values, equal for equal content; says nothing without the workers' key."""
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+        return keyed_digest(self.keys.origin, "content", hashlib.sha256(text.encode()).hexdigest())
+
+    def origin(self, form: str, root_id: str, pathway: str) -> str:
+        """What makes one referral of a root on a pathway one, without pointing at the submission."""
+        return keyed_digest(self.keys.origin, "origin", form, unicodedata.normalize("NFC", root_id), pathway)
+
+
+def open_hands(settings: Settings) -> Hands:
+    """Open everything. Raises PimError(BAD_KEYS) when the private keys are not here: without them nothing starts."""
+    engine = open_engine(settings.database_url, pool_size=2)
+    return Hands(
+        settings=settings,
+        engine=engine,
+        sessions=open_sessions(engine),
+        keys=read_hands_keys(settings.hands_keys),
+        bell=Bell(settings.redis_url),
+    )
+
+
+@cache
+def hands() -> Hands:
+    """The hands of this process, opened at the first job."""
+    return open_hands(read_settings())

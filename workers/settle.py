@@ -1,0 +1,154 @@
+"""Settle entries: open, decide, write the outcome and shred the body, all in one transaction for a whole batch."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from pimcollect.db import transaction
+from pimcollect.doorbell import SETTLE
+from pimcollect.domain.answers import knows_any
+from pimcollect.domain.decide import decide
+from pimcollect.domain.outcomes import Decision, Held, HeldReason
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.log import open_log
+from pimcollect.plugins import find_plugin
+from pimcollect.servers.base import Opened
+from pimcollect.tables.entries import (
+    MOST_ATTEMPTS,
+    EntryRow,
+    count_attempts,
+    hold_entry,
+    lock_entries,
+)
+from pimcollect.tables.forms import find_servers
+from pimcollect.tables.journal import beat
+from pimcollect.vault import open_value
+from workers.hands import Hands, KnownVersion, hands
+from workers.outcome import Decided, store_outcomes
+
+BATCH = 100
+"""Entries in one transaction: one commit for all of them is what makes a backlog drain fast."""
+_MOST_BATCHES = 2_000
+_log = open_log("settle")
+
+
+def settle(entry: str) -> None:
+    """The job. `entry` is the id that was rung for; whatever else is waiting is settled too."""
+    settle_waiting(hands(), first=UUID(entry))
+
+
+def settle_waiting(own: Hands, *, first: UUID | None = None) -> int:
+    """Settle all that is waiting, batch by batch; returns how many were settled or held."""
+    own.bell.quiet(SETTLE)
+    done = 0
+    for _ in range(_MOST_BATCHES):
+        taken = settle_batch(own, first=first)
+        first = None
+        done += taken
+        if not taken:
+            break
+    return done
+
+
+def settle_batch(own: Hands, *, first: UUID | None = None, limit: int = BATCH) -> int:
+    """Settle up to `limit` entries. Returns how many were taken; 0 means that nothing waits.
+
+    The attempts are counted in a transaction of their own, so that a process that is killed in the middle counts
+    too. When a batch fails, each of its entries is settled alone: a bad one falls out without its neighbours.
+    """
+    with transaction(own.sessions) as session:
+        beat(session, SETTLE)
+        attempts = count_attempts(session, limit=limit, first=first)
+        for entry, tried in attempts.items():
+            if tried > MOST_ATTEMPTS:
+                hold_entry(session, entry, HeldReason.FAILING)
+    ids = [entry for entry, tried in attempts.items() if tried <= MOST_ATTEMPTS]
+    if not ids:
+        return len(attempts)
+    try:
+        _settle_together(own, ids)
+    except Exception as error:  # noqa: BLE001 - whatever one entry does, the others must be settled
+        if len(ids) == 1:
+            raise
+        _log.warning("batch_fell_apart", error=type(error).__name__)
+        for entry in ids:
+            _settle_alone(own, entry)
+    return len(attempts)
+
+
+def _settle_alone(own: Hands, entry: UUID) -> None:
+    try:
+        _settle_together(own, [entry])
+    except Exception as error:  # noqa: BLE001 - it stays untouched, is tried again and held after several attempts
+        _log.error("entry_failed", error=type(error).__name__, entry=entry)
+
+
+def _settle_together(own: Hands, ids: list[UUID]) -> None:
+    with transaction(own.sessions) as session:
+        rows = lock_entries(session, ids)
+        servers = find_servers(session, {row.hook for row in rows})
+        decided, seen = [], set()
+        for row in rows:
+            one = _decide(own, session, row, server=servers[row.hook])
+            if isinstance(one, Held):
+                hold_entry(session, row.id, one.reason)
+            elif (one.form, one.root_id) not in seen:  # two editions of one root: the second waits for the next batch
+                seen.add((one.form, one.root_id))
+                decided.append(one)
+        notices = store_outcomes(own, session, decided)
+    for notice in notices[:1]:  # one ring wakes the sender, who takes all that is due
+        own.bell.ring_notice(notice)
+
+
+def _decide(own: Hands, session: Session, row: EntryRow, *, server: str) -> Decided | Held:
+    """Open one entry in memory and decide it. Nothing of its content leaves this function but the decision."""
+    if row.body is None:
+        raise PimError(ErrorCode.NOT_POSSIBLE_NOW, "An untouched entry has no body.")
+    try:
+        body = open_value(row.body, ring=own.keys.intake, context=f"entry|{row.form}|{row.identity}")
+    except PimError:
+        return Held(HeldReason.KEY_MISSING)
+    versions = own.find_versions(session, row.form)
+    if not versions:
+        return Held(HeldReason.UNKNOWN_VERSION)
+    try:
+        opened: Opened = find_plugin("servers", server).read_opened(body, repeats=versions[0].prepared.version.repeats)
+    except PimError:
+        return Held(HeldReason.UNREADABLE)
+    if opened.is_encrypted:
+        return Held(HeldReason.ENCRYPTED)
+    asked_by = _find_version(versions, opened)
+    if asked_by is None:
+        return Held(HeldReason.UNKNOWN_VERSION)
+    if not knows_any(opened.raw, asked_by.prepared.version):
+        return Held(HeldReason.OTHER_FORM)
+    decision: Decision = decide(
+        opened.raw,
+        asked_by.prepared,
+        own.read_directory(session),
+        received_at=row.received_at,
+        pseudonyms=own.pseudonyms(),
+    )
+    if isinstance(decision, Held):
+        return decision
+    edition = opened.edition_id or row.identity
+    return Decided(
+        entry=row.id,
+        form=row.form,
+        form_version=asked_by.id,
+        root_id=opened.root_id or "",
+        edition_id=edition,
+        deprecated_id=opened.deprecated_id,
+        received_at=row.received_at,
+        decision=decision,
+    )
+
+
+def _find_version(versions: list[KnownVersion], opened: Opened) -> KnownVersion | None:
+    """The version that asked, by the name that our own forms carry; where none is named (adopted forms, hooks that
+    send a subset) the newest. A name that we do not know is a version we never froze: None."""
+    if opened.named_version is None:
+        return versions[0]
+    return next((one for one in versions if one.version == opened.named_version), None)

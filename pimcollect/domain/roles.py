@@ -1,58 +1,121 @@
-"""Who may do what: one table of permissions. A permission that is not in it is given to nobody."""
+"""Who may do what: the one table from permission to roles, and the question that every action asks of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from pimcollect.errors import ErrorCode, PimError
 
-ENUMERATOR, MONITOR, IMO, DPO, ADMIN = "enumerator", "monitor", "imo", "dpo", "admin"
-ROLES = (ENUMERATOR, MONITOR, IMO, DPO, ADMIN)
+
+class Role(StrEnum):
+    """What a member is here for. `OPERATOR` is nobody's role: it is whoever sits at the server's command line."""
+
+    ENUMERATOR = "enumerator"
+    MONITOR = "monitor"
+    IMO = "imo"
+    DPO = "dpo"
+    ADMIN = "admin"
+    OPERATOR = "operator"
+
+
+MEMBER_ROLES = (Role.ENUMERATOR, Role.MONITOR, Role.IMO, Role.DPO, Role.ADMIN)
+"""The roles that an account can have."""
+
+_EVERYBODY = frozenset(Role)
+_DESK = frozenset({Role.IMO, Role.ADMIN, Role.OPERATOR})
+_OVERSIGHT = frozenset({Role.IMO, Role.DPO, Role.ADMIN, Role.OPERATOR})
+_RECEIVER = frozenset({Role.MONITOR})
+_OPERATOR = frozenset({Role.OPERATOR})
+
+GRANTS: dict[str, frozenset[Role]] = {
+    "bank.list": _EVERYBODY,
+    "bank.show": _EVERYBODY,
+    "bank.import": _DESK,
+    "places.list": _EVERYBODY,
+    "places.import": _DESK,
+    "services.list": _OVERSIGHT,
+    "services.import": _DESK,
+    "forms.list": _EVERYBODY,
+    "forms.show": _EVERYBODY,
+    "forms.build": _DESK,
+    "forms.adopt": _DESK,
+    "forms.rehearse": _DESK,
+    "hooks.list": _DESK,
+    "hooks.open": _DESK,
+    "hooks.rotate": _DESK,
+    "hooks.close": _DESK,
+    "inbox.list": _OVERSIGHT,
+    "inbox.replay": _DESK,
+    "submissions.count": _OVERSIGHT,
+    "submissions.list": _OVERSIGHT,
+    "submissions.export": frozenset({Role.IMO, Role.DPO, Role.OPERATOR}),
+    "submissions.export_restricted": frozenset({Role.DPO, Role.OPERATOR}),
+    "referrals.list": _OVERSIGHT | _RECEIVER,
+    "referrals.show": _OVERSIGHT | _RECEIVER,
+    "referrals.accept": _RECEIVER,
+    "referrals.decline": _RECEIVER,
+    "referrals.reveal": _RECEIVER,
+    "referrals.close": _RECEIVER,
+    "referrals.move": _OPERATOR,
+    "notices.list": _OVERSIGHT,
+    "journal.list": frozenset({Role.DPO, Role.ADMIN, Role.OPERATOR}),
+    "members.list": frozenset({Role.DPO, Role.ADMIN, Role.OPERATOR}),
+    "members.create": frozenset({Role.ADMIN, Role.OPERATOR}),
+    "members.change": frozenset({Role.ADMIN, Role.OPERATOR}),
+    "members.own_password": frozenset(MEMBER_ROLES),
+    "service.watch": frozenset({Role.ADMIN, Role.OPERATOR}),
+}
+"""Permission (`noun.verb`) -> the roles that have it. Nobody has what does not stand here."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts: a member with roles (and the service a monitor belongs to), or the command line of the operator."""
+    """Who acts: a member, or the command line. `service` narrows a monitor to the referrals addressed to it."""
 
     id: str
-    roles: frozenset[str]
+    roles: frozenset[Role] = field(default_factory=frozenset)
     service: str | None = None
 
 
-COMMAND_LINE = Actor("command line", frozenset({IMO, DPO, ADMIN}))
-"""Whoever can run commands on the machine holds its keys anyway; what is done is journaled all the same."""
+COMMAND_LINE = Actor("command line", frozenset({Role.OPERATOR}))
+"""Whoever may run commands on the server. It never sees who a referral is about."""
 
-PERMISSIONS: dict[str, frozenset[str]] = {
-    "bank.read": frozenset({ENUMERATOR, MONITOR, IMO, DPO, ADMIN}),
-    "bank.import": frozenset({IMO, ADMIN}),
-    "forms.read": frozenset({ENUMERATOR, MONITOR, IMO, DPO, ADMIN}),
-    "forms.build": frozenset({IMO, ADMIN}),
-    "hooks.list": frozenset({IMO, ADMIN}),
-    "hooks.open": frozenset({IMO, ADMIN}),
-    "hooks.rotate": frozenset({IMO, ADMIN}),
-    "hooks.close": frozenset({IMO, ADMIN}),
-    "inbox.list": frozenset({IMO, DPO, ADMIN}),
-    "inbox.replay": frozenset({IMO, ADMIN}),
-    "submissions.count": frozenset({MONITOR, IMO, DPO, ADMIN}),
-    "submissions.list": frozenset({IMO, DPO, ADMIN}),
-    "submissions.export": frozenset({IMO, DPO}),
-    "submissions.export_restricted": frozenset({DPO}),
-    "referrals.list_own": frozenset({MONITOR}),
-    "referrals.list_all": frozenset({IMO, DPO, ADMIN}),
-    "referrals.move": frozenset({MONITOR}),
-    "referrals.reroute": frozenset({IMO, ADMIN}),
-    "referrals.reveal": frozenset({MONITOR}),
-    "members.manage": frozenset({ADMIN}),
-    "doctor.run": frozenset({IMO, ADMIN}),
-}
+
+def read_roles(names: Iterable[str]) -> frozenset[Role]:
+    """Role names as a set. Raises PimError(NOT_FOUND) for a name that is no member's role."""
+    wanted = list(names)
+    unknown = [name for name in wanted if name not in MEMBER_ROLES]
+    if unknown:
+        raise PimError(
+            ErrorCode.NOT_FOUND,
+            f"There is no role {unknown[0]!r}.",
+            remedy=f"The roles are: {', '.join(MEMBER_ROLES)}.",
+        )
+    return frozenset(Role(name) for name in wanted)
 
 
 def may(actor: Actor, permission: str) -> bool:
-    """Whether one of the actor's roles holds the permission."""
-    return bool(PERMISSIONS.get(permission, frozenset()) & actor.roles)
+    """Whether one of the actor's roles has the permission. A permission outside the table is a KeyError."""
+    return not GRANTS[permission].isdisjoint(actor.roles)
 
 
 def allow(actor: Actor, permission: str) -> None:
-    """Raises PimError(NOT_ALLOWED) unless the actor may."""
+    """Raise PimError(NOT_ALLOWED) unless the actor may."""
     if not may(actor, permission):
-        raise PimError(ErrorCode.NOT_ALLOWED, "This is not open to your role.", remedy="Ask an administrator.")
+        raise PimError(
+            ErrorCode.NOT_ALLOWED,
+            f"This needs the permission {permission}.",
+            remedy=f"It belongs to: {', '.join(sorted(GRANTS[permission]))}.",
+        )
+
+
+def serves(actor: Actor, service: str | None) -> bool:
+    """Whether the actor is a monitor of the service that something is addressed to."""
+    return Role.MONITOR in actor.roles and service is not None and actor.service == service
+
+
+def sees_all_referrals(actor: Actor) -> bool:
+    """True for those who watch over referrals; a monitor who is nothing else sees those of the own service only."""
+    return not _OVERSIGHT.isdisjoint(actor.roles)

@@ -1,0 +1,154 @@
+"""Checks that must hold before a form is frozen: names, references, lists, gates, no personal metadata."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from forms.layout import AFTER_REFUSAL, AGREED, CONSENT_MODULE, OBSERVED, REFERRAL_MODULE, Layout
+from forms.parts import Row
+from pimcollect.domain.catalogue import EXCLUSIVE, Catalogue, find_references
+from pimcollect.domain.version import ConsentMap
+from pimcollect.errors import ErrorCode, PimError
+
+_NAME = re.compile(r"^[a-z_][a-z0-9_]{0,31}$")
+
+ALLOWED_TYPES = frozenset(
+    {
+        "begin_group",
+        "end_group",
+        "begin_repeat",
+        "end_repeat",
+        "note",
+        "today",
+        "calculate",
+        "select_one",
+        "select_multiple",
+        "integer",
+        "date",
+        "text",
+    }
+)
+"""No position, photo, sound, file, telephone or device (lint L07)."""
+
+OPEN_ALTHOUGH_SENSITIVE = ("D05", "T05", "O02")
+"""Items of sensitivity H or S that may stand before the gate (lint L04); M17 besides them."""
+
+_ONCE = 20
+
+
+def find_faults(catalogue: Catalogue, layout: Layout, consent: ConsentMap) -> tuple[str, ...]:
+    """Everything that forbids freezing this layout, in the order of the rows; empty when all is well."""
+    return (
+        *_check_names(layout),
+        *_check_references(layout),
+        *_check_lists(layout),
+        *_check_types(layout),
+        *_check_gates(layout),
+        *_check_sensitive(catalogue, layout),
+        *(() if consent.keep else ("The form has no consent question: nothing would be kept.",)),
+    )
+
+
+def refuse_faults(catalogue: Catalogue, layout: Layout, consent: ConsentMap) -> None:
+    """Raise PimError(BAD_FORM) that lists the faults, if there are any."""
+    faults = find_faults(catalogue, layout, consent)
+    if faults:
+        more = f" And {len(faults) - _ONCE} more." if len(faults) > _ONCE else ""
+        raise PimError(
+            ErrorCode.BAD_FORM,
+            f"The form {layout.form} cannot be built. {' '.join(faults[:_ONCE])}{more}",
+            remedy="Correct the bank and import it again.",
+        )
+
+
+def _check_names(layout: Layout) -> Iterator[str]:
+    seen: set[str] = set()
+    for row in layout.rows:
+        if row.kind in ("end_group", "end_repeat"):
+            continue
+        if not _NAME.match(row.name):
+            yield f"{row.item} {row.name}: not a name that every server takes (a-z, 0-9, _; at most 32)."
+        if row.name in seen:
+            yield f"{row.item} {row.name}: this name stands in the form twice."
+        seen.add(row.name)
+
+
+def _check_references(layout: Layout) -> Iterator[str]:
+    names = {row.name for row in layout.rows if row.is_question}
+    for row in layout.rows:
+        used = find_references(row.relevant, row.constraint, row.calculation, row.choice_filter)
+        for name in sorted(used - names):
+            yield f"{row.item} {row.name}: it refers to {name}, which the form does not ask."
+
+
+def _check_lists(layout: Layout) -> Iterator[str]:
+    for row in layout.rows:
+        if row.kind not in ("select_one", "select_multiple"):
+            continue
+        choices = layout.lists.get(row.choices, ())
+        if not choices:
+            yield f"{row.item} {row.name}: the list {row.choices} is not there or empty."
+        has_exclusive = any(choice.code in EXCLUSIVE for choice in choices)
+        if row.kind == "select_multiple" and has_exclusive and "count-selected" not in row.constraint:
+            yield f"{row.item} {row.name}: a code that stands alone needs a constraint (L15)."
+
+
+def _check_types(layout: Layout) -> Iterator[str]:
+    for row in layout.rows:
+        if row.kind not in ALLOWED_TYPES:
+            yield f"{row.item} {row.name}: the type {row.kind} is not allowed in a form from the bank (L07)."
+
+
+def _walk(layout: Layout) -> Iterator[tuple[Row, tuple[str, ...]]]:
+    """Each row with the conditions that must all hold for it: its own and those of the groups around it."""
+    above: list[str] = []
+    for row in layout.rows:
+        if row.kind in ("end_group", "end_repeat"):
+            above.pop()
+            continue
+        yield row, (*above, row.relevant)
+        if row.kind in ("begin_group", "begin_repeat"):
+            above.append(row.relevant)
+
+
+def _check_gates(layout: Layout) -> Iterator[str]:
+    """After consent, whatever is asked stands behind it; a gate stands alone or among `and`s, never behind an `or`."""
+    gate = OBSERVED if any(row.name == "obs_only" for row in layout.rows) else AGREED
+    for row, conditions in _walk(layout):
+        if not row.module or row.module == CONSENT_MODULE or row.name in AFTER_REFUSAL or not row.is_question:
+            continue
+        if not any(gate in _split_and(condition) for condition in conditions):
+            yield f"{row.item} {row.name}: it can be asked without consent."
+
+
+def _split_and(condition: str) -> list[str]:
+    """The terms of a condition that must all hold: split at ` and ` outside brackets and quotes."""
+    terms, depth, start, quote = [], 0, 0, ""
+    for at, letter in enumerate(condition):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        elif letter in "()":
+            depth += 1 if letter == "(" else -1
+        elif depth == 0 and condition.startswith(" and ", at):
+            terms.append(condition[start:at].strip())
+            start = at + len(" and ")
+        elif depth == 0 and condition.startswith(" or ", at):
+            return []
+    return [*terms, condition[start:].strip()]
+
+
+def _check_sensitive(catalogue: Catalogue, layout: Layout) -> Iterator[str]:
+    items = {item.id: item for item in catalogue.items}
+    for row in layout.rows:
+        item = items.get(row.item)
+        if item is None or not row.is_question or item.sensitivity not in ("H", "S"):
+            continue
+        if item.module == REFERRAL_MODULE:
+            continue
+        if not item.is_gated and item.id not in OPEN_ALTHOUGH_SENSITIVE:
+            yield f"{item.id} {row.name}: a sensitive question must stand behind the screening (L04)."
+        if row.is_required:
+            yield f"{item.id} {row.name}: a sensitive answer must not be required (L14)."

@@ -1,0 +1,193 @@
+"""Lay a selection out as rows of an XLSForm: consent, screening, modules, referral, closing, each behind its gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from forms import parts
+from forms.bank import PARTS, rule_names
+from forms.parts import Row
+from forms.selection import Selection
+from forms.wording import say
+from pimcollect.domain.catalogue import SCREENING, Catalogue, Item, ListedChoice, Module, NamedPlace
+from pimcollect.errors import ErrorCode, PimError
+
+CONSENT_MODULE, SCREENING_MODULE, REFERRAL_MODULE, CLOSING_MODULE = "M01", "M02", "M17", "M18"
+
+AGREED = "${con_interview}='yes'"
+"""The gate of everything that a respondent is asked after consent."""
+
+OBSERVED = "${obs_only}='yes'"
+"""The gate of a form that asks nobody: the enumerator says that it is an observation only."""
+
+IS_ADULT = "${con_adult}='yes'"
+NOT_STOPPED = f"${{{SCREENING}}}!='stop'"
+NO_THREAT = "${ers_danger}!='threat'"
+
+AFTER_REFUSAL = ("clo_outcome", "clo_place_adm1")
+"""The enumerator's own two lines that stay open after a refusal: a refusal is counted by its first-level area, no more
+(README of the bank, section 7.1). They say nothing about the person."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A whole form as rows and choice lists; everything that the workbook holds except its version."""
+
+    form: str
+    title: str
+    languages: tuple[str, ...]
+    rows: tuple[Row, ...]
+    lists: Mapping[str, tuple[ListedChoice, ...]]
+    left_out: tuple[str, ...] = field(default=())
+
+
+def lay_out(
+    catalogue: Catalogue, selection: Selection, *, places: tuple[NamedPlace, ...], languages: tuple[str, ...]
+) -> Layout:
+    """The rows of a form, in order. Pure and deterministic. Raises PimError when the selection needs places and the
+    gazetteer has none of that level, or when a wording is missing in one of `languages`."""
+    rows: list[Row] = [
+        Row("today", "today"),
+        Row("calculate", "pim_form_id", calculation=f"'{selection.form}'"),
+        Row("calculate", "pim_catalogue_version", calculation=f"'{parts.VERSION_MARK}'"),
+    ]
+    chosen = {item.id for item in selection.items}
+    for module in sorted(catalogue.modules, key=lambda one: one.id):
+        items = tuple(item for item in selection.items if item.module == module.id)
+        if module.id == CONSENT_MODULE and not items:
+            rows += _observation()
+        elif items:
+            rows += _module(module, items, catalogue, is_asked=selection.tool != "O")
+    lists = _collect_lists(rows, catalogue, places)
+    _refuse_untranslated(rows, lists, languages)
+    return Layout(
+        form=selection.form,
+        title=selection.title,
+        languages=languages,
+        rows=tuple(rows),
+        lists=lists,
+        left_out=(*selection.left_out, *_find_lost_rules(catalogue, chosen)),
+    )
+
+
+def _both(*conditions: str) -> str:
+    """All conditions together; each in brackets when it has an `or` of its own."""
+    own = [one for one in dict.fromkeys(conditions) if one]
+    return " and ".join(f"({one})" if " or " in one and len(own) > 1 else one for one in own)
+
+
+def _observation() -> list[Row]:
+    return [
+        Row("begin_group", "con", label={"en": "Observation"}),
+        Row("select_one yn", "obs_only", label=say("obs_only"), is_required=True, module=CONSENT_MODULE),
+        Row("end_group"),
+    ]
+
+
+def _gate(module: str, *, is_asked: bool) -> str:
+    """The relevance of a module's group (README of the bank, section 7.2)."""
+    if not is_asked:
+        return OBSERVED
+    if module in (CONSENT_MODULE, CLOSING_MODULE):
+        return ""
+    if module == SCREENING_MODULE:
+        return AGREED
+    if module == REFERRAL_MODULE:
+        return _both(AGREED, NO_THREAT)
+    return _both(AGREED, NOT_STOPPED)
+
+
+def _module(module: Module, items: tuple[Item, ...], catalogue: Catalogue, *, is_asked: bool) -> Iterator[Row]:
+    yield Row("begin_group", module.prefix, label=module.title, relevant=_gate(module.id, is_asked=is_asked))
+    for item in items:
+        gated = replace(item, relevant=_both(_own_gate(item, is_asked=is_asked), item.relevant))
+        yield from _notes_before(item)
+        for row in parts.expand(gated, catalogue):
+            is_narrow = is_asked and item.module == CLOSING_MODULE and row.name in ("clo_place_adm2", "clo_place_adm3")
+            yield replace(row, relevant=_both(AGREED, row.relevant)) if is_narrow else row
+        yield from _notes_after(item)
+    if module.id == SCREENING_MODULE:
+        yield Row("calculate", SCREENING, calculation=catalogue.screening, module=module.id)
+        yield Row("note", "ers_stop_note", label=say("ers_stop"), relevant=f"${{{SCREENING}}}='stop'")
+        yield Row("note", "ers_apart_note", label=say("ers_apart"), relevant=f"${{{SCREENING}}}='apart'")
+    yield Row("end_group")
+
+
+def _own_gate(item: Item, *, is_asked: bool) -> str:
+    """What an item needs on top of its own relevance, where its module's group does not say it."""
+    if not is_asked:
+        return ""
+    if item.module == CONSENT_MODULE and item.name in ("con_lang", "con_understood"):
+        return IS_ADULT
+    if item.module == CLOSING_MODULE and item.name not in ("clo_outcome", "clo_place"):
+        return AGREED
+    return ""
+
+
+def _notes_before(item: Item) -> Iterator[Row]:
+    if item.name == "con_understood":
+        yield Row("note", "con_minor_note", label=say("con_minor"), relevant="${con_adult}='no'")
+        yield Row("note", "con_intro_note", label=say("con_intro"), hint=say("con_intro_hint"), relevant=IS_ADULT)
+    if item.name == "ref_consent":
+        yield Row("note", "ref_explain_note", label=say("ref_explain"), relevant="${ref_want}='yes'")
+
+
+def _notes_after(item: Item) -> Iterator[Row]:
+    if item.name == "con_refusal":
+        yield Row("note", "con_thanks_note", label=say("con_thanks"), relevant="${con_interview}='no'")
+    if item.name == "clo_code":
+        yield Row("note", "clo_card_note", label=say("clo_card"), relevant=AGREED)
+
+
+def _collect_lists(
+    rows: list[Row], catalogue: Catalogue, places: tuple[NamedPlace, ...]
+) -> dict[str, tuple[ListedChoice, ...]]:
+    """The choice lists that the rows use, in order of first use; place lists come from the gazetteer."""
+    lists: dict[str, tuple[ListedChoice, ...]] = {}
+    for row in rows:
+        name = row.choices
+        if not name or name in lists:
+            continue
+        if name in parts.PLACE_LISTS:
+            lists[name] = parts.list_places(name, places)
+        else:
+            lists[name] = parts.OWN_LISTS.get(name) or catalogue.lists[name]
+    return lists
+
+
+def _refuse_untranslated(
+    rows: list[Row], lists: Mapping[str, tuple[ListedChoice, ...]], languages: tuple[str, ...]
+) -> None:
+    missing = [
+        f"{row.name} ({language})"
+        for row in rows
+        for language in languages
+        if row.is_shown and (language not in row.label or (row.hint and language not in row.hint))
+    ]
+    missing += [
+        f"{name} {choice.code} ({language})"
+        for name, choices in lists.items()
+        for choice in choices
+        for language in languages
+        if language not in choice.label
+    ]
+    if missing:
+        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+        raise PimError(
+            ErrorCode.BAD_FORM,
+            f"Wording is missing: {', '.join(missing[:10])}{more}.",
+            remedy="Choose languages in which the bank is complete, or load the translation first.",
+        )
+
+
+def _find_lost_rules(catalogue: Catalogue, chosen: set[str]) -> list[str]:
+    """Flag rules that this form cannot decide, each with what it lacks."""
+    names = {item.name for item in catalogue.items if item.id in chosen} | {
+        part for item in catalogue.items if item.id in chosen for part in PARTS.get(item.type, ())
+    }
+    return [
+        f"{rule.id} the rule needs {', '.join(lost)}, which this form does not ask"
+        for rule in catalogue.flags
+        if (lost := sorted(rule_names(rule.expression) - names))
+    ]

@@ -1,0 +1,316 @@
+"""Turn one item of the bank into the rows of an XLSForm; items that need several columns are unfolded here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from forms.wording import LANGUAGES, say
+from pimcollect.domain.catalogue import (
+    EXCLUSIVE,
+    SELECTS,
+    Catalogue,
+    Item,
+    ListedChoice,
+    NamedPlace,
+    Text,
+)
+from pimcollect.errors import ErrorCode, PimError
+
+VERSION_MARK = "@version"
+"""Stands for the version string until it is known: it is made from the content."""
+
+ANYWHERE = "any"
+"""Parent of the codes that every area offers (does not know, not in the list)."""
+
+PLACE_LISTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
+    "adm1": (1, ()),
+    "adm2": (2, ()),
+    "adm3": (3, ("not_listed",)),
+    "adm1_open": (1, ("dk", "pns")),
+    "adm2_open": (2, ("dk", "pns")),
+}
+"""Choice lists made from the gazetteer: level, and the codes offered besides the places."""
+
+OWN_LISTS: Mapping[str, tuple[ListedChoice, ...]] = {
+    "act_status": tuple(ListedChoice(code, say(code)) for code in ("planned", "ongoing", "completed", "stopped"))
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the survey sheet, and where it comes from."""
+
+    type: str
+    """As XLSForm writes it, with the list: `select_one yn`."""
+    name: str = ""
+    label: Text = field(default_factory=dict)
+    hint: Text = field(default_factory=dict)
+    is_required: bool = False
+    relevant: str = ""
+    constraint: str = ""
+    message: Text = field(default_factory=dict)
+    calculation: str = ""
+    appearance: str = ""
+    choice_filter: str = ""
+    item: str = ""
+    module: str = ""
+    key: str = ""
+    """Name in rules where it differs from the row's name (members of the roster)."""
+
+    @property
+    def kind(self) -> str:
+        """The type without its list."""
+        return self.type.split(" ", 1)[0]
+
+    @property
+    def choices(self) -> str:
+        """Name of its choice list; empty if none."""
+        return self.type.split(" ", 1)[1] if self.kind in SELECTS else ""
+
+    @property
+    def is_question(self) -> bool:
+        """True when a value can arrive for it."""
+        return self.kind not in ("begin_group", "end_group", "begin_repeat", "end_repeat", "note")
+
+    @property
+    def is_shown(self) -> bool:
+        """True when somebody reads it."""
+        return self.kind not in ("end_group", "end_repeat", "calculate", "today")
+
+
+def list_places(name: str, places: tuple[NamedPlace, ...]) -> tuple[ListedChoice, ...]:
+    """A choice list of the gazetteer. Raises PimError(BAD_FORM) when there is no place of its level."""
+    level, extra = PLACE_LISTS[name]
+    found = [place for place in places if place.level == level]
+    if not found:
+        raise PimError(
+            ErrorCode.BAD_FORM,
+            f"The form asks for areas of level {level}, but there are none.",
+            remedy="Import the list of areas first: pimcollect places import FILE.csv",
+        )
+    named = [
+        ListedChoice(
+            place.code,
+            {language: place.names.get(language) or place.names.get("en") or place.code for language in LANGUAGES},
+            parent=place.parent or "",
+        )
+        for place in sorted(found, key=lambda one: one.code)
+    ]
+    return (*named, *(ListedChoice(code, say(code), parent=ANYWHERE) for code in extra))
+
+
+def expand(item: Item, catalogue: Catalogue) -> tuple[Row, ...]:
+    """The rows of one item. Its relevance stands on the outermost row."""
+    unfold = _UNFOLD.get(item.type)
+    return tuple(unfold(item, catalogue)) if unfold else (_plain(item, catalogue),)
+
+
+def _row(type_: str, name: str, item: Item, **more: object) -> Row:
+    return Row(type_, name, item=item.id, module=item.module, **more)  # type: ignore[arg-type]
+
+
+def _whole(name: str, label: Text, item: Item, **more: object) -> Row:
+    """A count: 0 or more."""
+    return _row(
+        "integer",
+        name,
+        item,
+        label=label,
+        is_required=item.is_required,
+        constraint=". >= 0",
+        message=say("not_negative"),
+        **more,
+    )
+
+
+def _pick(list_: str, name: str, item: Item, **more: object) -> Row:
+    return _row(f"select_one {list_}", name, item, **more)
+
+
+def _plain(item: Item, catalogue: Catalogue) -> Row:
+    if item.type == "integer":
+        return _whole(item.name, item.label, item, hint=item.hint, relevant=item.relevant)
+    constraint, message = item.constraint, say("at_most") if item.constraint else {}
+    if item.type == "select_multiple" and (alone := forbid_company(catalogue.lists[item.choices])):
+        constraint = f"({alone}) and ({item.constraint})" if item.constraint else alone
+        message = say("alone")
+    return _row(
+        f"{item.type} {item.choices}" if item.type in SELECTS else item.type,
+        item.name,
+        item,
+        label=item.label,
+        hint=item.hint,
+        is_required=item.is_required,
+        relevant=item.relevant,
+        constraint=constraint,
+        message=message,
+    )
+
+
+def forbid_company(choices: tuple[ListedChoice, ...]) -> str:
+    """The constraint by which the exclusive codes of a list stand alone; empty when it has none."""
+    alone = [choice.code for choice in choices if choice.code in EXCLUSIVE]
+    if not alone:
+        return ""
+    chosen = " or ".join(f"selected(., '{code}')" for code in alone)
+    return f"count-selected(.) <= 1 or not({chosen})"
+
+
+def _group(item: Item, name: str, rows: tuple[Row, ...], *, is_repeat: bool = False) -> Iterator[Row]:
+    """Rows on one screen under the item's text, without its remark to the builder of the form."""
+    what = "repeat" if is_repeat else "group"
+    label = {language: text.split(" (repeat", 1)[0] for language, text in item.label.items()}
+    yield _row(
+        f"begin_{what}",
+        name,
+        item,
+        label=label,
+        relevant=item.relevant,
+        appearance="" if is_repeat else "field-list",
+    )
+    yield from rows
+    yield Row(f"end_{what}")
+
+
+def _roster(item: Item, _: Catalogue) -> Iterator[Row]:
+    rows = (
+        _pick("sex", "mem_sex", item, label=say("mem_sex"), hint=item.hint, key="sex"),
+        _row(
+            "integer",
+            "mem_age",
+            item,
+            label=say("mem_age"),
+            hint=say("mem_age_hint"),
+            constraint=". >= 0 and . <= 120",
+            message=say("age_range"),
+            key="age",
+        ),
+        _pick("rel", "mem_rel", item, label=say("mem_rel"), key="rel"),
+        _pick(
+            "yn",
+            "mem_caregiver",
+            item,
+            label=say("mem_caregiver"),
+            relevant="${mem_age} < 18",
+            key="caregiver",
+        ),
+    )
+    return _group(item, "roster", rows, is_repeat=True)
+
+
+def _washington(item: Item, catalogue: Catalogue) -> Iterator[Row]:
+    rows = [_pick(catalogue.washington_list, one.name, item, label=one.label) for one in catalogue.washington]
+    names = [one.name for one in catalogue.washington]
+    limit = " or ".join(f"${{{name}}}='lot_diff' or ${{{name}}}='cannot'" for name in names)
+    silent = " and ".join(f"${{{name}}}=''" for name in names)
+    rows.append(_row("calculate", "dem_disab", item, calculation=f"if({silent}, '', if({limit}, 'yes', 'no'))"))
+    return _group(item, item.name, tuple(rows))
+
+
+def _discussion(item: Item, _: Catalogue) -> Iterator[Row]:
+    rows = (
+        _pick(item.choices, item.name, item, label=item.label, is_required=item.is_required),
+        _whole("fgd_women", say("fgd_women"), item),
+        _whole("fgd_men", say("fgd_men"), item),
+    )
+    return _group(item, f"{item.name}_group", rows)
+
+
+def _counts(*suffixes: str) -> Callable[[Item, Catalogue], Iterator[Row]]:
+    def unfold(item: Item, _: Catalogue) -> Iterator[Row]:
+        rows = tuple(_whole(f"{item.name}_{suffix}", say(suffix), item) for suffix in suffixes)
+        return _group(item, item.name, rows)
+
+    return unfold
+
+
+def _cascade(item: Item, levels: int, *, is_open: bool) -> tuple[Row, ...]:
+    """One select for each level, each narrowed by the one above."""
+    rows = []
+    for level in range(1, levels + 1):
+        name, above = f"{item.name}_adm{level}", f"{item.name}_adm{level - 1}"
+        narrowed = f"parent=${{{above}}} or parent='{ANYWHERE}'" if level > 1 else ""
+        rows.append(
+            _pick(
+                f"adm{level}_open" if is_open else f"adm{level}",
+                name,
+                item,
+                label=say(f"adm{level}"),
+                is_required=item.is_required,
+                relevant=f"${{{above}}}!='' and ${{{above}}}!='dk' and ${{{above}}}!='pns'"
+                if is_open and level > 1
+                else "",
+                choice_filter=narrowed,
+            )
+        )
+    return tuple(rows)
+
+
+def _origin(item: Item, _: Catalogue) -> Iterator[Row]:
+    return _group(item, item.name, _cascade(item, 2, is_open=True))
+
+
+def _here(item: Item, _: Catalogue) -> Iterator[Row]:
+    return _group(item, item.name, _cascade(item, 3, is_open=False))
+
+
+def _plans(item: Item, _: Catalogue) -> Iterator[Row]:
+    rows = (_whole(f"{item.name}_n", say("n"), item), *_cascade(item, 2, is_open=True))
+    return _group(item, item.name, rows)
+
+
+def _responders(item: Item, _: Catalogue) -> Iterator[Row]:
+    rows = (
+        _row(
+            "text",
+            f"{item.name}_org",
+            item,
+            label=say("org"),
+            hint=say("org_hint"),
+            constraint=f"regex(., '^{ORGANISATION}$')",
+            message=say("org_code"),
+        ),
+        _pick(item.choices, f"{item.name}_sector", item, label=say("sector")),
+        _pick("act_status", f"{item.name}_status", item, label=say("status")),
+    )
+    return _group(item, item.name, rows, is_repeat=True)
+
+
+ORGANISATION = "[A-Za-z0-9_-]{2,12}"
+"""What the code of an organisation looks like."""
+
+
+def _month(item: Item, _: Catalogue) -> Iterator[Row]:
+    yield _row(
+        "date",
+        item.name,
+        item,
+        label=item.label,
+        hint=item.hint,
+        is_required=item.is_required,
+        relevant=item.relevant,
+        constraint=". <= today()",
+        message=say("not_future"),
+        appearance="month-year",
+    )
+
+
+def _calculation(item: Item, _: Catalogue) -> Iterator[Row]:
+    """A value that is drawn once must not change when the form is opened again: it stands on a card by then."""
+    yield _row("calculate", item.name, item, relevant=item.relevant, calculation=f"once({item.calculation})")
+
+
+_UNFOLD: Mapping[str, Callable[[Item, Catalogue], Iterator[Row]]] = {
+    "roster": _roster,
+    "wg_ss": _washington,
+    "fgd": _discussion,
+    "triple": _counts("idp", "ret", "host"),
+    "pair": _counts("in", "out"),
+    "pair_adm": _plans,
+    "repeat_5w": _responders,
+    "adm_cascade": _origin,
+    "adm_cascade_here": _here,
+    "month": _month,
+    "calculate": _calculation,
+}

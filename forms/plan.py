@@ -1,0 +1,185 @@
+"""Plan what happens to every answer of a form from the bank, and which answers open, flag and route."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from forms.bank import PARTS, rule_names
+from forms.layout import CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE, Layout
+from forms.parts import ORGANISATION, PLACE_LISTS, Row
+from pimcollect.domain.catalogue import SCREENING, Catalogue, Item
+from pimcollect.domain.version import (
+    Choice,
+    Condition,
+    ConsentMap,
+    FlagRule,
+    Profile,
+    Question,
+    ReferralFields,
+    RequestMap,
+    Screening,
+    Treatment,
+)
+
+CUTS = (0, 5, 12, 18, 60)
+"""Lower ends of the age bands 0-4, 5-11, 12-17, 18-59, 60+ (README of the bank, section 5)."""
+
+_YES = ("yes",)
+_KEEP, _DROP, _DERIVE = Treatment("keep"), Treatment("drop"), Treatment("derive")
+
+_OWN: Mapping[str, Treatment] = {
+    "today": Treatment("date", {"to": "month", "shared": "month"}),
+    "pim_form_id": _KEEP,
+    "pim_catalogue_version": _KEEP,
+    "obs_only": _KEEP,
+    SCREENING: _DERIVE,
+}
+"""Questions that are the form's own. The phone's screening result is never believed, so it is not kept."""
+
+_SCOPES: Mapping[str, tuple[str, ...]] = {
+    "contact": ("ref_name", "ref_contact"),
+    "place": ("clo_place_adm2", "clo_place_adm3"),
+    "need": ("ref_service",),
+    "family": ("roster",),
+}
+"""What each answer to `ref_scope` releases (R04); `roster` is the household's members as bands, never more."""
+
+
+def choose_treatment(item: Item, row: Row, layout: Layout) -> Treatment:
+    """The treatment of one column: the bank's code, made exact by the column's type.
+
+    An area is coarsened whatever the item says of its counts; members of a roster are banded by their age alone.
+    """
+    code, choices = item.treatment, row.choices
+    if code in ("vault", "derive", "restrict", "drop"):
+        return Treatment("restrict") if row.name == "dem_disab" else Treatment(code)
+    if code in ("never_store", "redact"):
+        return _DROP
+    if choices in PLACE_LISTS:
+        return Treatment("coarsen", {"level": 2})
+    if code == "recode" and choices:
+        return Treatment("recode", {"map": {one.code: one.broader for one in layout.lists[choices] if one.broader}})
+    if code == "band" and row.kind == "date":
+        return Treatment("date", {"to": "month", "shared": "quarter"})
+    if code == "band" and row.kind == "integer":
+        return Treatment("band", {"cuts": list(CUTS)})
+    if code == "topcode" and row.kind == "integer":
+        return Treatment("topcode", {"from": 4})
+    if code == "round" and row.kind == "integer":
+        return Treatment("round", {"to": 5})
+    if row.kind == "text":
+        return Treatment("keep", {"pattern": ORGANISATION})
+    return _KEEP
+
+
+def plan_questions(catalogue: Catalogue, layout: Layout) -> tuple[tuple[Question, ...], tuple[str, ...]]:
+    """(questions, repeats): every field that can arrive, with its path as Kobo writes it, and what is done to it."""
+    items = {item.id: item for item in catalogue.items}
+    questions: list[Question] = []
+    repeats: list[str] = []
+    above: list[str] = []
+    for row in layout.rows:
+        if row.kind in ("begin_group", "begin_repeat"):
+            above.append(row.name)
+            if row.kind == "begin_repeat":
+                repeats.append("/".join(above))
+        elif row.kind in ("end_group", "end_repeat"):
+            above.pop()
+        elif row.is_question:
+            item = items.get(row.item)
+            here = "/".join(above)
+            questions.append(
+                Question(
+                    key=row.key or row.name,
+                    path="/".join((*above, row.name)),
+                    type="date" if row.kind == "today" else row.kind,
+                    treatment=choose_treatment(item, row, layout) if item else _OWN[row.name],
+                    repeat=max((one for one in repeats if f"{here}/".startswith(f"{one}/")), key=len, default=""),
+                    choices=row.choices,
+                    item=row.item,
+                    module=row.module,
+                    is_gated=item.is_gated if item else False,
+                    sensitivity=item.sensitivity if item else "L",
+                    disclosure=item.disclosure if item else "none",
+                )
+            )
+    return tuple(questions), tuple(repeats)
+
+
+def plan_choices(layout: Layout) -> dict[str, tuple[Choice, ...]]:
+    """The codes of every list that the form uses, each with its coarser code."""
+    return {name: tuple(Choice(one.code, one.broader) for one in rows) for name, rows in layout.lists.items()}
+
+
+def _accept(names: set[str], **conditions: tuple[str, ...]) -> tuple[Condition, ...]:
+    """All conditions, or none at all when the form does not ask one of them: an empty list never holds."""
+    if not conditions.keys() <= names:
+        return ()
+    return tuple(Condition(name, accepted) for name, accepted in conditions.items())
+
+
+def plan_consent(names: set[str]) -> ConsentMap:
+    """Which answers are a yes (README of the bank, sections 7.1 and 7.5).
+
+    An observation has nobody to ask: it is kept and shared when the enumerator confirms that nobody was interviewed or
+    described.
+    """
+    if "obs_only" in names:
+        observed = _accept(names, obs_only=_YES)
+        return ConsentMap(keep=observed, share=observed)
+    return ConsentMap(
+        keep=_accept(names, con_adult=_YES, con_understood=("correct", "repeated"), con_interview=_YES),
+        share=_accept(names, con_share=_YES),
+        refer=_accept(names, ref_want=_YES, ref_consent=_YES, ref_whom=("self", "child", "adult")),
+    )
+
+
+def plan_screening(names: set[str]) -> Screening | None:
+    """The screening by role; None for a form that asks nobody."""
+    if SCREENING not in names:
+        return None
+    return Screening(
+        setting="ers_setting",
+        pressure="ers_pressure",
+        match="ers_match",
+        suspicion="ers_suspicion",
+        aside="ers_aside",
+        danger="ers_danger",
+        decision=SCREENING,
+        always=("", CONSENT_MODULE, SCREENING_MODULE, "M18"),
+        offer=(REFERRAL_MODULE,),
+    )
+
+
+def plan_flags(catalogue: Catalogue, layout: Layout) -> tuple[FlagRule, ...]:
+    """The rules whose names are all in the form."""
+    asked = {row.item for row in layout.rows}
+    names = {name for item in catalogue.items if item.id in asked for name in (item.name, *PARTS.get(item.type, ()))}
+    return tuple(rule for rule in catalogue.flags if rule_names(rule.expression) <= names)
+
+
+def plan_requests(catalogue: Catalogue, names: set[str]) -> RequestMap | None:
+    """How the form asks for help; None where it does not."""
+    if not {"ref_want", "ref_service"} <= names:
+        return None
+    return RequestMap("ref_want", "ref_service", dict(catalogue.requests))
+
+
+def plan_referral(names: set[str], repeats: tuple[str, ...]) -> ReferralFields | None:
+    """What a referral may carry, by what the person allowed; only what this form asks."""
+    if "ref_scope" not in names:
+        return None
+    known = names | {path.rsplit("/", 1)[-1] for path in repeats}
+    return ReferralFields(
+        "ref_scope", {code: tuple(name for name in fields if name in known) for code, fields in _SCOPES.items()}
+    )
+
+
+def plan_profile(names: set[str]) -> Profile:
+    """The place of the interview and the kind of person, as far as the form asks them."""
+    return Profile(
+        places=tuple(name for name in ("clo_place_adm1", "clo_place_adm2", "clo_place_adm3") if name in names),
+        group="dem_group" if "dem_group" in names else "",
+        sex="dem_sex" if "dem_sex" in names else "",
+        age="dem_age" if "dem_age" in names else "",
+    )

@@ -1,0 +1,132 @@
+"""Build a form from the bank and freeze it: workbook, XForm and the version that every later decision reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from forms import plan
+from forms.checks import refuse_faults
+from forms.layout import Layout, lay_out
+from forms.selection import Selection, select
+from forms.wording import LANGUAGE_NAMES, LANGUAGES
+from forms.workbook import write_workbook
+from forms.xform import to_clean_xform
+from pimcollect.domain.catalogue import Catalogue, NamedPlace
+from pimcollect.domain.version import Version, hash_version, write_version
+from pimcollect.errors import ErrorCode, PimError
+
+_HASH_LENGTH = 8
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A frozen form: what phones get, and what decisions read."""
+
+    version: Version
+    xlsx: bytes
+    xform: str
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the version."""
+        return hash_version(self.version)
+
+
+def read_languages(text: str) -> tuple[str, ...]:
+    """`en,fr` -> ("en", "fr"), the first is the default. Raises PimError(BAD_FORM) for one that forms cannot speak."""
+    languages = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    unknown = [one for one in languages if one not in LANGUAGES or one not in LANGUAGE_NAMES]
+    if unknown or not languages:
+        raise PimError(
+            ErrorCode.BAD_FORM,
+            f"A form cannot be built in {', '.join(unknown) or 'no language'}.",
+            remedy=f"Use one or more of: {', '.join(LANGUAGES)}.",
+        )
+    return languages
+
+
+def build_form(
+    catalogue: Catalogue, form: str, *, places: tuple[NamedPlace, ...], languages: tuple[str, ...] = ("en",)
+) -> Frozen:
+    """All steps from a form id to a frozen version. Pure: the same bank, places and languages give the same bytes.
+
+    Raises PimError: NOT_FOUND for an unknown form id, BAD_FORM for everything that forbids the build.
+    """
+    selection = select(catalogue, form)
+    layout = lay_out(catalogue, selection, places=places, languages=languages)
+    return freeze_version(catalogue, selection, layout)
+
+
+def freeze_version(catalogue: Catalogue, selection: Selection, layout: Layout) -> Frozen:
+    """Check, plan, write and convert a layout. The version string is `<bank version>-<8 hex of the content>`."""
+    draft = plan_version(catalogue, selection, layout)
+    refuse_faults(catalogue, layout, draft.consent)
+    version = replace(draft, version=f"{catalogue.version}-{_hash_content(draft, layout)}")
+    xlsx = write_workbook(layout, version=version.version)
+    return Frozen(version, xlsx, to_clean_xform(xlsx))
+
+
+def plan_version(catalogue: Catalogue, selection: Selection, layout: Layout) -> Version:
+    """The version of a layout, still without its version string."""
+    questions, repeats = plan.plan_questions(catalogue, layout)
+    names = {question.key for question in questions if not question.repeat}
+    return Version(
+        form=selection.form,
+        title=selection.title,
+        version="",
+        origin="bank",
+        bank_version=catalogue.version,
+        languages=layout.languages,
+        questions=questions,
+        choices=plan.plan_choices(layout),
+        repeats=repeats,
+        consent=plan.plan_consent(names),
+        screening=plan.plan_screening(names),
+        flags=plan.plan_flags(catalogue, layout),
+        pathways=dict(catalogue.pathways),
+        requests=plan.plan_requests(catalogue, names),
+        referral=plan.plan_referral(names, repeats),
+        profile=plan.plan_profile(names),
+        left_out=layout.left_out,
+    )
+
+
+def _hash_content(version: Version, layout: Layout) -> str:
+    """Eight hex characters over what is asked, how it reads and what happens to it."""
+    shown = json.dumps(asdict(layout), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(f"{write_version(version)}\n{shown}".encode()).hexdigest()[:_HASH_LENGTH]
+
+
+def write_files(frozen: Frozen, folder: Path) -> tuple[Path, ...]:
+    """Write `<form>.xlsx`, `<form>.xml` and `<form>.version.json` into a folder, each whole or not at all."""
+    form = frozen.version.form
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, content in (
+        (f"{form}.xlsx", frozen.xlsx),
+        (f"{form}.xml", frozen.xform.encode()),
+        (f"{form}.version.json", write_version(frozen.version).encode()),
+    ):
+        path = folder / name
+        _write_whole(path, content)
+        written.append(path)
+    return tuple(written)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    descriptor, waiting = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(waiting).chmod(0o644)
+        Path(waiting).replace(path)
+    except BaseException:
+        Path(waiting).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,97 @@
+"""Write a layout as an XLSForm workbook: the same layout gives the same bytes, on every machine and in every run."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import xlsxwriter
+
+from forms.layout import Layout
+from forms.parts import VERSION_MARK, Row
+from forms.wording import LANGUAGE_NAMES
+from pimcollect.domain.catalogue import Text
+
+CREATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+"""Stands in every workbook: the hour of the build would change its bytes."""
+
+STYLE = "pages"
+
+_PLAIN = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
+_LIMIT = 32_767
+"""Characters that a cell can hold."""
+
+
+def write_workbook(layout: Layout, *, version: str) -> bytes:
+    """The .xlsx of a form; every cell is a string, so that no reader guesses a type."""
+    buffer = io.BytesIO()
+    book = xlsxwriter.Workbook(buffer, {**_PLAIN, "in_memory": True})
+    book.set_properties({"title": layout.title, "created": CREATED_AT.replace(tzinfo=None)})
+    for name, rows in (
+        ("survey", _survey(layout, version)),
+        ("choices", _choices(layout)),
+        ("settings", _settings(layout, version)),
+    ):
+        sheet = book.add_worksheet(name)
+        for number, cells in enumerate(rows):
+            for column, cell in enumerate(cells):
+                if cell:
+                    sheet.write_string(number, column, cell[:_LIMIT])
+    book.close()
+    return buffer.getvalue()
+
+
+def _columns(name: str, layout: Layout) -> list[str]:
+    return [f"{name}::{LANGUAGE_NAMES[language]}" for language in layout.languages]
+
+
+def _words(text: Text, layout: Layout) -> list[str]:
+    return [text.get(language, "") for language in layout.languages]
+
+
+def _survey(layout: Layout, version: str) -> Iterable[list[str]]:
+    yield [
+        "type",
+        "name",
+        *_columns("label", layout),
+        *_columns("hint", layout),
+        "required",
+        "relevant",
+        "constraint",
+        *_columns("constraint_message", layout),
+        "calculation",
+        "appearance",
+        "choice_filter",
+    ]
+    for row in layout.rows:
+        yield _cells(row, layout, version)
+
+
+def _cells(row: Row, layout: Layout, version: str) -> list[str]:
+    return [
+        row.type,
+        row.name,
+        *_words(row.label, layout),
+        *_words(row.hint, layout),
+        "yes" if row.is_required else "",
+        row.relevant,
+        row.constraint,
+        *_words(row.message, layout),
+        row.calculation.replace(VERSION_MARK, version),
+        row.appearance,
+        row.choice_filter,
+    ]
+
+
+def _choices(layout: Layout) -> Iterable[list[str]]:
+    yield ["list_name", "name", *_columns("label", layout), "parent"]
+    for name, choices in layout.lists.items():
+        for choice in choices:
+            yield [name, choice.code, *_words(choice.label, layout), choice.parent]
+
+
+def _settings(layout: Layout, version: str) -> Iterable[list[str]]:
+    """No `instance_name`: it would show an answer in every list of a phone and a server."""
+    yield ["form_title", "form_id", "version", "default_language", "style"]
+    yield [layout.title, layout.form, version, LANGUAGE_NAMES[layout.languages[0]], STYLE]

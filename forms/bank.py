@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from pimcollect.domain.catalogue import (
     WashingtonItem,
     find_references,
 )
+from pimcollect.domain.conditions import names_used
 from pimcollect.domain.version import FlagRule, Pathway
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.schemas.bank import find_shape_errors
@@ -30,13 +30,11 @@ SILENT_PATHWAYS = ("RP-GBV",)
 """Counted only without consent: these services must not reach a supervisor's list."""
 
 PARTS: Mapping[str, tuple[str, ...]] = {
-    "roster": ("roster",),
+    "roster": ("roster", "roster/sex", "roster/age", "roster/rel", "roster/caregiver"),
     "wg_ss": ("dem_disab",),
     "fgd": ("fgd_women", "fgd_men"),
 }
 """Names that rules may use although no item has them (README of the bank, section 2)."""
-
-MEMBER_KEYS = ("sex", "age", "rel", "caregiver")
 
 _SHOWN = 20
 
@@ -115,13 +113,8 @@ def _twice(values: Iterable[str]) -> list[str]:
 
 
 def rule_names(expression: str) -> frozenset[str]:
-    """The questions that a flag rule reads: its names less functions and loop variables. Raises SyntaxError."""
-    names: set[str] = set()
-    own: set[str] = set()
-    for node in ast.walk(ast.parse(expression, mode="eval")):
-        if isinstance(node, ast.Name):
-            (names if isinstance(node.ctx, ast.Load) else own).add(node.id)
-    return frozenset(names - own - {"len", "any", "set", "bool", "all"})
+    """The questions at the top of the form that a flag rule reads. Raises PimError(BAD_EXPRESSION)."""
+    return frozenset(name for name in names_used(expression) if "/" not in name)
 
 
 def _find_broken_references(document: Mapping[str, Any]) -> Iterator[str]:
@@ -170,9 +163,9 @@ def _find_broken_rules(document: Mapping[str, Any], names: set[str]) -> Iterator
         if rule["pathway"] not in pathways:
             yield f"{rule['id']} pathway: there is no pathway {rule['pathway']}."
         try:
-            missing = rule_names(rule["expression"]) - names
-        except SyntaxError:
-            yield f"{rule['id']} expression: it cannot be read."
+            missing = names_used(rule["expression"]) - names
+        except PimError as error:
+            yield f"{rule['id']} expression: {error}"
             continue
         for name in sorted(missing):
             yield f"{rule['id']} expression: there is no item {name}."

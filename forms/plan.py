@@ -92,7 +92,7 @@ def plan_questions(catalogue: Catalogue, layout: Layout) -> tuple[tuple[Question
                 Question(
                     key=row.key or row.name,
                     path="/".join((*above, row.name)),
-                    type="date" if row.kind == "today" else row.kind,
+                    type=row.kind,
                     treatment=choose_treatment(item, row, layout) if item else _OWN[row.name],
                     repeat=max((one for one in repeats if f"{here}/".startswith(f"{one}/")), key=len, default=""),
                     choices=row.choices,

@@ -11,8 +11,8 @@ _ENGLISH: Mapping[str, str] = {
     "con_intro": (
         "We come from a humanitarian organisation. We want to understand which dangers people here live with, so that "
         "help fits better. Taking part is voluntary: you need not answer a question that you do not like, and you can "
-        "stop at any moment. What you say stays confidential. We do not write down your name, unless you ask us to pass "
-        "on a request for help. Taking part or not has no effect on the aid that you get, and we promise no aid for it. "
+        "stop at any moment. What you say stays confidential. We do not write down your name, unless you ask us to "
+        "pass on a request for help. Taking part or not has no effect on the aid that you get, and we promise no aid. "
         "If something about this talk troubles you, you can complain; we tell you how."
     ),
     "con_intro_hint": "Say this slowly, in your own words and in the language chosen. Answer every question about it.",

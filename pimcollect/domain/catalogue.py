@@ -1,4 +1,4 @@
-"""The indicator bank in memory: items, modules, choice lists, rules, pathways; the places and services of an operation."""
+"""The indicator bank in memory: items, modules, choice lists, rules, pathways; and an operation's places and services."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -79,6 +80,11 @@ def launch(
         process_group=0,
         cwd=cwd,
     )
+
+
+def forbid_core_dumps() -> None:
+    """No image of our memory on disk, in this process and in all that it starts."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _become(user: str) -> None:

@@ -1,0 +1,112 @@
+"""`pimcollect web`: waitress processes on one shared socket. Slow or lingering clients stall nobody."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import time
+from typing import Any
+
+import click
+from waitress.server import create_server
+
+from pimcollect.app import create_app
+from pimcollect.cli.main import home_option
+from pimcollect.config import Settings, read_settings
+from pimcollect.embedded import servers
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.launch import forbid_core_dumps
+from pimcollect.log import configure_logging
+from pimcollect.supervision import keep_forked
+
+_BACKLOG = 1024
+_CHANNEL_SECONDS = 30
+_CONNECTIONS = 1000
+_DRAIN_SECONDS = 8.0
+_MEGABYTE = 1024 * 1024
+
+
+def find_free_port(host: str, above: int) -> int:
+    """A port that is free now, near the one that is taken."""
+    for port in range(above + 1, min(above + 100, 65536)):
+        with socket.socket() as probe:
+            if probe.connect_ex((host, port)) != 0:
+                return port
+    return 0
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """The socket that all processes accept from. Raises PimError that names a free port when it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PimError(
+                ErrorCode.NOT_POSSIBLE_NOW,
+                f"Port {port} on {host} is taken.",
+                remedy=f"Port {find_free_port(host, port)} is free: --port, or PIMCOLLECT_PORT.",
+            ) from error
+        raise PimError(
+            ErrorCode.BAD_SETTING,
+            f"Cannot listen on {host}, port {port}: {error.strerror}.",
+            remedy="Change PIMCOLLECT_BIND or PIMCOLLECT_PORT.",
+        ) from error
+    return listener
+
+
+def serve(settings: Settings, listener: socket.socket) -> None:
+    """Serve in this process until SIGTERM; then answer what has been asked already, accept no more, and return."""
+    configure_logging("web")
+    server: Any = create_server(
+        create_app(settings),
+        sockets=[listener],
+        threads=settings.web_threads,
+        backlog=_BACKLOG,
+        channel_timeout=_CHANNEL_SECONDS,
+        connection_limit=_CONNECTIONS,
+        asyncore_use_poll=True,  # select() stops at 1024 descriptors
+        max_request_body_size=settings.max_body_bytes,
+        # a body above this would be spooled, in clear, to a file in the temp folder
+        inbuf_overflow=settings.max_body_bytes + _MEGABYTE,
+        # the answers too; an export is the largest
+        outbuf_overflow=256 * _MEGABYTE,
+        # create_app believes as many proxies as are configured; without any, nobody may claim another address
+        clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
+        ident=None,
+    )
+    ends_at = float("inf")
+
+    def drain(_number: int, _frame: object) -> None:
+        nonlocal ends_at
+        ends_at = time.monotonic() + _DRAIN_SECONDS
+        server.accepting = False
+        server.pull_trigger()
+
+    signal.signal(signal.SIGTERM, drain)
+    signal.signal(signal.SIGINT, drain)
+    while ends_at == float("inf") or (_is_busy(server) and time.monotonic() < ends_at):
+        server.asyncore.loop(timeout=0.5 if ends_at == float("inf") else 0.05, use_poll=True, map=server._map, count=1)
+
+
+def _is_busy(server: Any) -> bool:
+    """True while a request is being answered or an answer is on its way."""
+    channels = list(server.active_channels.values())
+    return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+@click.command()
+@home_option
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on. [default: PIMCOLLECT_PORT, or 8000]")
+def web(port: int | None) -> None:
+    """Serve hooks, phones and pages; one process for each of PIMCOLLECT_WEB_PROCESSES."""
+    forbid_core_dumps()
+    with servers(read_settings()) as settings:
+        listener = open_listener(settings.bind, settings.port if port is None else port)
+        names = [f"web {number + 1}" for number in range(settings.web_processes)]
+        keep_forked({name: lambda: serve(settings, listener) for name in names})

@@ -26,7 +26,8 @@ from pimcollect.tables.forms import find_servers
 from pimcollect.tables.journal import beat
 from pimcollect.vault import open_value
 from workers.hands import Hands, KnownVersion, hands
-from workers.outcome import Decided, store_outcomes
+from workers.outcome import store_outcomes
+from workers.writing import Decided
 
 BATCH = 100
 """Entries in one transaction: one commit for all of them is what makes a backlog drain fast."""

@@ -52,7 +52,9 @@ def open_hook(session: Session, actor: Actor, *, server: str, form: str) -> Open
 def _take(session: Session, hook: UUID) -> HookRow:
     row = session.scalar(select(HookRow).where(HookRow.id == hook, HookRow.closed_at.is_(None)).with_for_update())
     if row is None:
-        raise PimError(ErrorCode.NOT_FOUND, "There is no open hook with this id.", remedy="Run `pimcollect hooks list`.")
+        raise PimError(
+            ErrorCode.NOT_FOUND, "There is no open hook with this id.", remedy="Run `pimcollect hooks list`."
+        )
     return row
 
 

@@ -1,0 +1,85 @@
+"""What every command needs: settings, a database session, and output for people or for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.orm import Session, sessionmaker
+
+from pimcollect.config import Settings, read_settings
+from pimcollect.db import open_engine, open_sessions, transaction
+from pimcollect.embedded import servers
+
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs: a JSON list of objects.")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Settings with real addresses, and sessions on the database behind them."""
+
+    settings: Settings
+    sessions: sessionmaker[Session]
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One session and one commit."""
+        with transaction(self.sessions) as session:
+            yield session
+
+
+@contextmanager
+def open_desk() -> Iterator[Desk]:
+    """The running service's database, or the embedded one started for this command only."""
+    with servers(read_settings()) as settings:
+        engine = open_engine(settings.database_url, pool_size=2)
+        try:
+            yield Desk(settings, open_sessions(engine))
+        finally:
+            engine.dispose()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout and nothing else."""
+    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=1))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+def print_rows(rows: Iterable[Mapping[str, Any]], *, as_json: bool, columns: Mapping[str, str], empty: str) -> None:
+    """A list of objects as JSON, or the `columns` (key -> heading) as a table; `empty` is said when there is none."""
+    found = [dict(row) for row in rows]
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        click.echo(empty)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in columns.values():
+        table.add_column(heading, overflow="fold")
+    for row in found:
+        table.add_row(*(_cell(row.get(key)) for key in columns))
+    Console().print(table)

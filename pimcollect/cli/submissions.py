@@ -1,0 +1,132 @@
+"""pimcollect submissions: what was kept, counted, and taken out for analysis."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pimcollect.actions.submissions import export_submissions, list_submissions
+from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
+from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.tables.submissions import count_submissions, find_tallies
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "|", "%", "\t", "\r", "\x00", "\ufeff", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+@click.group()
+def submissions() -> None:
+    """Treated submissions and the counts of what was refused."""
+
+
+@submissions.command("list")
+@click.option("--form", help="Only this form.")
+@click.option("--limit", default=200, show_default=True, type=click.IntRange(1, 100_000))
+@json_option
+def list_command(form: str | None, limit: int, as_json: bool) -> None:
+    """Submissions, newest decision first. State tombstone: refused, nothing kept but the count."""
+    with open_desk() as desk, desk.transaction() as session:
+        rows = [
+            {
+                "id": row.id,
+                "form": row.form,
+                "root_id": row.root_id,
+                "state": row.state,
+                "month": row.month,
+                "place": row.place,
+                "may_share": row.may_share,
+                "editions": len(row.superseded) + 1,
+            }
+            for row in list_submissions(session, COMMAND_LINE, form=form, limit=limit)
+        ]
+    columns = {"root_id": "root id", "form": "form", "state": "state", "month": "month", "place": "place"}
+    print_rows(rows, as_json=as_json, columns=columns | {"may_share": "share"}, empty="Nothing has been settled yet.")
+
+
+@submissions.command("count")
+@json_option
+def count_command(as_json: bool) -> None:
+    """How many were kept and refused by form and month, and the tallies of needs that were not referred."""
+    with open_desk() as desk, desk.transaction() as session:
+        rows = [
+            {"what": row["state"], "form": row["form"], "month": row["month"], "place": "", "detail": "", "n": row["n"]}
+            for row in count_submissions(session)
+        ]
+        rows += [
+            {
+                "what": row.kind,
+                "form": row.form,
+                "month": row.month,
+                "place": row.place,
+                "detail": row.detail,
+                "n": row.n,
+            }
+            for row in find_tallies(session)
+        ]
+    columns = {"what": "what", "form": "form", "month": "month", "place": "place", "detail": "pathway", "n": "n"}
+    print_rows(rows, as_json=as_json, columns=columns, empty="Nothing to count yet.")
+
+
+def _safe_cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula (ASVS 5, 1.2.10)."""
+    if isinstance(value, list):
+        value = " ".join(str(one) for one in value)
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value
+
+
+def _write_csv(path: Path, rows: list[Mapping[str, Any]]) -> None:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows([_safe_cell(row.get(column)) for column in columns] for row in rows)
+
+
+def _is_repeat(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(one, dict) for one in value)
+
+
+def _split_repeats(
+    rows: Iterable[Mapping[str, Any]],
+) -> tuple[list[Mapping[str, Any]], dict[str, list[Mapping[str, Any]]]]:
+    """Repeats become tables of their own, joined by a row number that exists in this export only."""
+    top: list[Mapping[str, Any]] = []
+    repeats: dict[str, list[Mapping[str, Any]]] = {}
+    for number, row in enumerate(rows, start=1):
+        top.append({"row": number, **{key: value for key, value in row.items() if not _is_repeat(value)}})
+        for key, value in row.items():
+            if _is_repeat(value):
+                repeats.setdefault(key, []).extend({"row": number, **member} for member in value)
+    return top, repeats
+
+
+@submissions.command("export")
+@click.option("--form", required=True, help="Id of the form.")
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for CSV files.")
+@click.option("--internal", is_flag=True, help="Also of people who did not agree to sharing: for your own team only.")
+@click.option("--restricted", is_flag=True, help="Also the detail for protection analysts. Journaled.")
+@json_option
+def export_command(form: str, output: Path | None, internal: bool, restricted: bool, as_json: bool) -> None:
+    """Treated answers of a form: CSV files in a folder, or JSON on stdout."""
+    if output is None and not as_json:
+        raise click.UsageError("Say where to: -o FOLDER, or --json.")
+    with open_desk() as desk, desk.transaction() as session:
+        rows = list(
+            export_submissions(session, COMMAND_LINE, form=form, is_internal=internal, with_restricted=restricted)
+        )
+    if as_json or output is None:
+        print_json(rows)
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    top, repeats = _split_repeats(rows)
+    _write_csv(output / f"{form}.csv", top)
+    for name, members in repeats.items():
+        _write_csv(output / f"{form}.{name.rpartition('/')[2]}.csv", members)
+    click.echo(
+        f"{len(top)} submissions in {output / f'{form}.csv'}" + (f", {len(repeats)} repeat tables" if repeats else "")
+    )

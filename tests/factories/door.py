@@ -1,0 +1,61 @@
+"""A door on a real database, with a form and a hook behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from pimcollect.actions.hooks import OpenedHook, open_hook
+from pimcollect.config import Settings
+from pimcollect.db import open_engine
+from pimcollect.doorbell import Bell
+from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.tables.forms import FormRow
+from pimcollect.vault import read_door_keys
+from webhooks.hooks import SECRET_HEADER, Hooks
+from webhooks.routes import Door, blueprint
+
+
+@dataclass(frozen=True)
+class OpenDoor:
+    """A client that posts to one hook as its server would."""
+
+    client: FlaskClient
+    hook: OpenedHook
+
+    @property
+    def url(self) -> str:
+        return f"/webhooks/{self.hook.key}"
+
+    def post(self, body: bytes, **headers: str) -> Any:
+        return self.client.post(self.url, data=body, headers={SECRET_HEADER: self.hook.secret, **headers})
+
+
+def put_form(session: Session, form: str = "pm_kac") -> None:
+    """A form that has no version yet: enough for the door, which never reads one."""
+    if session.get(FormRow, form) is None:
+        session.add(FormRow(id=form, title=form))
+        session.flush()
+
+
+def make_app(settings: Settings, engine: Engine | None = None) -> Flask:
+    """The door alone, as the web process builds it."""
+    app = Flask("door")
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    engine = engine or open_engine(settings.database_url, pool_size=8)
+    app.extensions["door"] = Door(engine, read_door_keys(settings.door_keys), Hooks(engine), Bell(settings.redis_url))
+    app.register_blueprint(blueprint)
+    return app
+
+
+def open_door(settings: Settings, engine: Engine, *, form: str = "pm_kac") -> OpenDoor:
+    """A door with one hook for `form`."""
+    with Session(engine) as session, session.begin():
+        put_form(session, form)
+        hook = open_hook(session, COMMAND_LINE, server="kobo", form=form)
+    return OpenDoor(make_app(settings, engine).test_client(), hook)

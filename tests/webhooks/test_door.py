@@ -1,0 +1,207 @@
+"""The door: durable before it answers, one entry for one edition, and it never repeats what came."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from pimcollect.actions.hooks import close_hook, rotate_hook
+from pimcollect.config import Settings
+from pimcollect.db import open_engine
+from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.vault import HandsKeys, open_value
+from tests.factories.door import OpenDoor, make_app, open_door, put_form
+from tests.payloads import read_wire
+from webhooks.hooks import SECRET_HEADER
+from webhooks.inbox import entry_context
+
+WIRE = read_wire()
+
+
+@pytest.fixture
+def door(settings: Settings, engine: Engine) -> OpenDoor:
+    return open_door(settings, engine)
+
+
+def count(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return connection.execute(text("SELECT count(*) FROM entries")).scalar_one()
+
+
+def test_a_wrong_or_missing_secret_is_401_and_leaves_no_row(door: OpenDoor, engine: Engine) -> None:
+    body = WIRE["k01"]["body"]
+    for headers in ({}, {SECRET_HEADER: "wrong"}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic x"}):
+        answer = door.client.post(door.url, data=body, headers=headers)
+        assert (answer.status_code, answer.json) == (401, {"error": "wrong_secret"})
+    assert door.client.post(f"{door.url}?secret={door.hook.secret}", data=body).status_code == 401
+    assert door.client.post("/webhooks/nobody", data=body, headers={SECRET_HEADER: door.hook.secret}).status_code == 401
+    assert count(engine) == 0
+
+
+def test_two_different_secrets_at_once_are_refused(door: OpenDoor, engine: Engine) -> None:
+    answer = door.post(WIRE["k01"]["body"], Authorization="Bearer other")
+    assert answer.status_code == 401
+    assert count(engine) == 0
+
+
+def test_the_secret_of_another_hook_does_not_open_this_one(door: OpenDoor, settings: Settings, engine: Engine) -> None:
+    other = open_door(settings, engine, form="other")
+    answer = door.client.post(door.url, data=b"{}", headers={SECRET_HEADER: other.hook.secret})
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("wire", ["k01", "k02", "k03", "k09", "k10"])
+def test_what_kobo_really_sent_is_accepted(door: OpenDoor, wire: str) -> None:
+    answer = door.post(WIRE[wire]["body"], **{"Content-Type": dict(WIRE[wire]["headers"])["Content-Type"]})
+    assert answer.status_code == 202
+    assert set(answer.json) == {"receipt"}
+
+
+def test_basic_and_bearer_carry_the_secret_too(door: OpenDoor) -> None:
+    basic = door.client.post(door.url, data=b"{}", auth=("pim", door.hook.secret))
+    bearer = door.client.post(door.url, data=b"{}", headers={"Authorization": f"Bearer {door.hook.secret}"})
+    assert (basic.status_code, bearer.status_code) == (202, 202)
+
+
+def test_one_edition_is_one_entry_through_whatever_hook_and_in_whatever_order(
+    settings: Settings, engine: Engine, door: OpenDoor
+) -> None:
+    receipts = {door.post(WIRE[wire]["body"]).json["receipt"] for wire in ("k05", "k03", "k01", "k04", "k02", "k01")}
+    assert len(receipts) == 1
+    assert count(engine) == 1
+
+
+def test_a_fuller_copy_takes_the_place_of_a_subset_and_not_the_other_way(
+    door: OpenDoor, engine: Engine, hands_keys: HandsKeys
+) -> None:
+    def stored() -> bytes:
+        with engine.connect() as connection:
+            row = connection.execute(text("SELECT form, identity, body FROM entries")).one()
+        return open_value(row.body, ring=hands_keys.intake, context=entry_context(row.form, row.identity))
+
+    door.post(WIRE["k04"]["body"])
+    assert stored() == WIRE["k04"]["body"]
+    door.post(WIRE["k01"]["body"])
+    assert stored() == WIRE["k01"]["body"]
+    door.post(WIRE["k04"]["body"])
+    assert stored() == WIRE["k01"]["body"]
+
+
+def test_six_at_once_are_one_entry(settings: Settings, engine: Engine, door: OpenDoor) -> None:
+    app = make_app(settings)
+
+    def post(_: int) -> tuple[int, str]:
+        answer = app.test_client().post(door.url, data=WIRE["k01"]["body"], headers={SECRET_HEADER: door.hook.secret})
+        return answer.status_code, answer.json["receipt"]
+
+    for _ in range(10):
+        with ThreadPoolExecutor(6) as pool:
+            answers = set(pool.map(post, range(6)))
+        assert len(answers) == 1
+    assert count(engine) == 1
+    app.extensions["door"].engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"   ",
+        b"{",
+        b"[1]",
+        b'"text"',
+        b"null",
+        b'{"a": NaN}',
+        b'{"consent": "no", "consent": "yes"}',
+        b'{"a": "\xff"}',
+        b"\xff\xfe{\x00}\x00",
+        b'{"a": "\\ud800"}',
+        b'{"a\\u0000": "\\u0000"}',
+        b"[" * 200_000,
+        b'{"a":' * 40 + b"1" + b"}" * 40,
+        b"<a>",
+        b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',
+        b"<a>" * 1000 + b"</a>" * 1000,
+        b'{"_uuid": ' + b"9" * 5000 + b"}",
+    ],
+)
+def test_bad_content_from_a_trusted_sender_is_kept_sealed_and_never_an_error(
+    door: OpenDoor, engine: Engine, body: bytes
+) -> None:
+    answer = door.post(body)
+    assert answer.status_code == 202
+    assert count(engine) == 1
+    assert door.post(WIRE["k01"]["body"]).status_code == 202
+
+
+def test_a_body_over_the_limit_is_413_and_leaves_no_row(settings: Settings, engine: Engine, door: OpenDoor) -> None:
+    answer = door.post(b"x" * (settings.max_body_bytes + 1))
+    assert (answer.status_code, answer.json) == (413, {"error": "too_large"})
+    assert count(engine) == 0
+
+
+def test_a_database_that_is_away_is_503_with_when_to_come_again(
+    settings: Settings, engine: Engine, door: OpenDoor
+) -> None:
+    away = open_engine("postgresql://nobody@127.0.0.1:1/none")
+    app = make_app(settings, away)
+    answer = app.test_client().post(door.url, data=b"{}", headers={SECRET_HEADER: door.hook.secret})
+    assert (answer.status_code, answer.json) == (503, {"error": "away"})
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_other_methods_are_405_and_nothing_redirects(door: OpenDoor) -> None:
+    for method in ("GET", "PUT", "DELETE", "PATCH"):
+        assert door.client.open(door.url, method=method).status_code == 405
+    assert door.client.post(f"{door.url}/", data=b"{}").status_code in {401, 404}
+
+
+def test_the_answer_repeats_nothing_of_what_came(door: OpenDoor) -> None:
+    secret_word = "Nadia-Canary"
+    for body in (b'{"name": "%s", "_uuid": "1"}' % secret_word.encode(), secret_word.encode(), b"<a>Nadia-Canary</a>"):
+        answer = door.post(body)
+        assert secret_word not in answer.text + str(answer.headers)
+
+
+def test_the_stored_body_is_sealed_and_opens_only_in_its_own_row(
+    door: OpenDoor, engine: Engine, hands_keys: HandsKeys
+) -> None:
+    door.post(WIRE["k01"]["body"])
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT * FROM entries")).one()
+    assert b"Khin" not in bytes(row.body)
+    assert b"Khin" in open_value(row.body, ring=hands_keys.intake, context=entry_context(row.form, row.identity))
+    assert "60ebd0dd" not in json.dumps([str(value) for value in row])
+
+
+def test_after_two_rotations_the_first_secret_is_dead_and_the_last_two_live(door: OpenDoor, engine: Engine) -> None:
+    def status(secret: str) -> int:
+        return int(door.client.post(door.url, data=b"{}", headers={SECRET_HEADER: secret}).status_code)
+
+    secrets = [door.hook.secret]
+    for _ in range(2):
+        with Session(engine) as session, session.begin():
+            secrets.append(rotate_hook(session, COMMAND_LINE, door.hook.id).secret)
+        assert status(secrets[-1]) == 202
+    assert [status(secret) for secret in secrets] == [401, 202, 202]
+
+
+def test_a_closed_hook_refuses_at_once_also_where_it_was_known(door: OpenDoor, engine: Engine) -> None:
+    assert door.post(b"{}").status_code == 202
+    with Session(engine) as session, session.begin():
+        close_hook(session, COMMAND_LINE, door.hook.id)
+    assert door.post(b'{"a": "b"}').status_code == 401
+    assert count(engine) == 1
+
+
+def test_the_receipt_tells_nothing_of_the_body(settings: Settings, engine: Engine) -> None:
+    receipts = []
+    for form in ("one", "two"):
+        with Session(engine) as session, session.begin():
+            put_form(session, form)
+        receipts.append(open_door(settings, engine, form=form).post(WIRE["k01"]["body"]).json["receipt"])
+    assert receipts[0] != receipts[1]

@@ -1,0 +1,147 @@
+"""Rows on their way into the tables, gathered so that a batch writes each table with one statement."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from pimcollect.domain.outcomes import Course, Item, Kept, Refused
+from pimcollect.tables.entries import settle_entries
+from pimcollect.tables.journal import JournalRow
+from pimcollect.tables.referrals import CaseRow, MoveRow, NoticeRow, ReferralRow
+from pimcollect.tables.submissions import SubmissionRow, add_tallies
+from pimcollect.vault import seal_value
+from workers.hands import Hands
+
+_CASE_DAYS = 90
+"""A case is shredded this long after its deadline at the latest, closed or not."""
+_REFERENCE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""Without 0, 1, I and O: references are read out on bad lines."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """An entry with its decision."""
+
+    entry: UUID
+    form: str
+    form_version: UUID
+    root_id: str
+    """Empty when the body names only the edition before it."""
+    edition_id: str
+    deprecated_id: str | None
+    received_at: datetime
+    decision: Kept | Refused
+
+    @property
+    def items(self) -> dict[str, Item]:
+        """What somebody must follow up, by pathway; what is only counted is not among it."""
+        if isinstance(self.decision, Refused):
+            return {}
+        return {item.pathway: item for item in self.decision.items if item.course is not Course.COUNT}
+
+
+@dataclass
+class Writing:
+    """Everything that a batch will insert."""
+
+    submissions: list[dict[str, Any]] = field(default_factory=list)
+    cases: list[dict[str, Any]] = field(default_factory=list)
+    referrals: list[dict[str, Any]] = field(default_factory=list)
+    moves: list[dict[str, Any]] = field(default_factory=list)
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    tallies: Counter[tuple[str, str, date, str, str]] = field(default_factory=Counter)
+    settled: list[tuple[UUID, str]] = field(default_factory=list)
+    journal: list[dict[str, Any]] = field(default_factory=list)
+
+    def settle(self, one: Decided, outcome: str) -> None:
+        """Mark the entry settled and journal it."""
+        self.settled.append((one.entry, outcome))
+        self.journal.append(
+            {"id": uuid4(), "actor": "workers", "action": outcome, "noun": "entries", "noun_id": str(one.entry)}
+        )
+
+    def move(self, referral: UUID, *, was: str | None, became: str) -> None:
+        """One change of a referral's state, made by the workers."""
+        self.moves.append({"id": uuid4(), "referral": referral, "was": was, "became": became, "by": "workers"})
+
+    def notify(self, referral: UUID, kind: str, *, edition: int = 1) -> None:
+        """A notice to be sent by its own job."""
+        self.notices.append({"id": uuid4(), "referral": referral, "kind": kind, "edition": edition})
+
+    def flush(self, session: Session) -> None:
+        """Insert everything; the order follows the foreign keys."""
+        for table, rows in (
+            (SubmissionRow, self.submissions),
+            (CaseRow, self.cases),
+            (ReferralRow, self.referrals),
+            (MoveRow, self.moves),
+            (NoticeRow, self.notices),
+            (JournalRow, self.journal),
+        ):
+            if rows:
+                session.execute(insert(table), rows)
+        add_tallies(session, dict(self.tallies))
+        settle_entries(session, self.settled)
+
+
+def item_digest(own: Hands, item: Item, place: str | None) -> str:
+    """What makes an item the same item: an edition that leaves it equal re-notifies nobody."""
+    package = None if item.package is None else dict(item.package)
+    return own.digest(item.pathway, item.urgency, item.course, item.service, place, package)
+
+
+def case_values(own: Hands, item: Item, *, case_id: UUID, due_at: datetime) -> dict[str, Any]:
+    """The columns of a case: the minimum as canonical JSON, sealed to the newest case key and bound to its row."""
+    package: Mapping[str, Any] = item.package or {}
+    plain = json.dumps(package, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode()
+    return {
+        "id": case_id,
+        "sealed": seal_value(plain, to=own.keys.cases[0].seal_key, context=f"case|{case_id}"),
+        "shred_after": due_at + timedelta(days=_CASE_DAYS),
+    }
+
+
+def referral_values(own: Hands, item: Item, *, place: str | None, due_at: datetime) -> dict[str, Any]:
+    """The columns of a referral that a decision fills and an edition may change."""
+    return {
+        "course": item.course.value,
+        "urgency": item.urgency,
+        "service": item.service,
+        "place": place,
+        "due_at": due_at,
+        "digest": item_digest(own, item, place),
+    }
+
+
+def add_referral(own: Hands, writing: Writing, one: Decided, item: Item, *, place: str | None) -> None:
+    """A referral, ticket or alert with its first move and its notice; a case only where a person agreed."""
+    referral, case_id = uuid4(), None
+    due_at = item.due_at or one.received_at
+    if item.course is Course.REFERRAL:
+        case_id = uuid4()
+        writing.cases.append(case_values(own, item, case_id=case_id, due_at=due_at))
+    state = "no_service" if item.service is None else "waiting"
+    writing.referrals.append(
+        {
+            "id": referral,
+            "reference": "R-" + "".join(secrets.choice(_REFERENCE_LETTERS) for _ in range(8)),
+            "origin": own.origin(one.form, one.root_id, item.pathway),
+            "form": one.form,
+            "pathway": item.pathway,
+            "state": state,
+            "case_id": case_id,
+            **referral_values(own, item, place=place, due_at=due_at),
+        }
+    )
+    writing.move(referral, was=None, became=state)
+    writing.notify(referral, "new")

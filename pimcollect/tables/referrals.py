@@ -107,6 +107,8 @@ class NoticeRow(Base):
     kind: Mapped[str]
     edition: Mapped[int] = mapped_column(default=1)
     """Counts notices of the same kind for one referral."""
+    service: Mapped[str | None] = mapped_column(ForeignKey("services.code"))
+    """Whom it addresses when that is not the referral's service any more; empty = whoever the referral is with."""
     channel: Mapped[str] = mapped_column(default="email")
     state: Mapped[str] = mapped_column(default="waiting")
     reason: Mapped[str | None]

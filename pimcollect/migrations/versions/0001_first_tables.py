@@ -211,6 +211,7 @@ def upgrade() -> None:
         sa.Column("referral", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("edition", sa.Integer(), nullable=False),
+        sa.Column("service", sa.String(), nullable=True),
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
@@ -225,6 +226,7 @@ def upgrade() -> None:
         sa.CheckConstraint("kind IN ('new', 'amended', 'recalled')", name="notice_kind_is_known"),
         sa.CheckConstraint("state IN ('waiting', 'sent', 'dead')", name="notice_state_is_known"),
         sa.ForeignKeyConstraint(["referral"], ["referrals.id"], name="notices_referral_exists"),
+        sa.ForeignKeyConstraint(["service"], ["services.code"], name="notices_service_exists"),
         sa.PrimaryKeyConstraint("id", name="notices_key"),
         sa.UniqueConstraint("referral", "kind", "edition", name="one_notice_for_one_event"),
     )

@@ -6,12 +6,13 @@ import errno
 import signal
 import socket
 import time
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import click
-from waitress.server import create_server
+from waitress import server as waitress_server
 
-from pimcollect.app import create_app
 from pimcollect.cli.main import home_option
 from pimcollect.config import Settings, read_settings
 from pimcollect.embedded import servers
@@ -60,11 +61,17 @@ def open_listener(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _load_app_module() -> Any:
+    """The roof of the house, named by path: commands stand below it."""
+    return import_module("pimcollect.app")
+
+
 def serve(settings: Settings, listener: socket.socket) -> None:
     """Serve in this process until SIGTERM; then answer what has been asked already, accept no more, and return."""
     configure_logging("web")
-    server: Any = create_server(
-        create_app(settings),
+    create_server: Any = waitress_server.create_server
+    server = create_server(
+        _load_app_module().create_app(settings),
         sockets=[listener],
         threads=settings.web_threads,
         backlog=_BACKLOG,
@@ -90,8 +97,11 @@ def serve(settings: Settings, listener: socket.socket) -> None:
 
     signal.signal(signal.SIGTERM, drain)
     signal.signal(signal.SIGINT, drain)
-    while ends_at == float("inf") or (_is_busy(server) and time.monotonic() < ends_at):
-        server.asyncore.loop(timeout=0.5 if ends_at == float("inf") else 0.05, use_poll=True, map=server._map, count=1)
+    loop = partial(server.asyncore.loop, use_poll=True, map=server._map, count=1)
+    while ends_at == float("inf"):
+        loop(timeout=0.5)
+    while _is_busy(server) and time.monotonic() < ends_at:
+        loop(timeout=0.05)
 
 
 def _is_busy(server: Any) -> bool:
@@ -108,5 +118,7 @@ def web(port: int | None) -> None:
     forbid_core_dumps()
     with servers(read_settings()) as settings:
         listener = open_listener(settings.bind, settings.port if port is None else port)
+        # before the fork, so that a new process is there at once
+        _load_app_module()
         names = [f"web {number + 1}" for number in range(settings.web_processes)]
         keep_forked({name: lambda: serve(settings, listener) for name in names})

@@ -1,0 +1,160 @@
+"""`pimcollect up`: the whole service in one foreground command, on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
+
+import click
+
+from pimcollect.cli.main import home_option
+from pimcollect.cli.web import open_listener
+from pimcollect.config import Settings, read_settings
+from pimcollect.embedded import start_servers, with_servers
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.home import Running, forget_running, lock_home, open_home, settle_in, write_running
+from pimcollect.launch import forbid_core_dumps, launch
+from pimcollect.supervision import Child, Supervisor, stop_signals
+from pimcollect.vault import create_keys
+
+_PASSED = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_PASSED_STARTS = ("LC_", "PYTHON", "PIMCOLLECT_", "XDG_")
+_ONLY_HANDS = ("PIMCOLLECT_HANDS_KEYS", "PIMCOLLECT_SMTP_URL", "PIMCOLLECT_DUTY_EMAIL")
+"""Settings that the web process has no use for: where the private keys are, and how mail is sent."""
+
+
+def environment_of_children(settings: Settings, *, is_web: bool) -> dict[str, str]:
+    """What a child may know of our environment: a list, not everything that happens to be there."""
+    passed = {name: value for name, value in os.environ.items() if name in _PASSED or name.startswith(_PASSED_STARTS)}
+    passed |= {
+        "PIMCOLLECT_HOME": str(settings.home),
+        "PIMCOLLECT_DOOR_KEYS": str(settings.door_keys),
+        "PIMCOLLECT_HANDS_KEYS": str(settings.hands_keys),
+        "PIMCOLLECT_PORT": str(settings.port),
+        "PIMCOLLECT_URL": settings.public_url,
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+    }
+    if is_web:
+        passed = {name: value for name, value in passed.items() if name not in _ONLY_HANDS}
+    return passed
+
+
+def _python_child(
+    name: str, arguments: list[str], settings: Settings, *, is_ready: Callable[[subprocess.Popen[bytes]], bool]
+) -> Child:
+    env = environment_of_children(settings, is_web=name == "web")
+    return Child(name, lambda: launch([sys.executable, "-m", *arguments], env=env), is_ready)
+
+
+def _answers_health(settings: Settings) -> bool:
+    try:
+        connection = http.client.HTTPConnection(_reachable(settings.bind), settings.port, timeout=2)
+        connection.request("GET", "/healthz")
+        is_well = connection.getresponse().status == 200
+        connection.close()
+    except OSError:
+        return False
+    return is_well
+
+
+def _reachable(bind: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104 - compared with, not listened on
+
+
+def _choose_port(settings: Settings, port: int | None) -> Settings:
+    """The port, checked to be free before anything is started. 0 becomes one that is free now."""
+    wanted = settings.port if port is None else port
+    with open_listener(settings.bind, wanted) as listener:
+        found = int(listener.getsockname()[1])
+    host = _reachable(settings.bind)
+    shown = f"[{host}]" if ":" in host else host
+    return replace(settings, port=found, public_url=settings.public_url or f"http://{shown}:{found}")
+
+
+def _create_missing_keys(settings: Settings) -> None:
+    """Keys on the first start. One file without the other is a mistake, which whoever reads it explains."""
+    if not settings.door_keys.exists() and not settings.hands_keys.exists():
+        create_keys(settings.door_keys, settings.hands_keys)
+        click.echo(f"New keys are in {settings.door_keys.parent}: back them up, apart from the database.", err=True)
+
+
+def _migrate(settings: Settings) -> None:
+    """In a process of its own: what migrations import and hold is gone afterwards."""
+    env = environment_of_children(settings, is_web=False)
+    status = launch([sys.executable, "-m", "pimcollect", "migrate"], env=env, output=sys.stderr.fileno()).wait()
+    if status != 0:
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW,
+            "The tables could not be brought to their newest shape.",
+            remedy="The line above says why; nothing was changed halfway, each step is one transaction.",
+        )
+
+
+def _create_first_member(settings: Settings) -> None:
+    """On a new database: one administrator, whose one-time password is shown here and nowhere else."""
+    if find_spec("pimcollect.actions.members") is None:
+        return
+    create = getattr(import_module("pimcollect.actions.members"), "create_first_member", None)
+    made = create(settings) if create else None
+    if made is not None:
+        mail, password = made
+        click.echo(f"First log-in: {mail} with the one-time password {password} (shown only now)")
+
+
+def run_service(settings: Settings) -> None:
+    """Start everything in order, say READY, watch until a stop signal, stop in order. Holds the home's lock."""
+    supervisor = Supervisor()
+    with stop_signals() as stop:
+        try:
+            if settings.is_embedded:
+                place = settle_in(settings.home)
+                start_servers(supervisor, place, postgres=not settings.database_url, valkey=not settings.redis_url)
+                settings = with_servers(settings, database_url=place.database_url(), redis_url=place.redis_url)
+            _create_missing_keys(settings)
+            if not stop():
+                _migrate(settings)
+                _create_first_member(settings)
+            for child in _children(settings):
+                supervisor.start(child, should_stop=stop)
+            if not stop():
+                address = settings.public_url
+                running = Running(os.getpid(), address, settings.database_url, settings.redis_url)
+                write_running(settings.home, running)
+                click.echo(f"READY {address}")
+                supervisor.watch_until(stop)
+        finally:
+            supervisor.stop()
+            forget_running(settings.home)
+
+
+def _children(settings: Settings) -> list[Child]:
+    def is_serving(_process: subprocess.Popen[bytes]) -> bool:
+        return _answers_health(settings)
+
+    def is_alive(_process: subprocess.Popen[bytes]) -> bool:
+        return True
+
+    return [
+        _python_child("workers", ["workers"], settings, is_ready=is_alive),
+        _python_child("clock", ["workers", "clock"], settings, is_ready=is_alive),
+        _python_child("web", ["pimcollect", "web"], settings, is_ready=is_serving),
+    ]
+
+
+@click.command()
+@home_option
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on. [default: PIMCOLLECT_PORT, or 8000]")
+def up(port: int | None) -> None:
+    """Run the whole service: database and queue (unless configured), web, workers and clock."""
+    forbid_core_dumps()
+    settings = read_settings()
+    open_home(settings.home)
+    with lock_home(settings.home):
+        run_service(_choose_port(settings, port))

@@ -1,0 +1,187 @@
+"""The requests that a real KoboToolbox sent, replayed against the whole service: kept, refused, held, and gone."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+from redis import Redis
+
+from tests.contracts.canaries import Hit, Scanner
+from tests.journeys.station import Station, open_station
+
+PAYLOADS = Path(__file__).parents[1] / "payloads"
+ROWS: list[dict[str, Any]] = [json.loads(line) for line in (PAYLOADS / "kobo_hooks.jsonl").read_text().splitlines()]
+SENT = {row["id"]: row for row in ROWS}
+FULL, REFUSED, LATER = (
+    "60ebd0dd-e030-47a7-bbfd-fddee4555990",
+    "adf050cc-d49d-48c1-94d8-ee1be0706da1",
+    "805578b0-22a0-4eb4-9e3f-e232344fb0b9",
+)
+"""Instance ids of k01-k05, k06-k08 and k11."""
+
+PERSONAL = (
+    "Daw Khin",
+    "ကိုအောင်",
+    "Ma Hla",
+    "HH list",
+    "09-000 000 001",
+    "+959000000001",
+    "89951234",
+    "41401234",
+    "InventedDevice01",
+    "enum@example.org",
+    "enum1",
+    "25.383",
+    "97.396",
+    "1763600000000",
+    "hh-1.jpg",
+    "audit.csv",
+    "10:30:00",
+    "T09:11:02",
+    "imo/attachments",
+    "attjjXBbbCQ4cT3L8r8jmUeR",
+    "Invented==",
+    "NotReal1==",
+)
+"""Every value of those requests that tells who answered, who asked, where, when to the second, and with what device."""
+
+pytestmark = pytest.mark.slow
+
+
+def open_hooks(station: Station) -> dict[str, Any]:
+    """One hook of the adopted form for each address that the Kobo server posted to."""
+    return {
+        path: station.read("hooks", "open", "--server", "kobo", "--form", "pm_kac")
+        for path in sorted({row["path"] for row in ROWS})
+    }
+
+
+def replay(station: Station, hook: dict[str, Any], row: dict[str, Any]) -> requests.Response:
+    """Send a request again, with its own headers; only what belongs to the other address is ours."""
+    ours = ("host", "content-length", "connection", "authorization")
+    headers = {name: value for name, value in row["headers"] if name.lower() not in ours}
+    secret = next(iter(hook["headers"].values()))
+    if any(name == "Authorization" for name, _ in row["headers"]):  # Kobo's basic authentication carries our secret
+        headers["Authorization"] = "Basic " + base64.b64encode(f"pim:{secret}".encode()).decode()
+    else:
+        headers |= hook["headers"]
+    address = f"{station.url}/webhooks/{hook['url'].rsplit('/', 1)[-1]}"
+    return requests.post(address, row["body"].encode(), headers=headers, timeout=30, allow_redirects=False)
+
+
+class Played:
+    """The station after the replay, and everything it answered."""
+
+    def __init__(self, station: Station, hooks: dict[str, Any]) -> None:
+        self.station, self.hooks = station, hooks
+        self.answers: list[requests.Response] = []
+
+    def send(self, *ids: str) -> list[requests.Response]:
+        """Replay these requests one after the other, and wait until they are settled."""
+        answers = [replay(self.station, self.hooks[SENT[one]["path"]], SENT[one]) for one in ids]
+        self.answers += answers
+        self.station.wait_until_settled()
+        return answers
+
+    def list_submissions(self) -> dict[str, str]:
+        """Root id -> state."""
+        return {
+            str(row["root_id"]).removeprefix("uuid:"): row["state"] for row in self.station.read("submissions", "list")
+        }
+
+    def list_held(self) -> list[str]:
+        """Reasons of what is held."""
+        return sorted(row["reason"] for row in self.station.read("inbox", "list") if row["state"] == "held")
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    home = tmp_path_factory.mktemp("wire") / "home"
+    with open_station(home) as station:
+        station.run("forms", "adopt", str(PAYLOADS / "pm_kac.xlsx"), "--consent", "consent")
+        played = Played(station, open_hooks(station))
+        played.send(*SENT)
+        yield played
+
+
+def list_hits(played: Played, values: tuple[str, ...]) -> list[Hit]:
+    """A scan of everything that the service wrote or said: tables, files (heap, WAL, queue, logs), queue, answers."""
+    scanner, station = Scanner(values), played.station
+    hits = scanner.scan_database(station.database_url)
+    with Redis.from_url(station.redis_url) as queue:
+        hits += scanner.scan_redis(queue)
+    data = station.flush_to_files()
+    for folder in {station.home} | ({data} if station.home not in data.parents else set()):
+        hits += scanner.scan_tree(folder)
+    hits += scanner.scan_text(station.read_log(), "output of up")
+    for answer in played.answers:
+        hits += scanner.scan_text(f"{answer.headers} {answer.text}", "answer")
+    for words in (("submissions", "list"), ("submissions", "export"), ("inbox", "list"), ("referrals", "list")):
+        done = station.run(*words, "--json", may_fail=True)
+        hits += scanner.scan_text(done.stdout + done.stderr, " ".join(words))
+    return hits
+
+
+def test_a_wrong_secret_is_refused_and_leaves_nothing(played: Played) -> None:
+    before = played.station.read("inbox", "list")
+    hook = {**played.hooks["/hook/json"], "headers": {"X-Pim-Secret": "guessed"}}
+    answer = replay(played.station, hook, SENT["k01"])
+    assert answer.status_code == 401
+    assert played.station.read("inbox", "list") == before
+
+
+def test_every_request_is_taken_with_a_receipt_that_says_nothing(played: Played) -> None:
+    assert [answer.status_code for answer in played.answers] == [202] * len(played.answers)
+    assert all(set(answer.json()) == {"receipt"} for answer in played.answers)
+
+
+def test_five_hooks_give_one_kept_submission_and_a_refusal_one_tombstone(played: Played) -> None:
+    assert played.list_submissions() == {FULL: "kept", REFUSED: "tombstone", LATER: "kept"}
+
+
+def test_the_encrypted_and_the_foreign_body_are_held_for_their_own_reasons(played: Played) -> None:
+    assert played.list_held() == ["encrypted", "other_form"]
+
+
+def test_a_refusal_keeps_nothing_but_a_tally(played: Played) -> None:
+    rows = played.station.query(
+        "SELECT shared, restricted, findings FROM submissions WHERE root_id LIKE %s", f"%{REFUSED}"
+    )
+    assert rows == [(None, None, None)]
+    assert played.station.query("SELECT sum(n) FROM tallies WHERE kind = 'refused'") == [(1,)]
+
+
+def test_sending_all_of_it_again_and_six_at_once_changes_nothing(played: Played) -> None:
+    before = played.station.query("SELECT id, digest, shared, restricted FROM submissions ORDER BY id")
+    played.send(*reversed(SENT))
+    with ThreadPoolExecutor(6) as pool:
+        work = [pool.submit(replay, played.station, played.hooks["/hook/json"], SENT["k01"]) for _ in range(6)]
+        played.answers += [one.result() for one in work]
+    played.station.wait_until_settled()
+    assert played.station.query("SELECT id, digest, shared, restricted FROM submissions ORDER BY id") == before
+    assert {answer.status_code for answer in played.answers} == {202}
+
+
+def test_nothing_personal_is_anywhere_in_what_the_service_wrote_or_said(played: Played) -> None:
+    assert list_hits(played, PERSONAL) == []
+
+
+def test_the_search_that_found_nothing_finds_what_is_planted(played: Played) -> None:
+    station, planted = played.station, "Planted Person ကိုအောင် 4711"
+    with psycopg.connect(station.database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE planted (value text)")
+        connection.execute("INSERT INTO planted VALUES (%s)", [planted])
+    with Redis.from_url(station.redis_url) as queue:
+        queue.set("planted", planted)
+    (station.home / "logs/planted.log").write_text(planted)
+    seen = {hit.where for hit in list_hits(played, (planted,))}
+    for part in ("table public.planted", "queue planted", "planted.log", "/pg_wal/", "/base/", "/valkey/"):
+        assert any(part in where for where in seen), f"not found in {part}"

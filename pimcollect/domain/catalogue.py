@@ -1,4 +1,4 @@
-"""The indicator bank in memory: items, modules, choice lists, rules, pathways; and an operation's places and services."""
+"""The indicator bank in memory: items, modules, lists, rules, pathways; and the places and services of an operation."""
 
 from __future__ import annotations
 

@@ -1,0 +1,94 @@
+"""Import the bank, the places and the services of an operation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from pimcollect.domain.catalogue import ListedRule, ListedService, NamedPlace
+from pimcollect.domain.roles import Actor, allow
+from pimcollect.tables.catalogue import (
+    PathwayRuleRow,
+    PlaceRow,
+    ServiceRow,
+    find_places,
+    replace_rules,
+    store_bank,
+    store_places,
+)
+from pimcollect.tables.journal import write_journal
+from pimcollect.vault import SealKey, seal_value
+
+
+def import_bank(session: Session, actor: Actor, *, version: str, sha256: str, document: dict[str, Any]) -> bool:
+    """Keep a checked bank document; False when exactly this one is here already (it is the current one again)."""
+    allow(actor, "bank.import")
+    is_new = store_bank(session, version=version, sha256=sha256, document=document)
+    write_journal(session, actor=actor.id, action="import", noun="bank", noun_id=version)
+    return is_new
+
+
+def import_places(session: Session, actor: Actor, places: Iterable[NamedPlace]) -> int:
+    """Add or change places, parents before children; none is removed. Returns how many were given."""
+    allow(actor, "places.import")
+    rows = [PlaceRow(code=one.code, level=one.level, parent=one.parent, names=dict(one.names)) for one in places]
+    store_places(session, rows)
+    write_journal(session, actor=actor.id, action="import", noun="places", noun_id=str(len(rows)))
+    return len(rows)
+
+
+def has_places(session: Session) -> bool:
+    """True when a gazetteer was imported."""
+    return bool(find_places(session))
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def seal_contact(service: ListedService, *, to: SealKey) -> bytes:
+    """The focal point's address as it is stored: only workers can open it, and only for this service."""
+    return seal_value(json.dumps({"mail": service.mail}).encode(), to=to, context=f"service|{service.code}")
+
+
+def import_services(
+    session: Session,
+    actor: Actor,
+    *,
+    services: tuple[ListedService, ...],
+    rules: tuple[ListedRule, ...],
+    cases_key: SealKey,
+) -> None:
+    """Add or change services and replace all rules. Contacts are sealed before anything of the database sees them."""
+    allow(actor, "services.import")
+    replace_rules(
+        session,
+        [
+            ServiceRow(
+                code=one.code,
+                title=one.title,
+                organisation=one.organisation,
+                contact_sealed=seal_contact(one, to=cases_key),
+                valid_until=_day(one.valid_until),
+                verified_on=_day(one.verified_on),
+                is_suspended=one.is_suspended,
+            )
+            for one in services
+        ],
+        [
+            PathwayRuleRow(
+                pathway=one.pathway,
+                service=one.service,
+                place=one.place,
+                group=one.group,
+                sex=one.sex,
+                age=one.age,
+            )
+            for one in rules
+        ],
+    )
+    write_journal(session, actor=actor.id, action="import", noun="services", noun_id=str(len(services)))

@@ -20,7 +20,7 @@ MISCONFIGURED = 2
 """Exit status of a child that would fail in the same way again: a setting is wrong, a port is taken."""
 _LIVED = 1.0
 """Seconds after which a death counts as bad luck and not as a child that cannot live."""
-_MOST_QUICK_DEATHS = 12
+_MOST_QUICK_DEATHS, _MOST_QUICK_MISTAKES = 12, 3
 _LONGEST_PAUSE = 5.0
 _WATCH_SECONDS = 0.2
 _READY_STEP = 0.02
@@ -57,10 +57,10 @@ class Patience:
         pause = 0.0 if self.quick_deaths <= 1 else min(0.05 * 2**self.quick_deaths, _LONGEST_PAUSE)
         self.next_at = time.monotonic() + pause
 
-    @property
-    def is_over(self) -> bool:
-        """True when it makes no sense to try again."""
-        return self.quick_deaths >= _MOST_QUICK_DEATHS
+    def is_over(self, status: int) -> bool:
+        """True when it makes no sense to try again: a mistake in the settings shows sooner than bad luck ends."""
+        most = _MOST_QUICK_MISTAKES if status == MISCONFIGURED else _MOST_QUICK_DEATHS
+        return self.quick_deaths >= most
 
 
 def explain_exit(status: int) -> str:
@@ -131,7 +131,7 @@ class Supervisor:
                 life.is_down = True
                 life.patience.note_death(lived=now - life.since)
                 say(f"{life.child.name} {explain_exit(status)}; starting it again")
-                if life.patience.is_over:
+                if life.patience.is_over(status):
                     raise give_up(life.child.name, status)
             if now >= life.patience.next_at:
                 life.process, life.since, life.is_down = life.child.start(), time.monotonic(), False
@@ -245,7 +245,7 @@ def _look_after(name: str, fork: _Fork, run: Callable[[], None]) -> None:
         fork.patience.note_death(lived=now - fork.since)
         if code != 0:
             say(f"{name} {explain_exit(code)}; starting it again")
-        if fork.patience.is_over:
+        if fork.patience.is_over(code):
             raise give_up(name, code)
     if now >= fork.patience.next_at:
         fork.pid, fork.since = _fork(run), now

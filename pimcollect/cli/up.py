@@ -8,11 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
-from importlib.util import find_spec
 
 import click
 
+from pimcollect import db
+from pimcollect.actions.members import create_first_member
 from pimcollect.cli.main import home_option
 from pimcollect.cli.web import open_listener
 from pimcollect.config import Settings, read_settings
@@ -21,7 +21,7 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.home import Running, forget_running, lock_home, open_home, settle_in, write_running
 from pimcollect.launch import forbid_core_dumps, launch
 from pimcollect.supervision import Child, Supervisor, stop_signals
-from pimcollect.vault import create_keys
+from pimcollect.vault import create_keys, read_door_keys
 
 _PASSED = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PASSED_STARTS = ("LC_", "PYTHON", "PIMCOLLECT_", "XDG_")
@@ -99,13 +99,14 @@ def _migrate(settings: Settings) -> None:
 
 def _create_first_member(settings: Settings) -> None:
     """On a new database: one administrator, whose one-time password is shown here and nowhere else."""
-    if find_spec("pimcollect.actions.members") is None:
-        return
-    create = getattr(import_module("pimcollect.actions.members"), "create_first_member", None)
-    made = create(settings) if create else None
+    engine = db.open_engine(settings.database_url, pool_size=1)
+    try:
+        with db.transaction(db.open_sessions(engine)) as session:
+            made = create_first_member(session, salt=read_door_keys(settings.door_keys).password_salt)
+    finally:
+        engine.dispose()
     if made is not None:
-        mail, password = made
-        click.echo(f"First log-in: {mail} with the one-time password {password} (shown only now)")
+        click.echo(f"First log-in: {made.mail} with the one-time password {made.password} (shown only now)")
 
 
 def run_service(settings: Settings) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -31,13 +30,6 @@ class StationError(RuntimeError):
     """The installation did not do what it should; the text says which step."""
 
 
-def find_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_for(what: str, check: Callable[[], Any], *, seconds: float) -> Any:
     """The first true value of `check`. Raises StationError that names what was waited for."""
     until = time.monotonic() + seconds
@@ -53,8 +45,7 @@ class Station:
 
     def __init__(self, home: Path, *, settings: Mapping[str, str] | None = None) -> None:
         self.home = home
-        self.port = find_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = ""
         self.log = home.with_name(home.name + ".log")
         own = ("DATABASE_URL", "REDIS_URL")
         inherited = {
@@ -67,7 +58,7 @@ class Station:
 
     def start(self) -> None:
         """Start and wait until it is ready. Raises StationError with the end of its output."""
-        command = [str(PROGRAM), "up", "--home", str(self.home), "--port", str(self.port)]
+        command = [str(PROGRAM), "up", "--home", str(self.home), "--port", "0"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
@@ -80,6 +71,10 @@ class Station:
         assert self.process is not None
         if self.process.poll() is not None:
             raise StationError(f"pimcollect up ended with {self.process.returncode}")
+        running = find_running(self.home)
+        if running is None or running.pid != self.process.pid:
+            return False
+        self.url = running.address
         try:
             return requests.get(f"{self.url}/readyz", timeout=2).status_code == 200
         except requests.RequestException:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 
@@ -74,6 +75,14 @@ class Directory:
     places: Mapping[str, Place] = field(default_factory=dict)
     services: Mapping[str, Service] = field(default_factory=dict)
     rules: tuple[PathwayRule, ...] = ()
+
+    @cached_property
+    def rules_by_pathway(self) -> Mapping[str, tuple[PathwayRule, ...]]:
+        """The rules of each pathway, sorted once: routing looks here for every item."""
+        grouped: dict[str, list[PathwayRule]] = {}
+        for rule in self.rules:
+            grouped.setdefault(rule.pathway, []).append(rule)
+        return {pathway: tuple(rules) for pathway, rules in grouped.items()}
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ class Profile:
 @dataclass(frozen=True)
 class Screening:
     """The enumerator's risk screening: the six inputs by role, and the question that carries the phone's own result
-    (never believed). Parts: questions of `always` modules stay open under stop; `offer` modules close after a threat."""
+    (never believed). Parts: questions of `always` modules stay open under stop, those of `offer` until a threat."""
 
     setting: str
     pressure: str
@@ -187,7 +187,7 @@ def _conditions(rows: list[dict[str, Any]]) -> tuple[Condition, ...]:
 
 
 def read_version(document: Mapping[str, Any]) -> Version:
-    """Read the document that `write_version` wrote (parsed). Raises KeyError, TypeError or ValueError if it is not one."""
+    """Read the parsed document that `write_version` wrote. Raises KeyError, TypeError or ValueError for another."""
     if document["format"] != FORMAT:
         raise ValueError(f"unknown version format {document['format']!r}")
     requests, referral, screening = document["requests"], document["referral"], document["screening"]

@@ -1,0 +1,141 @@
+"""The one decision about a submission: consent, screening, flags, treatment, routing. Pure, and the same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pimcollect.domain.answers import AnswerReader, Answers, Findings
+from pimcollect.domain.clocks import due_at, month_of, to_utc
+from pimcollect.domain.consent import has_consent
+from pimcollect.domain.derived import plan_derivations
+from pimcollect.domain.flags import FlagRules, Raised
+from pimcollect.domain.outcomes import (
+    Course,
+    Decision,
+    Directory,
+    Held,
+    HeldReason,
+    Item,
+    Kept,
+    Pseudonyms,
+    Refused,
+    Treated,
+)
+from pimcollect.domain.packages import Packer
+from pimcollect.domain.pathways import SUPERVISOR, Profiler, choose_course, choose_service
+from pimcollect.domain.places import climb
+from pimcollect.domain.plan import Plan
+from pimcollect.domain.screening import Gate
+from pimcollect.domain.version import Version
+
+REFUSED_LEVEL, KEPT_LEVEL = 1, 2
+"""The finest area that a refusal and a kept submission are counted in."""
+
+
+class Prepared:
+    """All that can be worked out once for a version. Raises PimError when the version cannot be used."""
+
+    __slots__ = ("derivations", "flags", "gate", "packer", "plan", "profiler", "reader", "version")
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+        self.reader = AnswerReader(version)
+        self.gate = Gate(version)
+        self.flags = FlagRules(version)
+        self.plan = Plan(version)
+        self.packer = Packer(version)
+        self.profiler = Profiler(version)
+        self.derivations = plan_derivations(version)
+
+
+def prepare(version: Version) -> Prepared:
+    """Compile a version: its plan, its rules and its indexes. Keep the result; it never changes."""
+    return Prepared(version)
+
+
+def decide(
+    raw: Mapping[str, Any],
+    prepared: Prepared,
+    directory: Directory,
+    *,
+    received_at: datetime,
+    pseudonyms: Pseudonyms | None = None,
+) -> Decision:
+    """Decide what becomes of one delivery, from the flat shape a server sends.
+
+    `received_at` is aware: it starts the clocks and gives the month. Held(OTHER_FORM) when none of the answers belong
+    to this form. Never raises for anything that a body can hold; no outcome but the package repeats an untreated value.
+    """
+    if not prepared.reader.knows_any(raw):
+        return Held(HeldReason.OTHER_FORM)
+    answers, findings = prepared.reader.read(raw)
+    return decide_answers(answers, findings, prepared, directory, received_at=received_at, pseudonyms=pseudonyms)
+
+
+def decide_answers(
+    answers: Answers,
+    findings: Findings,
+    prepared: Prepared,
+    directory: Directory,
+    *,
+    received_at: datetime,
+    pseudonyms: Pseudonyms | None = None,
+) -> Decision:
+    """The same, from answers that are typed already. `findings` are those of the reading; they are added to."""
+    version = prepared.version
+    month = month_of(received_at)
+    places = prepared.profiler.find_places(answers, directory)
+    finest = places[0] if places else None
+    if not has_consent(answers, version.consent.keep):
+        return Refused(month, climb(directory, finest, level=REFUSED_LEVEL))
+    screening, opened, closed = prepared.gate.close(answers)
+    for derive in prepared.derivations:
+        derive(opened)
+    raised = prepared.flags.raise_flags(opened, findings)
+    shared, restricted = prepared.plan.apply(opened, findings, directory, pseudonyms)
+    items: tuple[Item, ...] = ()
+    if raised:
+        items = _route(raised, opened, shared, places, prepared, directory, received_at)
+    return Kept(
+        month=month,
+        place=climb(directory, finest, level=KEPT_LEVEL),
+        may_share=has_consent(answers, version.consent.share),
+        screening=None if screening is None else screening.value,
+        treated=Treated(shared, restricted, findings),
+        items=items,
+        closed=closed,
+    )
+
+
+def _route(
+    raised: Mapping[str, Raised],
+    answers: Answers,
+    shared: Mapping[str, Any],
+    places: tuple[str, ...],
+    prepared: Prepared,
+    directory: Directory,
+    received_at: datetime,
+) -> tuple[Item, ...]:
+    version = prepared.version
+    may_refer = has_consent(answers, version.consent.refer)
+    person = prepared.profiler.describe(answers, places)
+    today = to_utc(received_at).date()
+    items = []
+    for code, flag in raised.items():
+        course = choose_course(version.pathways[code], flag.urgency, may_refer=may_refer)
+        served_by = SUPERVISOR if course is Course.ALERT else code
+        is_referral = course is Course.REFERRAL
+        items.append(
+            Item(
+                pathway=code,
+                urgency=flag.urgency,
+                course=course,
+                flags=tuple(flag.by),
+                service=None if course is Course.COUNT else choose_service(served_by, person, directory, on=today),
+                due_at=None if course is Course.COUNT else due_at(flag.urgency, received_at),
+                package=prepared.packer.pack(answers, shared, pathway=code) if is_referral else None,
+            )
+        )
+    return tuple(items)

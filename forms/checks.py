@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from forms.layout import AFTER_REFUSAL, AGREED, CONSENT_MODULE, OBSERVED, REFERRAL_MODULE, Layout
-from forms.parts import Row
+from forms.parts import DERIVED, Row
 from pimcollect.domain.catalogue import EXCLUSIVE, Catalogue, find_references
 from pimcollect.domain.version import ConsentMap
 from pimcollect.errors import ErrorCode, PimError
@@ -27,6 +27,7 @@ ALLOWED_TYPES = frozenset(
         "integer",
         "date",
         "text",
+        DERIVED,
     }
 )
 """No position, photo, sound, file, telephone or device (lint L07)."""

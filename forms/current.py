@@ -10,6 +10,8 @@ from forms.bank import read_catalogue, read_starter
 from forms.places import read_starter_places
 from forms.services import Codes
 from pimcollect.domain.catalogue import Catalogue, NamedPlace
+from pimcollect.domain.pathways import UNKNOWN
+from pimcollect.domain.treatments import AGE_CUTS, band_label
 from pimcollect.tables.catalogue import find_bank, find_places
 
 
@@ -25,14 +27,18 @@ class Current:
     @property
     def codes(self) -> Codes:
         """The codes that rules of services may name."""
-        lists = self.catalogue.lists
         return Codes(
             pathways=set(self.catalogue.pathways),
             places={place.code for place in self.places},
-            groups={choice.code for choice in lists.get("popgroup", ())},
-            sexes={choice.code for choice in lists.get("sex", ())},
-            ages={choice.code for choice in lists.get("ageband", ())},
+            groups=self._values("popgroup"),
+            sexes=self._values("sex"),
+            ages=self._values("ageband") | {band_label(cut) for cut in AGE_CUTS},
         )
+
+    def _values(self, name: str) -> set[str]:
+        """What routing can know of an answer: its code, the coarser one, or nothing."""
+        choices = self.catalogue.lists.get(name, ())
+        return {UNKNOWN} | {code for one in choices for code in (one.code, one.broader) if code}
 
 
 def read_current(session: Session) -> Current:

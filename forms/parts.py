@@ -20,6 +20,9 @@ from pimcollect.errors import ErrorCode, PimError
 VERSION_MARK = "@version"
 """Stands for the version string until it is known: it is made from the content."""
 
+DERIVED = "derived"
+"""Type of a row that is no row of the form: the server derives its value from other answers."""
+
 ANYWHERE = "any"
 """Parent of the codes that every area offers (does not know, not in the list)."""
 
@@ -76,7 +79,7 @@ class Row:
     @property
     def is_shown(self) -> bool:
         """True when somebody reads it."""
-        return self.kind not in ("end_group", "end_repeat", "calculate", "today")
+        return self.kind not in ("end_group", "end_repeat", "calculate", "today", DERIVED)
 
 
 def list_places(name: str, places: tuple[NamedPlace, ...]) -> tuple[ListedChoice, ...]:
@@ -297,7 +300,13 @@ def _month(item: Item, _: Catalogue) -> Iterator[Row]:
 
 
 def _calculation(item: Item, _: Catalogue) -> Iterator[Row]:
-    """A value that is drawn once must not change when the form is opened again: it stands on a card by then."""
+    """A value that is drawn once must not change when the form is opened again: it stands on a card by then.
+
+    Without a calculation the server works it out: a field of the version, no row of the form.
+    """
+    if not item.calculation:
+        yield _row(DERIVED, item.name, item)
+        return
     yield _row("calculate", item.name, item, relevant=item.relevant, calculation=f"once({item.calculation})")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from forms.bank import PARTS, rule_names
 from forms.layout import CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE, Layout
-from forms.parts import ORGANISATION, PLACE_LISTS, Row
+from forms.parts import DERIVED, ORGANISATION, PLACE_LISTS, Row
 from pimcollect.domain.catalogue import SCREENING, Catalogue, Item
 from pimcollect.domain.version import (
     Choice,
@@ -38,7 +38,7 @@ _OWN: Mapping[str, Treatment] = {
 
 _SCOPES: Mapping[str, tuple[str, ...]] = {
     "contact": ("ref_name", "ref_contact"),
-    "place": ("clo_place_adm2", "clo_place_adm3"),
+    "place": ("clo_place_adm2",),
     "need": ("ref_service",),
     "family": ("roster",),
 }
@@ -92,7 +92,7 @@ def plan_questions(catalogue: Catalogue, layout: Layout) -> tuple[tuple[Question
                 Question(
                     key=row.key or row.name,
                     path="/".join((*above, row.name)),
-                    type=row.kind,
+                    type="calculate" if row.kind == DERIVED else row.kind,
                     treatment=choose_treatment(item, row, layout) if item else _OWN[row.name],
                     repeat=max((one for one in repeats if f"{here}/".startswith(f"{one}/")), key=len, default=""),
                     choices=row.choices,

@@ -114,8 +114,6 @@ def _find_reason_against(item: Item, catalogue: Catalogue, tool: str, by_name: d
         and all(choice.label for choice in catalogue.lists[catalogue.washington_list])
     ):
         return "official wording is locked and not loaded"
-    if item.type == "calculate" and not item.calculation:
-        return "worked out by the server, not asked"
     absent = sorted(name for name in _needs(item, catalogue) if name in by_name and tool not in by_name[name].tools)
     return f"needs {', '.join(absent)}, which this tool does not ask" if absent else ""
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import xlsxwriter
 
 from forms.layout import Layout
-from forms.parts import VERSION_MARK, Row
+from forms.parts import DERIVED, VERSION_MARK, Row
 from forms.wording import LANGUAGE_NAMES
 from pimcollect.domain.catalogue import Text
 
@@ -65,7 +65,8 @@ def _survey(layout: Layout, version: str) -> Iterable[list[str]]:
         "choice_filter",
     ]
     for row in layout.rows:
-        yield _cells(row, layout, version)
+        if row.kind != DERIVED:
+            yield _cells(row, layout, version)
 
 
 def _cells(row: Row, layout: Layout, version: str) -> list[str]:

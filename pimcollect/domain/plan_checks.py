@@ -61,17 +61,8 @@ def _is_pattern(value: Any) -> bool:
         return False
 
 
-def _is_pattern(text: Any) -> bool:
-    try:
-        re.compile(text)
-    except (re.error, TypeError):
-        return False
-    return True
-
-
 _OPTIONS: dict[str, dict[str, tuple[Callable[[Any], bool], str]]] = {
     "keep": {"pattern": (_is_pattern, "a regular expression that the whole text must fit")},
-    "keep": {"pattern": (_is_pattern, "a regular expression that the whole answer must match")},
     "band": {
         "cuts": (_are_cuts, "two or more ascending whole numbers"),
         "max": (lambda value: _is_whole(value, 1), "a whole number"),

@@ -12,8 +12,8 @@ from pimcollect.domain.leaves import (
     Bad,
     Partly,
     Reader,
-    known_codes,
     leaf_reader,
+    list_frequent,
 )
 from pimcollect.domain.version import Question, Version
 
@@ -46,7 +46,7 @@ class _Level:
     __slots__ = ("by_key", "by_path", "codes", "evidence")
 
     def __init__(self) -> None:
-        self.by_path: dict[str, tuple[str, dict[str, str] | None, Reader | None, _Level | None]] = {}
+        self.by_path: dict[str, tuple[str, dict[str, Any], Reader | None, _Level | None]] = {}
         self.by_key: dict[str, tuple[str, Question | None, _Level | None]] = {}
         self.evidence: set[str] = set()
 
@@ -66,14 +66,13 @@ class AnswerReader:
         for path in version.repeats:
             level = levels[path] = _Level()
             outer = max((known for known in levels if known == "" or path.startswith(known + "/")), key=len)
-            levels[outer].by_path[path] = (last_name(path), None, None, level)
+            levels[outer].by_path[path] = (last_name(path), {}, None, level)
             levels[outer].by_key[last_name(path)] = (path, None, level)
             levels[outer].evidence.add(path)
         for question in version.questions:
             level = levels[question.repeat]
-            codes = known_codes(question, version.choices) if question.type == "select_one" else None
-            reader = leaf_reader(question, version.choices)
-            level.by_path[question.path] = (question.key, codes, reader, None)
+            frequent = list_frequent(question, version.choices)
+            level.by_path[question.path] = (question.key, frequent, leaf_reader(question, version.choices), None)
             level.by_key[question.key] = (question.path, question, None)
             if question.type not in METADATA_TYPES:
                 level.evidence.add(question.path)
@@ -117,12 +116,10 @@ def _read_level(raw: Mapping[str, Any], level: _Level, findings: Findings) -> An
             if not is_metadata(path) and not _is_empty(value):
                 _count(findings, UNKNOWN_FIELDS)
             continue
-        key, codes, reader, inner = entry
-        if codes is not None and value.__class__ is str:
-            code = codes.get(value)
-            if code is not None:
-                answers[key] = code
-                continue
+        key, frequent, reader, inner = entry
+        if value.__class__ is str and (typed := frequent.get(value)) is not None:
+            answers[key] = typed
+            continue
         if value is not None and value != "":
             typed = reader(value) if reader is not None else _read_members(value, inner, findings)
             _put(answers, key, typed, value, findings)

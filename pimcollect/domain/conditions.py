@@ -11,20 +11,19 @@ unknown unless the rest decides; and unknown never raises a flag.
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from pimcollect.domain import terms
+from pimcollect.domain.grammar import FUNCTIONS, find_field, names_used, parse_rule, refuse
 from pimcollect.domain.leaves import read_date
 from pimcollect.domain.shapes import FormShape, Named, Shape, shape_form
 from pimcollect.domain.terms import Closure
 from pimcollect.domain.version import Version
-from pimcollect.errors import ErrorCode, PimError
 
-MAX_LENGTH = 2000
-MAX_NODES = 400
+__all__ = ["Test", "compile_condition", "names_used"]
+
 MAX_DEPTH = 24
 
 Test = Callable[[Mapping[str, Any]], bool]
@@ -42,7 +41,6 @@ _COMPARISONS: dict[type[ast.cmpop], str] = {
 }
 _SET_OPERATIONS: dict[type[ast.operator], str] = {ast.Sub: "-", ast.BitAnd: "&", ast.BitOr: "|"}
 _EQUALITY = frozenset({"==", "!="})
-_FUNCTIONS = frozenset({"len", "set", "bool", "any", "all"})
 
 
 @dataclass(frozen=True)
@@ -56,30 +54,6 @@ class _Term:
     level: FormShape | None = None
 
 
-def _refuse(what: str, node: ast.AST | None = None, *, remedy: str = "") -> NoReturn:
-    column = getattr(node, "col_offset", None)
-    where = "" if column is None else f" at character {column + 1}"
-    raise PimError(ErrorCode.BAD_EXPRESSION, f"The rule cannot be used{where}: {what}.", remedy=remedy)
-
-
-def _parse(expression: str) -> ast.expr:
-    if len(expression) > MAX_LENGTH:
-        _refuse(f"it is longer than {MAX_LENGTH} characters", remedy="Split it into several rules.")
-    if not expression.strip():
-        _refuse("it is empty", remedy="Name a question and what its answer must be.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            body = ast.parse(expression.strip(), mode="eval").body
-    except SyntaxError as error:
-        _refuse(f"it is not well formed near character {error.offset or 1}", remedy="Check brackets and quotes.")
-    except (ValueError, MemoryError, RecursionError):
-        _refuse("it holds characters or a nesting that no rule needs", remedy="Write it anew, shorter.")
-    if sum(1 for _ in ast.walk(body)) > MAX_NODES:
-        _refuse(f"it has more than {MAX_NODES} parts", remedy="Split it into several rules.")
-    return body
-
-
 class _Compiler:
     """Walks one rule. Loop variables stand above the names of the form."""
 
@@ -91,17 +65,17 @@ class _Compiler:
     def claim(self, node: ast.expr) -> Closure:
         term = self.term(node)
         if term.shape is not Shape.TRUTH:
-            _refuse(f"{term.shape.value} stands where a claim must stand", node, remedy="Compare it with something.")
+            refuse(f"{term.shape.value} stands where a claim must stand", node, remedy="Compare it with something.")
         return term.run
 
     def term(self, node: ast.expr) -> _Term:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            _refuse("it is nested too deep", node, remedy="Split it into several rules.")
+            refuse("it is nested too deep", node, remedy="Split it into several rules.")
         try:
             reader = _NODES.get(type(node))
             if reader is None:
-                _refuse(f"{type(node).__name__} is not part of the language of rules", node, remedy=_HELP)
+                refuse(f"{type(node).__name__} is not part of the language of rules", node)
             return reader(self, node)
         finally:
             self._depth -= 1
@@ -111,7 +85,7 @@ class _Compiler:
             return _Term(Shape.MEMBER, terms.constant(None), level=self._loops[node.id])
         named = self._form.names.get(node.id)
         if named is None:
-            _refuse(
+            refuse(
                 f"{node.id!r} is not a question that rules of this form may use",
                 node,
                 remedy="Check the name, and that the question is part of the form.",
@@ -122,14 +96,14 @@ class _Compiler:
         value = node.value
         is_number = value.__class__ in {int, float} and isinstance(value, (int, float)) and abs(value) <= 1e15
         if not is_number and value.__class__ is not str:
-            _refuse("only texts and numbers may stand as constants", node, remedy=_HELP)
+            refuse("only texts and numbers may stand as constants", node)
         return _Term(Shape.LITERAL, terms.constant(value), literal=value)
 
     def _literals(self, node: ast.Tuple | ast.List | ast.Set) -> _Term:
         parts = [self.term(part) for part in node.elts]
         values = [part.literal for part in parts]
         if {part.shape for part in parts} != {Shape.LITERAL} or len({value.__class__ is str for value in values}) > 1:
-            _refuse("a list may hold constants of one kind only", node, remedy="Write ('a', 'b') or (1, 2).")
+            refuse("a list may hold constants of one kind only", node, remedy="Write ('a', 'b') or (1, 2).")
         return _Term(Shape.LITERALS, terms.constant(frozenset(values)), literal=frozenset(values))
 
     def _unary(self, node: ast.UnaryOp) -> _Term:
@@ -139,7 +113,7 @@ class _Compiler:
             literal = self.term(node.operand).literal
             if isinstance(literal, (int, float)):
                 return _Term(Shape.LITERAL, terms.constant(-literal), literal=-literal)
-        return _refuse("only `not` and negative numbers may be written so", node, remedy=_HELP)
+        return refuse("only `not` and negative numbers may be written so", node)
 
     def _logic(self, node: ast.BoolOp) -> _Term:
         claims = [self.claim(part) for part in node.values]
@@ -151,7 +125,7 @@ class _Compiler:
         for operation, left, right in zip(node.ops, sides, sides[1:], strict=False):
             symbol = _COMPARISONS.get(type(operation))
             if symbol is None:
-                _refuse("`is` is not part of the language of rules", node, remedy="Use == or !=.")
+                refuse("`is` is not part of the language of rules", node, remedy="Use == or !=.")
             claims.append(_compare_two(left, symbol, right, node))
         return _Term(Shape.TRUTH, claims[0] if len(claims) == 1 else terms.both(claims))
 
@@ -160,35 +134,31 @@ class _Compiler:
         symbol = _SET_OPERATIONS.get(type(node.op))
         sides = {left.shape, right.shape}
         if symbol is None or Shape.CODES not in sides or not sides <= {Shape.CODES, Shape.LITERALS}:
-            _refuse("only sets of choices can be combined, with -, & and |", node, remedy=_HELP)
+            refuse("only sets of choices can be combined, with -, & and |", node)
         _check_codes(left, right, node)
         _check_codes(right, left, node)
         run = terms.compare(terms.set_of(left.run), symbol, terms.set_of(right.run))
         return _Term(Shape.CODES, run, codes=left.codes if left.codes is not None else right.codes)
 
-    def _subscript(self, node: ast.Subscript) -> _Term:
-        return self._member_field(node.value, node.slice, node)
-
-    def _member_field(self, owner: ast.expr, key: ast.expr, node: ast.expr) -> _Term:
-        member = self.term(owner)
-        if not (isinstance(owner, ast.Name) and member.shape is Shape.MEMBER and member.level is not None):
-            _refuse("only a member of a repeat has fields", node, remedy="Write any(m['age']<18 for m in roster).")
-        if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
-            _refuse("a field is named by a text", node, remedy="Write m['age'].")
-        named = member.level.names.get(key.value)
+    def _member_field(self, node: ast.Subscript | ast.Call) -> _Term:
+        owner, key = find_field(node)
+        level = self._loops.get(owner)
+        if level is None:
+            refuse("only a member of a repeat has fields", node, remedy="Write any(m['age']<18 for m in roster).")
+        named = level.names.get(key)
         if named is None:
-            _refuse(f"the repeat has no field {key.value!r}", node, remedy="Check the name of the field.")
-        return _term_of(named, terms.member_field(owner.id, key.value))
+            refuse(f"the repeat has no field {key!r}", node, remedy="Check the name of the field.")
+        return _term_of(named, terms.member_field(owner, key))
 
     def _call(self, node: ast.Call) -> _Term:
         if node.keywords or len(node.args) != 1:
-            _refuse("a function takes exactly one thing", node, remedy=_HELP)
+            refuse("a function takes exactly one thing", node)
         argument = node.args[0]
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "get":
-            return self._member_field(node.func.value, argument, node)
+        if isinstance(node.func, ast.Attribute):
+            return self._member_field(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name not in _FUNCTIONS:
-            _refuse("this function is not part of the language of rules", node, remedy=_HELP)
+        if name not in FUNCTIONS:
+            refuse("this function is not part of the language of rules", node)
         if name in {"any", "all"}:
             return self._loop(argument, is_all=name == "all")
         term = self.term(argument)
@@ -198,20 +168,20 @@ class _Compiler:
             return _Term(Shape.NUMBER, terms.count_of(term.run))
         if name == "bool" and term.shape in {Shape.CODES, Shape.MEMBERS}:
             return _Term(Shape.TRUTH, terms.is_any_there(term.run))
-        return _refuse(f"`{name}` cannot take {term.shape.value}", node, remedy=_HELP)
+        return refuse(f"`{name}` cannot take {term.shape.value}", node)
 
     def _loop(self, node: ast.expr, *, is_all: bool) -> _Term:
         if not isinstance(node, ast.GeneratorExp) or len(node.generators) != 1:
-            _refuse("`any` and `all` go over the members of one repeat", node, remedy=_HELP)
+            refuse("`any` and `all` go over the members of one repeat", node)
         generator = node.generators[0]
         variable = generator.target
         if not isinstance(variable, ast.Name) or generator.ifs or generator.is_async:
-            _refuse("a loop has one variable and no `if`", node, remedy="Join the conditions with `and`.")
+            refuse("a loop has one variable and no `if`", node, remedy="Join the conditions with `and`.")
         repeat = self.term(generator.iter)
         if repeat.shape is not Shape.MEMBERS or repeat.level is None:
-            _refuse(f"{repeat.shape.value} has no members", generator.iter, remedy="Loop over a repeat of the form.")
+            refuse(f"{repeat.shape.value} has no members", generator.iter, remedy="Loop over a repeat of the form.")
         if variable.id in self._loops or variable.id in self._form.names:
-            _refuse(f"the name {variable.id!r} is taken already", variable, remedy="Choose another variable.")
+            refuse(f"the name {variable.id!r} is taken already", variable, remedy="Choose another variable.")
         self._loops[variable.id] = repeat.level
         try:
             claim = self.claim(node.elt)
@@ -220,7 +190,6 @@ class _Compiler:
         return _Term(Shape.TRUTH, terms.loop(repeat.run, variable.id, claim, is_all=is_all))
 
 
-_HELP = "Rules know names, constants, == != < <= > >=, in, and, or, not, len, set, bool, any, all and - & | of sets."
 _NODES: dict[type[ast.expr], Callable[[_Compiler, Any], _Term]] = {
     ast.Name: _Compiler._name,
     ast.Constant: _Compiler._constant,
@@ -231,7 +200,7 @@ _NODES: dict[type[ast.expr], Callable[[_Compiler, Any], _Term]] = {
     ast.BoolOp: _Compiler._logic,
     ast.Compare: _Compiler._compare,
     ast.BinOp: _Compiler._combine,
-    ast.Subscript: _Compiler._subscript,
+    ast.Subscript: _Compiler._member_field,
     ast.Call: _Compiler._call,
 }
 
@@ -247,7 +216,7 @@ def _check_codes(term: _Term, literals: _Term, node: ast.AST) -> None:
     values = literals.literal if isinstance(literals.literal, frozenset) else {literals.literal}
     wrong = sorted(str(value) for value in values if value not in term.codes)
     if wrong:
-        _refuse(f"{', '.join(map(repr, wrong))} is not in the list of choices", node, remedy="Use a code of its list.")
+        refuse(f"{', '.join(map(repr, wrong))} is not in the list of choices", node, remedy="Use a code of its list.")
 
 
 def _kind_of(term: _Term) -> str:
@@ -267,18 +236,18 @@ def _compare_two(left: _Term, symbol: str, right: _Term, node: ast.AST) -> Closu
         return _compare_membership(left, symbol, right, node)
     simple = {Shape.NUMBER, Shape.CODE, Shape.TEXT, Shape.DATE, Shape.LITERAL}
     if left.literal is not None and right.literal is not None:
-        _refuse("it compares two constants", node, remedy="Name a question on one side.")
+        refuse("it compares two constants", node, remedy="Name a question on one side.")
     if not {left.shape, right.shape} <= simple or _kind_of(left) != _kind_of(right):
-        _refuse(
+        refuse(
             f"{left.shape.value} cannot be compared with {right.shape.value} by {symbol}",
             node,
             remedy="Compare numbers with numbers and choices with their codes.",
         )
     for term, other in ((left, right), (right, left)):
         if symbol not in _EQUALITY and term.shape in {Shape.CODE, Shape.TEXT}:
-            _refuse(f"{term.shape.value} has no order", node, remedy="Use == or `in`.")
+            refuse(f"{term.shape.value} has no order", node, remedy="Use == or `in`.")
         if term.shape is Shape.DATE and other.literal is not None and read_date(other.literal) != other.literal:
-            _refuse("a date is written as '2026-11-20'", node, remedy="Write year, month and day.")
+            refuse("a date is written as '2026-11-20'", node, remedy="Write year, month and day.")
         _check_codes(term, other, node)
     return terms.compare(left.run, symbol, right.run)
 
@@ -291,7 +260,7 @@ def _compare_membership(left: _Term, symbol: str, right: _Term, node: ast.AST) -
         and _kind_of(left) == _kind_of(right)
     )
     if not is_code_in_answer and not is_answer_in_list:
-        _refuse(
+        refuse(
             f"{left.shape.value} cannot be {symbol} {right.shape.value}",
             node,
             remedy="Write answer in ('a', 'b') or 'a' in answer.",
@@ -307,39 +276,25 @@ def compile_condition(expression: str, form: Version | FormShape) -> Test:
     `form` is the version whose names the rule uses, or its shape (`shape_form`) when many rules are compiled.
     """
     shape = shape_form(form) if isinstance(form, Version) else form
-    claim = _Compiler(shape).claim(_parse(expression))
+    body = parse_rule(expression)
+    claim = _Compiler(shape).claim(body)
     nobody: dict[str, Mapping[str, Any]] = {}
-    return lambda answers: claim(answers, nobody) is True
+    return _shorten(body) or (lambda answers: claim(answers, nobody) is True)
 
 
-def names_used(expression: str) -> frozenset[str]:
-    """The names a rule needs, without any form: `inc_urgent`, `roster`, and fields of members as `roster/age`.
+def _shorten(body: ast.expr) -> Test | None:
+    """The quickest test for the most frequent rules, `name == 'code'` and `name in ('a', 'b')`, checked before.
 
-    Raises PimError(BAD_EXPRESSION) if the expression cannot be read at all.
+    `dk` and `pns` are taken out of the accepted codes, so that they cannot raise anything here either.
     """
-    body = _parse(expression)
-    loops: dict[str, str] = {}
-    for node in ast.walk(body):
-        if isinstance(node, ast.comprehension) and isinstance(node.target, ast.Name):
-            loops[node.target.id] = node.iter.id if isinstance(node.iter, ast.Name) else ""
-    names = set()
-    for node in ast.walk(body):
-        if isinstance(node, ast.Name) and node.id not in loops and node.id not in _FUNCTIONS:
-            names.add(node.id)
-        owner, key = _field_of(node)
-        if owner in loops and key:
-            names.add(f"{loops[owner]}/{key}")
-    return frozenset(names)
-
-
-def _field_of(node: ast.AST) -> tuple[str, str]:
-    """(`m`, `age`) of `m['age']` and of `m.get('age')`; empty texts for anything else."""
-    owner: ast.expr | None = None
-    key: ast.expr | None = None
-    if isinstance(node, ast.Subscript):
-        owner, key = node.value, node.slice
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-        owner, key = node.func.value, node.args[0]
-    if isinstance(owner, ast.Name) and isinstance(key, ast.Constant) and isinstance(key.value, str):
-        return owner.id, key.value
-    return "", ""
+    if not isinstance(body, ast.Compare) or not isinstance(body.left, ast.Name) or len(body.ops) != 1:
+        return None
+    right = body.comparators[0]
+    if not isinstance(body.ops[0], ast.Eq if isinstance(right, ast.Constant) else ast.In):
+        return None
+    parts = right.elts if isinstance(right, (ast.Tuple, ast.List, ast.Set)) else [right]
+    codes = [part.value for part in parts if isinstance(part, ast.Constant)]
+    if len(codes) != len(parts) or not all(isinstance(code, str) for code in codes):
+        return None
+    key, accepted = body.left.id, frozenset(codes) - terms.UNKNOWN_CODES
+    return lambda answers: answers.get(key) in accepted

@@ -139,15 +139,15 @@ def _read_open_code(value: Any) -> Any:
     return text if len(text) <= MAX_CODE and len(text.split()) == 1 else UNKNOWN_CHOICE
 
 
-def _code_reader(codes: Mapping[str, str]) -> Reader:
+def _code_reader(codes: frozenset[str]) -> Reader:
     def read(value: Any) -> Any:
         text = value.strip() if value.__class__ is str else str(value) if value.__class__ is int else ""
-        return codes.get(text, UNKNOWN_CHOICE)
+        return text if text in codes else UNKNOWN_CHOICE
 
     return read
 
 
-def _codes_reader(codes: Mapping[str, str] | None) -> Reader:
+def _codes_reader(codes: frozenset[str] | None) -> Reader:
     def read(value: Any) -> Any:
         if value.__class__ is not str:
             if value.__class__ is not int:
@@ -155,9 +155,9 @@ def _codes_reader(codes: Mapping[str, str] | None) -> Reader:
             value = str(value)
         tokens = dict.fromkeys(value.split())
         if codes is None:
-            known = tuple(_UNSAFE.sub("", token) for token in tokens if len(token) <= MAX_CODE)
+            known = tuple([token for token in tokens if len(token) <= MAX_CODE and token.isprintable()])
         else:
-            known = tuple([codes[token] for token in tokens if token in codes])
+            known = tuple([token for token in tokens if token in codes])
         if len(known) == len(tokens):
             return known or None
         return Partly(known, len(tokens) - len(known))
@@ -165,10 +165,18 @@ def _codes_reader(codes: Mapping[str, str] | None) -> Reader:
     return read
 
 
-def known_codes(question: Question, choices: Mapping[str, tuple[Choice, ...]]) -> dict[str, str] | None:
+def known_codes(question: Question, choices: Mapping[str, tuple[Choice, ...]]) -> frozenset[str] | None:
     """The codes that a selection may hold; None when the list is not part of the version (an outside file)."""
     listed = choices.get(question.choices)
-    return None if listed is None else {choice.code: choice.code for choice in listed}
+    return None if listed is None else frozenset(choice.code for choice in listed)
+
+
+def list_frequent(question: Question, choices: Mapping[str, tuple[Choice, ...]]) -> dict[str, Any]:
+    """Text as it arrives -> typed value, for the answers that come most: every single code, and small numbers."""
+    if question.type in CHOICE_TYPES:
+        codes = known_codes(question, choices) or ()
+        return {code: (code,) if question.type in SET_TYPES else code for code in codes}
+    return {str(number): number for number in range(121)} if question.type == "integer" else {}
 
 
 def leaf_reader(question: Question, choices: Mapping[str, tuple[Choice, ...]]) -> Reader:

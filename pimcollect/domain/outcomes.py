@@ -78,11 +78,16 @@ class Directory:
 
     @cached_property
     def rules_by_pathway(self) -> Mapping[str, tuple[PathwayRule, ...]]:
-        """The rules of each pathway, sorted once: routing looks here for every item."""
+        """The rules of each pathway: routing looks here for every item."""
         grouped: dict[str, list[PathwayRule]] = {}
         for rule in self.rules:
             grouped.setdefault(rule.pathway, []).append(rule)
         return {pathway: tuple(rules) for pathway, rules in grouped.items()}
+
+    @cached_property
+    def lineages(self) -> dict[str, tuple[Place, ...]]:
+        """Lineages that were asked for already; `places.find_lineage` fills it."""
+        return {}
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,21 @@ def find_lineage(directory: Directory, code: object) -> tuple[Place, ...]:
 
     A chain that loops or leads to an unknown parent ends where it breaks.
     """
-    lineage: list[Place] = []
-    places = directory.places
-    place = places.get(code) if isinstance(code, str) else None
-    while place is not None and place not in lineage and len(lineage) < MAX_LEVELS:
-        lineage.append(place)
-        place = places.get(place.parent) if place.parent is not None else None
-    return tuple(lineage)
+    if not isinstance(code, str):
+        return ()
+    lineage = directory.lineages.get(code)
+    if lineage is None and code in directory.places:
+        lineage = directory.lineages[code] = _walk_up(directory, code)
+    return lineage or ()
+
+
+def _walk_up(directory: Directory, code: str) -> tuple[Place, ...]:
+    lineage: dict[str, Place] = {}
+    up: str | None = code
+    while up is not None and up not in lineage and up in directory.places and len(lineage) < MAX_LEVELS:
+        lineage[up] = directory.places[up]
+        up = lineage[up].parent
+    return tuple(lineage.values())
 
 
 def climb(directory: Directory, code: object, *, level: int) -> str | None:

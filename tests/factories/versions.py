@@ -59,7 +59,7 @@ def directory(*rules: PathwayRule, services: Iterable[Service] = ()) -> Director
     return Directory(PLACES, known, rules)
 
 
-def question(key: str, type: str, kind: str = "keep", /, **more: Any) -> Question:  # noqa: A002 - the form's own word
+def question(key: str, type: str, kind: str = "keep", /, **more: Any) -> Question:
     """A question of a small form; what is not a field of it becomes an option of the treatment."""
     own = {name: more.pop(name) for name in tuple(more) if name in Question.__dataclass_fields__}
     repeat = str(own.get("repeat", ""))

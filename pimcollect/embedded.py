@@ -6,6 +6,7 @@ Only the programs of the wheels are used. Both listen on unix sockets in a priva
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -69,33 +70,39 @@ def _log_file(home: Path, name: str) -> int:
 
 
 def create_cluster(place: Place) -> None:
-    """initdb, when there is no database yet. An unfinished one (no PG_VERSION) is begun again."""
+    """initdb, when there is no database yet: made beside and renamed, so that a kill leaves nothing half made."""
     if (place.data / "PG_VERSION").exists():
         return
-    data = make_private_folder(place.data, place.quarters)
-    handed = make_private_folder(place.sockets, place.quarters) / "first-password"
+    unfinished = place.data.with_name("postgres.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    make_private_folder(unfinished, place.quarters)
+    handed = place.sockets / "first-password"
     handed.unlink(missing_ok=True)
     with os.fdopen(os.open(handed, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(place.passwords[ADMIN])
     if ":" in place.quarters.user:
         os.chown(handed, *map(int, place.quarters.user.split(":")))
     command: list[str | Path] = [
-        *(place.quarters.programs.folder / "initdb", "-D", data, "-U", ADMIN, "-A", "scram-sha-256"),
+        *(place.quarters.programs.folder / "initdb", "-D", unfinished, "-U", ADMIN, "-A", "scram-sha-256"),
         *(f"--pwfile={handed}", "-E", "UTF8", "--no-instructions", *_locale(place)),
         *([] if place.is_durable else ["--no-sync"]),
     ]
     log = _log_file(place.home, "postgres")
     try:
-        child = launch(command, env=_PLAIN_ENV, user=place.quarters.user, output=log, cwd="/")
-        if child.wait(timeout=120) != 0:
-            raise PimError(
-                ErrorCode.NOT_POSSIBLE_NOW,
-                "PostgreSQL could not make its data directory.",
-                remedy=f"{place.home / 'logs' / 'postgres.log'} says why; often the disk is full.",
-            )
+        is_made = launch(command, env=_PLAIN_ENV, user=place.quarters.user, output=log, cwd="/").wait(120) == 0
+        if is_made:
+            unfinished.rename(place.data)
+    except (OSError, subprocess.TimeoutExpired):
+        is_made = False
     finally:
         os.close(log)
         handed.unlink(missing_ok=True)
+    if not is_made:
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW,
+            f"PostgreSQL could not make its data in {place.data}.",
+            remedy=f"{place.home / 'logs' / 'postgres.log'} says why; often the disk is full.",
+        )
 
 
 def _locale(place: Place) -> list[str]:

@@ -22,7 +22,8 @@ NAMESPACE = "namespace"
 
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER = 0x10000000
-_CANNOT_EXECUTE = 126
+CANNOT_EXECUTE = 126
+"""Exit status when the program itself could not be started, as shells have it."""
 
 
 def die_with_parent(parent: int, with_signal: int) -> None:
@@ -106,7 +107,7 @@ def main(arguments: list[str]) -> None:
         os.execv(program, [program, *rest])  # noqa: S606 - this is what the file is for
     except OSError as error:
         os.write(2, f"cannot start {program}: {error.strerror}\n".encode())
-        os._exit(_CANNOT_EXECUTE)
+        os._exit(CANNOT_EXECUTE)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.launch import die_with_parent
+from pimcollect.launch import CANNOT_EXECUTE, die_with_parent
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MISCONFIGURED = 2
 """Exit status of a child that would fail in the same way again: a setting is wrong, a port is taken."""
+_MISTAKES = (MISCONFIGURED, CANNOT_EXECUTE)
 _LIVED = 1.0
 """Seconds after which a death counts as bad luck and not as a child that cannot live."""
 _MOST_QUICK_DEATHS, _MOST_QUICK_MISTAKES = 12, 3
-_LONGEST_PAUSE = 5.0
+_LONGEST_PAUSE = 1.5
 _WATCH_SECONDS = 0.2
 _READY_STEP = 0.02
 
@@ -52,14 +53,14 @@ class Patience:
     next_at: float = 0.0
 
     def note_death(self, *, lived: float) -> None:
-        """A first death costs no wait; quick ones in a row wait longer each time, up to five seconds."""
+        """A first death costs no wait; quick ones in a row wait longer each time."""
         self.quick_deaths = self.quick_deaths + 1 if lived < _LIVED else 0
         pause = 0.0 if self.quick_deaths <= 1 else min(0.05 * 2**self.quick_deaths, _LONGEST_PAUSE)
         self.next_at = time.monotonic() + pause
 
     def is_over(self, status: int) -> bool:
         """True when it makes no sense to try again: a mistake in the settings shows sooner than bad luck ends."""
-        most = _MOST_QUICK_MISTAKES if status == MISCONFIGURED else _MOST_QUICK_DEATHS
+        most = _MOST_QUICK_MISTAKES if status in _MISTAKES else _MOST_QUICK_DEATHS
         return self.quick_deaths >= most
 
 

@@ -1,0 +1,47 @@
+"""What every notifier takes and gives, whatever the channel: a short text out, and a plain word on what became of it.
+
+A notifier is a module registered under the entry point group `pimcollect.notifiers` with two functions:
+`is_set_up(settings) -> bool` and `open_channel(settings) -> context manager of a Channel`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Message:
+    """One text for one receiver. It says that something waits and where to look; never about whom or what."""
+
+    key: str
+    """Stays the same however often the message is tried: receivers and relays know a repetition by it."""
+    to: str = field(repr=False)
+    subject: str
+    text: str
+    is_urgent: bool = False
+
+
+class NotDelivered(Exception):  # noqa: N818 - reads as what happened
+    """The channel did not take the message. `reason` is a code; nothing of the other side's answer is kept.
+
+    `is_final`: this receiver will never take it, trying again is useless. `is_channel`: the channel itself does not
+    work (server away, password refused), so every other message would fail in the same way. `retry_after`: seconds
+    that the channel asked us to wait; None = our own patience decides.
+    """
+
+    def __init__(
+        self, reason: str, *, is_final: bool = False, is_channel: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.is_final = is_final
+        self.is_channel = is_channel
+        self.retry_after = retry_after
+
+
+class Channel(Protocol):
+    """An open way out; used for several messages one after the other."""
+
+    def deliver(self, message: Message) -> None:
+        """Returns when the other side has taken responsibility for the message. Raises NotDelivered."""

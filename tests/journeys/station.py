@@ -43,10 +43,10 @@ def wait_for(what: str, check: Callable[[], Any], *, seconds: float) -> Any:
 class Station:
     """`pimcollect up` as a child process, with what is needed to talk to it."""
 
-    def __init__(self, home: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, home: Path, *, log: Path | None = None, settings: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.url = ""
-        self.log = home.with_name(home.name + ".log")
+        self.log = log or home.with_name(home.name + ".log")
         own = ("DATABASE_URL", "REDIS_URL")
         inherited = {
             name: value
@@ -165,9 +165,11 @@ class Station:
 
 
 @contextmanager
-def open_station(home: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Station]:
+def open_station(
+    home: Path, *, log: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Station]:
     """A station that runs for as long as the block, and whose clean stop is part of the promise."""
-    station = Station(home, settings=settings)
+    station = Station(home, log=log, settings=settings)
     station.start()
     try:
         yield station

@@ -124,7 +124,12 @@ def list_hits(played: Played, values: tuple[str, ...]) -> list[Hit]:
     hits += scanner.scan_text(station.read_log(), "output of up")
     for answer in played.answers:
         hits += scanner.scan_text(f"{answer.headers} {answer.text}", "answer")
-    for words in (("submissions", "list"), ("submissions", "export"), ("inbox", "list"), ("referrals", "list")):
+    for words in (
+        ("submissions", "list"),
+        ("submissions", "export", "--form", "pm_kac", "--internal", "--restricted"),
+        ("inbox", "list"),
+        ("referrals", "list"),
+    ):
         done = station.run(*words, "--json", may_fail=True)
         hits += scanner.scan_text(done.stdout + done.stderr, " ".join(words))
     return hits

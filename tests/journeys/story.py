@@ -1,0 +1,67 @@
+"""How the demo speaks: chapters, sentences, a table and a letter, plain on paper and in colour on a screen."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from email.message import EmailMessage
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+WIDTH = 100
+
+
+class Story:
+    """Writes to a console; what it is given is text, never markup."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.number = 0
+
+    def title(self, text: str) -> None:
+        """The first line."""
+        self.console.print(f"[bold]{escape(text)}[/]\nAll people, places and services in it are invented.")
+
+    def chapter(self, text: str) -> None:
+        """The next numbered step."""
+        self.number += 1
+        self.console.print(f"\n[bold cyan]{self.number}. {escape(text)}[/]")
+
+    def say(self, *sentences: str) -> None:
+        """Sentences, as one paragraph."""
+        width = min(self.console.width, WIDTH)
+        text = textwrap.fill(" ".join(sentences), width, initial_indent="   ", subsequent_indent="   ")
+        self.console.print(escape(text))
+
+    def point(self, text: str) -> None:
+        """An item of a list."""
+        self.console.print(f"   - {escape(text)}")
+
+    def compare(self, title: str, rows: Iterable[tuple[str, str, str]]) -> None:
+        """What was said beside what is kept."""
+        table = Table(
+            "Question", "said on the phone", "kept", title=escape(title), box=box.SIMPLE, title_justify="left"
+        )
+        for row in rows:
+            table.add_row(*map(escape, row))
+        self.console.print(table)
+
+    def letter(self, mail: EmailMessage, text: str) -> None:
+        """A mail as it came."""
+        heads = "\n".join(f"{name}: {mail[name]}" for name in ("From", "To", "Subject"))
+        self.console.print(Panel(escape(f"{heads}\n\n{text.strip()}"), width=92, box=box.ROUNDED))
+
+    def look_around(self, home: Path, first_member: str) -> None:
+        """What a person can do next."""
+        self.say("Start it again with all that is in it, and open the pages in a browser:")
+        self.console.print(f"      make run HOME_DIR={escape(home.name)}", style="bold")
+        if first_member:
+            self.say(first_member.replace("First log-in:", "Log in with").replace(" (shown only now)", ""))
+        self.say("Or on the command line, also while it runs:")
+        for words in ("submissions list", "referrals list", "inbox list", "forms list", "bank list", "doctor"):
+            self.console.print(f"      .venv/bin/pimcollect --home {escape(home.name)} {words}", style="bold")

@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from pimcollect.config import Settings, read_settings
 from pimcollect.db import open_engine, open_sessions
-from pimcollect.doorbell import Bell
 from pimcollect.domain.decide import Prepared, prepare
 from pimcollect.domain.outcomes import Directory, Pseudonyms
 from pimcollect.domain.version import read_version
+from pimcollect.doorbell import Bell
 from pimcollect.tables.catalogue import read_directory
 from pimcollect.tables.forms import FormVersionRow
 from pimcollect.vault import HandsKeys, keyed_digest, read_hands_keys
@@ -65,6 +65,10 @@ class Hands:
             select(FormVersionRow.id).where(FormVersionRow.form == form).order_by(FormVersionRow.frozen_at.desc())
         ).all()
         return [self._versions.get(one) or self._prepare(session, one) for one in ids]
+
+    def find_pathways(self, session: Session, form: str) -> set[str]:
+        """Codes of every pathway that any version of the form can raise."""
+        return {code for one in self.find_versions(session, form) for code in one.prepared.version.pathways}
 
     def _prepare(self, session: Session, version: UUID) -> KnownVersion:
         row = session.get_one(FormVersionRow, version)

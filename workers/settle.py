@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from pimcollect.db import transaction
-from pimcollect.doorbell import SETTLE
-from pimcollect.domain.answers import knows_any
 from pimcollect.domain.decide import decide
-from pimcollect.domain.outcomes import Decision, Held, HeldReason
+from pimcollect.domain.outcomes import Decision, Directory, Held, HeldReason
+from pimcollect.doorbell import SETTLE
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.log import open_log
 from pimcollect.plugins import find_plugin
@@ -36,24 +33,23 @@ _log = open_log("settle")
 
 
 def settle(entry: str) -> None:
-    """The job. `entry` is the id that was rung for; whatever else is waiting is settled too."""
-    settle_waiting(hands(), first=UUID(entry))
+    """The job. `entry` was rung for; it and all else that is waiting are settled."""
+    settle_waiting(hands())
 
 
-def settle_waiting(own: Hands, *, first: UUID | None = None) -> int:
+def settle_waiting(own: Hands) -> int:
     """Settle all that is waiting, batch by batch; returns how many were settled or held."""
     own.bell.quiet(SETTLE)
     done = 0
     for _ in range(_MOST_BATCHES):
-        taken = settle_batch(own, first=first)
-        first = None
+        taken = settle_batch(own)
         done += taken
         if not taken:
             break
     return done
 
 
-def settle_batch(own: Hands, *, first: UUID | None = None, limit: int = BATCH) -> int:
+def settle_batch(own: Hands, *, limit: int = BATCH) -> int:
     """Settle up to `limit` entries. Returns how many were taken; 0 means that nothing waits.
 
     The attempts are counted in a transaction of their own, so that a process that is killed in the middle counts
@@ -61,7 +57,7 @@ def settle_batch(own: Hands, *, first: UUID | None = None, limit: int = BATCH) -
     """
     with transaction(own.sessions) as session:
         beat(session, SETTLE)
-        attempts = count_attempts(session, limit=limit, first=first)
+        attempts = count_attempts(session, limit=limit)
         for entry, tried in attempts.items():
             if tried > MOST_ATTEMPTS:
                 hold_entry(session, entry, HeldReason.FAILING)
@@ -70,11 +66,9 @@ def settle_batch(own: Hands, *, first: UUID | None = None, limit: int = BATCH) -
         return len(attempts)
     try:
         _settle_together(own, ids)
-    except Exception as error:  # noqa: BLE001 - whatever one entry does, the others must be settled
-        if len(ids) == 1:
-            raise
-        _log.warning("batch_fell_apart", error=type(error).__name__)
-        for entry in ids:
+    except Exception as error:
+        _log.warning("batch_fell_apart", error=type(error).__name__, count=len(ids))
+        for entry in ids if len(ids) > 1 else ():
             _settle_alone(own, entry)
     return len(attempts)
 
@@ -82,7 +76,7 @@ def settle_batch(own: Hands, *, first: UUID | None = None, limit: int = BATCH) -
 def _settle_alone(own: Hands, entry: UUID) -> None:
     try:
         _settle_together(own, [entry])
-    except Exception as error:  # noqa: BLE001 - it stays untouched, is tried again and held after several attempts
+    except Exception as error:
         _log.error("entry_failed", error=type(error).__name__, entry=entry)
 
 
@@ -90,9 +84,11 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
     with transaction(own.sessions) as session:
         rows = lock_entries(session, ids)
         servers = find_servers(session, {row.hook for row in rows})
+        versions = {form: own.find_versions(session, form) for form in {row.form for row in rows}}
+        directory = own.read_directory(session)
         decided, seen = [], set()
         for row in rows:
-            one = _decide(own, session, row, server=servers[row.hook])
+            one = _decide(own, row, server=servers[row.hook], versions=versions[row.form], directory=directory)
             if isinstance(one, Held):
                 hold_entry(session, row.id, one.reason)
             elif (one.form, one.root_id) not in seen:  # two editions of one root: the second waits for the next batch
@@ -103,7 +99,9 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
         own.bell.ring_notice(notice)
 
 
-def _decide(own: Hands, session: Session, row: EntryRow, *, server: str) -> Decided | Held:
+def _decide(
+    own: Hands, row: EntryRow, *, server: str, versions: list[KnownVersion], directory: Directory
+) -> Decided | Held:
     """Open one entry in memory and decide it. Nothing of its content leaves this function but the decision."""
     if row.body is None:
         raise PimError(ErrorCode.NOT_POSSIBLE_NOW, "An untouched entry has no body.")
@@ -111,7 +109,6 @@ def _decide(own: Hands, session: Session, row: EntryRow, *, server: str) -> Deci
         body = open_value(row.body, ring=own.keys.intake, context=f"entry|{row.form}|{row.identity}")
     except PimError:
         return Held(HeldReason.KEY_MISSING)
-    versions = own.find_versions(session, row.form)
     if not versions:
         return Held(HeldReason.UNKNOWN_VERSION)
     try:
@@ -123,12 +120,10 @@ def _decide(own: Hands, session: Session, row: EntryRow, *, server: str) -> Deci
     asked_by = _find_version(versions, opened)
     if asked_by is None:
         return Held(HeldReason.UNKNOWN_VERSION)
-    if not knows_any(opened.raw, asked_by.prepared.version):
-        return Held(HeldReason.OTHER_FORM)
     decision: Decision = decide(
         opened.raw,
         asked_by.prepared,
-        own.read_directory(session),
+        directory,
         received_at=row.received_at,
         pseudonyms=own.pseudonyms(),
     )

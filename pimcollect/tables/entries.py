@@ -22,7 +22,7 @@ from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 from pimcollect.tables.base import Base
 
 UNTOUCHED, SETTLED, HELD = "untouched", "settled", "held"
-MOST_ATTEMPTS = 5
+MOST_ATTEMPTS = 8
 """An entry that was taken this often and never finished is held: it would take its neighbours down for ever."""
 
 
@@ -36,7 +36,7 @@ class EntryRow(Base):
         CheckConstraint("state <> 'settled' OR body IS NULL", name="settled_entry_has_no_body"),
         CheckConstraint("state = 'settled' OR body IS NOT NULL", name="waiting_entry_has_a_body"),
         CheckConstraint("state <> 'held' OR reason IS NOT NULL", name="held_entry_says_why"),
-        Index("entries_untouched", "received_at", postgresql_where=text("state = 'untouched'")),
+        Index("entries_untouched", "attempts", "received_at", postgresql_where=text("state = 'untouched'")),
         Index("entries_held", "received_at", postgresql_where=text("state = 'held'")),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -59,18 +59,22 @@ class EntryRow(Base):
     settled_at: Mapped[datetime | None]
 
 
-_TAKE = text("""
+_COUNT_ATTEMPTS = """
     UPDATE entries SET attempts = attempts + 1
-     WHERE id IN (SELECT id FROM entries WHERE state = 'untouched' AND (CAST(:first AS uuid) IS NULL OR id = :first)
-                   ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+     WHERE id IN (SELECT id FROM entries WHERE state = 'untouched' AND {which} FOR UPDATE SKIP LOCKED)
     RETURNING id, attempts
-""")
+"""
+_FRESH = text(_COUNT_ATTEMPTS.format(which="attempts = 0 ORDER BY received_at LIMIT :limit"))
+_SUSPECT = text(_COUNT_ATTEMPTS.format(which="attempts > 0 ORDER BY attempts, received_at LIMIT 1"))
 
 
-def count_attempts(session: Session, *, limit: int, first: UUID | None = None) -> dict[UUID, int]:
-    """Choose up to `limit` untouched entries, oldest first (or only `first`), that no other worker holds, and count
-    the attempt. Returns how often each was tried, this time included."""
-    rows = session.execute(_TAKE, {"first": first, "limit": limit})
+def count_attempts(session: Session, *, limit: int) -> dict[UUID, int]:
+    """Choose untouched entries that no other worker holds and count the attempt; returns how often each was tried.
+
+    Up to `limit` that were never tried, oldest first; when there are none, a single one that was: whatever took its
+    batch down before can then only take itself down.
+    """
+    rows = session.execute(_FRESH, {"limit": limit}).all() or session.execute(_SUSPECT).all()
     return {row.id: row.attempts for row in rows}
 
 

@@ -203,7 +203,11 @@ def upgrade() -> None:
         "entries_held", "entries", ["received_at"], unique=False, postgresql_where=sa.text("state = 'held'")
     )
     op.create_index(
-        "entries_untouched", "entries", ["received_at"], unique=False, postgresql_where=sa.text("state = 'untouched'")
+        "entries_untouched",
+        "entries",
+        ["attempts", "received_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'untouched'"),
     )
     op.create_table(
         "notices",

@@ -182,4 +182,5 @@ def plan_profile(names: set[str]) -> Profile:
         group="dem_group" if "dem_group" in names else "",
         sex="dem_sex" if "dem_sex" in names else "",
         age="dem_age" if "dem_age" in names else "",
+        whom="ref_whom" if "ref_whom" in names else "",
     )

@@ -21,6 +21,13 @@ SUPERVISOR = "SUP"
 """The pathway whose services take alerts: they are told of an area and a kind of need, never of a person."""
 
 
+SUPERVISOR = "SUP"
+"""The pathway of the team's supervisor (bank): who serves it gets the alerts, whatever they are about."""
+
+SELF = "self"
+"""Help for the respondent, and not for a child or another adult (bank, R03)."""
+
+
 def choose_course(pathway: Pathway, urgency: str, *, may_refer: bool) -> Course:
     """What happens on a pathway (bank, section 7.5).
 
@@ -68,14 +75,12 @@ class Profiler:
         return ()
 
     def describe(self, answers: Answers, places: tuple[str, ...]) -> Person:
-        """The person that routing sees."""
+        """The person that routing sees: the household's place and group, and sex and age of whom the help is for."""
         profile = self._profile
-        return Person(
-            places,
-            self._values(profile.group, answers),
-            self._values(profile.sex, answers),
-            self._values(profile.age, answers),
-        )
+        group = self._values(profile.group, answers)
+        if profile.whom and answers.get(profile.whom, SELF) != SELF:
+            return Person(places, group)
+        return Person(places, group, self._values(profile.sex, answers), self._values(profile.age, answers))
 
     def _values(self, key: str, answers: Mapping[str, Any]) -> tuple[str, ...]:
         value = answers.get(key) if key else None

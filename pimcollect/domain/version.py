@@ -127,6 +127,8 @@ class Profile:
     group: str = ""
     sex: str = ""
     age: str = ""
+    whom: str = ""
+    """The question for whom help is asked; unless it says `self`, sex and age of the respondent are not the person's."""
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _CONNECT_SECONDS = 2
@@ -56,7 +57,12 @@ def transaction(sessions: sessionmaker[Session]) -> Iterator[Session]:
         yield session
 
 
+# alembic is imported where it is used: a third of a second that only the one process which migrates has to spend
+
+
 def _alembic(url: str) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["url"] = driver_url(url)
@@ -65,6 +71,8 @@ def _alembic(url: str) -> Config:
 
 def migrate(url: str, revision: str = "head") -> None:
     """Bring the tables to `revision`; two at once wait for each other. `base` takes everything down again."""
+    from alembic import command
+
     config = _alembic(url)
     engine = create_engine(driver_url(url), hide_parameters=True)
     try:
@@ -85,6 +93,8 @@ def migrate(url: str, revision: str = "head") -> None:
 
 def is_migrated(session: Session) -> bool:
     """True when the tables are at the newest migration."""
+    from alembic.script import ScriptDirectory
+
     head = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
     found = session.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return found == head

@@ -124,5 +124,6 @@ def configure_logging(process: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("pimcollect").setLevel(logging.INFO)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits a moment
     # an error while logging must not print the record that it failed on
     logging.raiseExceptions = False

@@ -235,6 +235,12 @@ def _fork(run: Callable[[], None]) -> int:
         os._exit(status)
 
 
+def run_forked(run: Callable[[], None]) -> bool:
+    """Run a function in a forked process and wait for it; True when it returned without an error."""
+    _, status = os.waitpid(_fork(run), 0)
+    return os.waitstatus_to_exitcode(status) == 0
+
+
 def _look_after(name: str, fork: _Fork, run: Callable[[], None]) -> None:
     now = time.monotonic()
     if fork.pid:

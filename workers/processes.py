@@ -27,6 +27,7 @@ _log = open_log("workers")
 _JOBS_IN_A_LIFE = 5000
 """After as many jobs a child makes room for a fresh one, so that a slow leak never grows old."""
 _WORKER_TTL = 60
+"""Seconds; the library waits 15 less for a ring, so an answer that takes longer than this is none."""
 _KNOCK_SECONDS = 0.5
 
 
@@ -67,7 +68,7 @@ def open_worker(queue: str, connection: Redis) -> QuietWorker:
 def work_queue(queue: str, settings: Settings) -> None:
     """Work until told to stop, or until it is time for a fresh process. Waits for a Redis that is away."""
     configure_logging(f"worker.{queue}")
-    connection = Redis.from_url(settings.redis_url, socket_connect_timeout=2, protocol=2)
+    connection = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=_WORKER_TTL, protocol=2)
     while not _answers(connection):
         time.sleep(_KNOCK_SECONDS)
     open_worker(queue, connection).work(logging_level="ERROR", max_jobs=_JOBS_IN_A_LIFE)

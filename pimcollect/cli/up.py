@@ -20,7 +20,7 @@ from pimcollect.embedded import start_servers, with_servers
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.home import Running, forget_running, lock_home, open_home, settle_in, write_running
 from pimcollect.launch import forbid_core_dumps, launch
-from pimcollect.supervision import Child, Supervisor, stop_signals
+from pimcollect.supervision import Child, Supervisor, run_forked, stop_signals
 from pimcollect.vault import create_keys, read_door_keys
 
 _PASSED = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -87,13 +87,11 @@ def _create_missing_keys(settings: Settings) -> None:
 
 def _migrate(settings: Settings) -> None:
     """In a process of its own: what migrations import and hold is gone afterwards."""
-    env = environment_of_children(settings, is_web=False)
-    status = launch([sys.executable, "-m", "pimcollect", "migrate"], env=env, output=sys.stderr.fileno()).wait()
-    if status != 0:
+    if not run_forked(lambda: db.migrate(settings.database_url)):
         raise PimError(
             ErrorCode.NOT_POSSIBLE_NOW,
             "The tables could not be brought to their newest shape.",
-            remedy="The line above says why; nothing was changed halfway, each step is one transaction.",
+            remedy="`pimcollect migrate` says more; each step is one transaction, so nothing was changed halfway.",
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from pimcollect.domain.leaves import (
     BAD_REPEAT,
@@ -16,6 +16,7 @@ from pimcollect.domain.leaves import (
     list_frequent,
 )
 from pimcollect.domain.version import Question, Version
+from pimcollect.errors import ErrorCode, PimError
 
 Answers = dict[str, Any]
 """Key -> int, float, str, tuple of codes (several choices) or list of such dicts (a repeat). Absent = not answered."""
@@ -71,6 +72,8 @@ class AnswerReader:
             levels[outer].evidence.add(path)
         for question in version.questions:
             level = levels[question.repeat]
+            if question.key in level.by_key:
+                _refuse_twice(version, question)
             frequent = list_frequent(question, version.choices)
             level.by_path[question.path] = (question.key, frequent, leaf_reader(question, version.choices), None)
             level.by_key[question.key] = (question.path, question, None)
@@ -101,6 +104,15 @@ class AnswerReader:
         A key that the form does not ask is left out, as a telephone would.
         """
         return _flatten_level(values, self._top)
+
+
+def _refuse_twice(version: Version, question: Question) -> NoReturn:
+    # An answer of one would be taken for an answer of the other, and one of them may be the consent.
+    raise PimError(
+        ErrorCode.BAD_FORM,
+        f"The form {version.form} has two fields with the key {question.key}; one is {question.path}.",
+        remedy="Give each field of the same level its own name.",
+    )
 
 
 def _count(findings: Findings, finding: str, times: int = 1) -> None:

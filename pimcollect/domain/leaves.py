@@ -36,7 +36,7 @@ MAX_TEXT = 10_000
 MAX_CODE = 128
 _INTEGER = re.compile(r"[+-]?[0-9]{1,15}(?:\.0{1,6})?\Z")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})(?:[eE][+-]?[0-9]{1,2})?\Z")
-_DATE = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?(?=T|\Z)")
+_DATE = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?(?=[T ]|\Z)")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and lone surrogates: the database cannot hold them, nobody typed them on purpose."""

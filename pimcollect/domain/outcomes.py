@@ -109,7 +109,8 @@ class Item:
     flags: tuple[str, ...]
     """Ids of the rules (or `request:CODE`) that raised it."""
     service: str | None = None
-    """Code of the chosen service; None = nobody serves this (no_service), or the course needs none."""
+    """Code of the chosen service (of an alert: the supervisor's); None = nobody serves this (no_service), or it is
+    only counted."""
     due_at: datetime | None = None
     package: Mapping[str, Any] | None = None
     """The minimum that may be told; only for a referral. Sealed before it is stored."""

@@ -20,10 +20,6 @@ UNKNOWN = "unknown"
 SUPERVISOR = "SUP"
 """The pathway whose services take alerts: they are told of an area and a kind of need, never of a person."""
 
-
-SUPERVISOR = "SUP"
-"""The pathway of the team's supervisor (bank): who serves it gets the alerts, whatever they are about."""
-
 SELF = "self"
 """Help for the respondent, and not for a child or another adult (bank, R03)."""
 

@@ -128,7 +128,7 @@ class Profile:
     sex: str = ""
     age: str = ""
     whom: str = ""
-    """The question for whom help is asked; unless it says `self`, sex and age of the respondent are not the person's."""
+    """The question for whom help is asked; unless it says `self`, the respondent's sex and age are not the person's."""
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,8 @@ def find_versions(session: Session, form: str) -> list[FormVersionRow]:
 
 
 def find_forms(session: Session, *, limit: int = 500) -> list[dict[str, Any]]:
-    """Each form with its newest version: id, title, version, versions (how many), frozen_at, hooks (open ones)."""
+    """Each form with its newest version: id, title, version, version_id, left_out (what could not be asked),
+    versions (how many), frozen_at, hooks (open ones)."""
     newest = (
         select(FormVersionRow.form, func.max(FormVersionRow.frozen_at).label("at"), func.count().label("n"))
         .group_by(FormVersionRow.form)
@@ -119,6 +120,8 @@ def find_forms(session: Session, *, limit: int = 500) -> list[dict[str, Any]]:
             FormRow.id,
             FormRow.title,
             FormVersionRow.version,
+            FormVersionRow.id.label("version_id"),
+            FormVersionRow.document["left_out"].label("left_out"),
             FormVersionRow.document["origin"].astext.label("origin"),
             newest.c.n.label("versions"),
             newest.c.at.label("frozen_at"),

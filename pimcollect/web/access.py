@@ -1,0 +1,95 @@
+"""The one table of routes: what each asks for, and the guard that stands before all of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from flask import Flask, abort, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_security import current_user
+
+from pimcollect.domain.roles import Actor, may
+
+
+class Open(StrEnum):
+    """Routes that ask for no permission."""
+
+    TO_ALL = "to all"
+    """Shows nothing of anybody."""
+    WITH_SECRET = "with a secret"  # noqa: S105 - a word, not one
+    """The route checks the sender's own secret."""
+    TO_MEMBERS = "to members"
+    """Any member who is logged in."""
+    TO_NOBODY = "to nobody"
+    """A library brings it; we do not use it: 404."""
+
+
+ROUTES: dict[str, Open | str] = {
+    "static": Open.TO_ALL,
+    "health.tell_health": Open.TO_ALL,
+    "health.tell_readiness": Open.TO_ALL,
+    "health.tell_metrics": Open.TO_ALL,
+    "languages.choose": Open.TO_ALL,
+    "webhooks.receive": Open.WITH_SECRET,
+    "security.login": Open.TO_ALL,
+    "security.logout": Open.TO_MEMBERS,
+    "security.verify": Open.TO_NOBODY,
+    "security.static": Open.TO_NOBODY,
+    "account.change_password": "members.own_password",
+    "home.show": Open.TO_MEMBERS,
+    "referrals.show_list": "referrals.list",
+    "referrals.show_one": "referrals.show",
+    "referrals.accept": "referrals.accept",
+    "referrals.decline": "referrals.decline",
+    "referrals.reveal": "referrals.reveal",
+    "referrals.close": "referrals.close",
+    "bank.show_list": "bank.list",
+    "bank.show_one": "bank.show",
+    "forms.show_list": "forms.list",
+    "forms.build": "forms.build",
+    "forms.download": "forms.show",
+    "submissions.show_counts": "submissions.count",
+    "inbox.show_held": "inbox.list",
+    "inbox.replay": "inbox.replay",
+}
+"""Endpoint -> a permission of `domain.roles.GRANTS`, or why none is asked. What does not stand here answers 404."""
+
+_WITHOUT_OWN_PASSWORD = ("account.change_password", "security.logout")
+"""Where a member may go who still has a one-time password."""
+
+
+def acting_member() -> Actor:
+    """The member of this request. Only behind the guard."""
+    actor: Actor = current_user.actor
+    return actor
+
+
+def allows(permission: str) -> bool:
+    """For templates: whether the member of this request has the permission."""
+    return bool(current_user.is_authenticated) and may(current_user.actor, permission)
+
+
+def guard_routes(app: Flask) -> None:
+    """Stand before every route. A route outside the table answers as if it were not there."""
+
+    @app.before_request
+    def check() -> ResponseReturnValue | None:
+        if request.endpoint is None:  # no such route: werkzeug answers 404 or 405
+            return None
+        asked = ROUTES.get(request.endpoint, Open.TO_NOBODY)
+        if asked in (Open.TO_ALL, Open.WITH_SECRET):
+            return None
+        if asked is Open.TO_NOBODY:
+            abort(404)
+        if not current_user.is_authenticated:
+            return redirect(url_for("security.login", next=_here()), 303)
+        if current_user.must_change_password and request.endpoint not in _WITHOUT_OWN_PASSWORD:
+            return redirect(url_for("account.change_password"), 303)
+        if asked is not Open.TO_MEMBERS and not may(current_user.actor, asked):
+            abort(403)
+        return None
+
+
+def _here() -> str | None:
+    """Where to come back to after the log-in: a page that was read, never the target of a form."""
+    return request.path if request.method == "GET" and request.path != "/" else None

@@ -1,0 +1,81 @@
+"""Forms: build one from the bank, and take the files that phones and servers need."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from forms.current import read_current
+from forms.release import build_form, read_languages
+from forms.selection import KINDS
+from forms.wording import LANGUAGES
+from pimcollect.actions.forms import keep_version
+from pimcollect.domain.roles import allow
+from pimcollect.errors import PimError
+from pimcollect.tables.forms import FormVersionRow, find_forms
+from pimcollect.web.access import acting_member
+from pimcollect.web.store import acting, reading
+
+blueprint = Blueprint("forms", __name__, url_prefix="/forms")
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def _render_list(mistake: PimError | None = None, built: str = "") -> str:
+    session = reading()
+    return render_template(
+        "forms/list.html",
+        rows=find_forms(session),
+        kinds=KINDS,
+        languages=list(LANGUAGES),
+        are_starter_places=read_current(session).are_starter_places,
+        mistake=mistake,
+        built=built,
+    )
+
+
+@blueprint.get("")
+def show_list() -> str:
+    """All forms with their newest version, and a form to build another."""
+    allow(acting_member(), "forms.list")
+    return _render_list(built=request.args.get("built", ""))
+
+
+@blueprint.post("")
+def build() -> ResponseReturnValue:
+    """Build a form from the bank and freeze it as the newest version."""
+    actor = acting_member()
+    allow(actor, "forms.build")
+    try:
+        with acting() as session:
+            current = read_current(session)
+            languages = read_languages(",".join(request.form.getlist("languages")))
+            form = request.form.get("form", "")
+            frozen = build_form(current.catalogue, form, places=current.places, languages=languages)
+            keep_version(session, actor, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform)
+    except PimError as error:
+        return _render_list(mistake=error), 422
+    return redirect(url_for("forms.show_list", built=frozen.version.form), 303)
+
+
+@blueprint.get("/<uuid:version>/<kind>")
+def download(version: UUID, kind: str) -> Response:
+    """A frozen version as a workbook (xlsx), an XForm (xml) or the version itself (json)."""
+    allow(acting_member(), "forms.show")
+    row = reading().get(FormVersionRow, version)
+    if row is None or kind not in ("xlsx", "xml", "json"):
+        abort(404)
+    content: dict[str, tuple[bytes, str]] = {
+        "xlsx": (row.xlsx, _XLSX),
+        "xml": (row.xform.encode(), "application/xml"),
+        "json": (
+            json.dumps(row.document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode(),
+            "application/json",
+        ),
+    }
+    body, content_type = content[kind]
+    answer = Response(body, content_type=content_type)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{row.form}-{row.version}.{kind}"'
+    return answer

@@ -1,0 +1,40 @@
+"""The headers that every answer carries, whatever route gave it."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+CONTENT_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+"""No script at all, nothing from elsewhere, in nobody's frame."""
+
+ALWAYS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+_STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
+_STATIC_SECONDS = 86_400
+
+
+def guard_headers(app: Flask, *, is_https: bool) -> None:
+    """Put the headers on every answer. Only the style sheet and the pictures may be kept by a browser."""
+
+    @app.after_request
+    def add_headers(answer: Response) -> Response:
+        for name, value in ALWAYS.items():
+            answer.headers[name] = value
+        if is_https or request.is_secure:
+            answer.headers["Strict-Transport-Security"] = _STRICT_TRANSPORT
+        if request.endpoint == "static" and answer.status_code in (200, 304):
+            answer.headers["Cache-Control"] = f"public, max-age={_STATIC_SECONDS}"
+        else:
+            answer.headers["Cache-Control"] = "no-store, private"
+        return answer

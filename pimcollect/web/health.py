@@ -1,0 +1,102 @@
+"""Is it alive, is it ready, and how much is there: for load balancers and Prometheus. Counts only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, abort, current_app, jsonify, request
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from pimcollect.db import is_migrated
+from pimcollect.doorbell import QUEUES, Bell
+from pimcollect.tables.entries import count_entries
+from pimcollect.tables.journal import find_beats
+from pimcollect.tables.referrals import count_notices, count_referrals
+from pimcollect.tables.submissions import count_submissions
+from pimcollect.web.store import reading
+
+blueprint = Blueprint("health", __name__)
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
+
+
+@blueprint.get("/healthz")
+def tell_health() -> Response:
+    """The process lives."""
+    return jsonify({"alive": True})
+
+
+@blueprint.get("/readyz")
+def tell_readiness() -> Response:
+    """200 when the database answers and its tables are the newest, else 503 with which of the two is missing."""
+    try:
+        missing = None if is_migrated(reading()) else "migrations"
+    except SQLAlchemyError:
+        missing = "database"
+    answer = jsonify({"ready": missing is None, "missing": missing})
+    answer.status_code = 200 if missing is None else 503
+    return answer
+
+
+class _Counts(Collector):
+    """Reads the counts when Prometheus asks, so that all web processes tell the same."""
+
+    def __init__(self, session: Session, bell: Bell) -> None:
+        self._session = session
+        self._bell = bell
+
+    def collect(self) -> Iterator[Metric]:
+        """Gauges by state, never by id, form, place or value."""
+        entries = GaugeMetricFamily("pim_entries", "Deliveries by state.", labels=["state", "reason"])
+        totals: dict[tuple[str, str], int] = {}
+        for (state, reason), n in count_entries(self._session).items():
+            key = (state, reason or "" if state == "held" else "")
+            totals[key] = totals.get(key, 0) + n
+        for (state, reason), n in sorted(totals.items()):
+            entries.add_metric([state, reason], n)
+        yield entries
+        submissions = GaugeMetricFamily("pim_submissions", "Submissions by state.", labels=["state"])
+        kept: dict[str, int] = {}
+        for row in count_submissions(self._session):
+            kept[row["state"]] = kept.get(row["state"], 0) + row["n"]
+        for state, n in sorted(kept.items()):
+            submissions.add_metric([state], n)
+        yield submissions
+        referrals = GaugeMetricFamily("pim_referrals", "Referrals by state.", labels=["state"])
+        moved: dict[str, int] = {}
+        for row in count_referrals(self._session):
+            moved[row["state"]] = moved.get(row["state"], 0) + row["n"]
+        for state, n in sorted(moved.items()):
+            referrals.add_metric([state], n)
+        yield referrals
+        notices = GaugeMetricFamily("pim_notices", "Notices by state.", labels=["state"])
+        for state, n in sorted(count_notices(self._session).items()):
+            notices.add_metric([state], n)
+        yield notices
+        yield from self._collect_machinery()
+
+    def _collect_machinery(self) -> Iterator[Metric]:
+        depths = GaugeMetricFamily("pim_queue_depth", "Jobs waiting; absent when Redis is away.", labels=["queue"])
+        for queue in QUEUES:
+            depth = self._bell.depth(queue)
+            if depth is not None:
+                depths.add_metric([queue], depth)
+        yield depths
+        beats = GaugeMetricFamily("pim_last_beat_seconds", "When a process was last alive.", labels=["process"])
+        for name, at in sorted(find_beats(self._session).items()):
+            beats.add_metric([name], at.timestamp())
+        yield beats
+
+
+@blueprint.get("/metrics")
+def tell_metrics() -> Response:
+    """Prometheus text. Not through a proxy: small counts over time tell outsiders when something urgent came in."""
+    if current_app.config["TRUSTED_PROXIES"] or any(name in request.headers for name in _FORWARDED):
+        abort(404)
+    registry = CollectorRegistry()
+    registry.register(_Counts(reading(), current_app.extensions["bell"]))
+    return Response(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,189 @@
+"""Codes in the words of the page's language. A code that has no word yet is shown as it is, never hidden."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from flask import Flask, request
+from flask_babel import format_date, format_datetime, format_timedelta, gettext
+from flask_babel import lazy_gettext as _
+from flask_security import current_user
+
+from pimcollect.web.access import allows
+
+STATES = {
+    "waiting": _("Waiting for you"),
+    "accepted": _("Accepted"),
+    "declined": _("Declined"),
+    "closed": _("Closed"),
+    "recalled": _("Taken back"),
+    "withdrawn": _("Taken back by the person"),
+    "expired": _("Expired"),
+    "no_service": _("Nobody serves this"),
+    "open": _("Open"),
+}
+URGENCIES = {"U": _("Urgent"), "H": _("Soon"), "R": _("Routine")}
+COURSES = {
+    "referral": _("Referral of a person"),
+    "ticket_no_identity": _("Report without a person"),
+    "supervisor_alert_no_identity": _("Alert to the supervisor, without a person"),
+}
+DECLINE_REASONS = {
+    "no_capacity": _("We have no capacity now"),
+    "outside_area": _("Outside our area"),
+    "not_eligible": _("The person is not eligible with us"),
+    "not_offered": _("We do not offer this service"),
+    "incomplete": _("Something needed is missing"),
+    "already_served": _("Already served, or a duplicate"),
+    "funds_ended": _("The funds have ended"),
+    "no_access": _("Unsafe, or no access"),
+    "wrong_recipient": _("Not meant for us"),
+    "conflict_of_interest": _("Conflict of interest"),
+}
+CLOSE_REASONS = {
+    "needs_met": _("Needs met"),
+    "partly_met": _("Partly met"),
+    "person_declined": _("The person declined"),
+    "cannot_reach": _("Could not be reached"),
+    "moved_away": _("Moved away"),
+    "transferred": _("Passed on to another service"),
+    "no_service": _("The service was not available"),
+    "unsafe": _("Unsafe to continue"),
+    "deceased": _("The person has died"),
+    "duplicate": _("Duplicate or mistake"),
+}
+REVEAL_REASONS = {
+    "contact": _("To contact the person"),
+    "verify": _("To make sure it is the right person"),
+    "hand_over": _("To hand over to a colleague who takes the case"),
+}
+HELD_REASONS = {
+    "unreadable": _("The delivery is broken and cannot be read."),
+    "encrypted": _("The form was encrypted on the phone, and this service does not hold that key."),
+    "other_form": _("It belongs to another form."),
+    "plain_in_encrypted": _("A plain submission came for an encrypted form."),
+    "unknown_version": _("The version of the form that asked is not known here."),
+    "edition_unclear": _("It is an edit, and the edition before it is not here yet."),
+    "failing": _("It was tried several times and never finished. That is our mistake."),
+    "key_missing": _("It was sealed with a key that is not here any more."),
+}
+MENDS = {
+    "unreadable": _("Look at the sending server and send it again from there."),
+    "encrypted": _("Publish the form without phone encryption, over https."),
+    "other_form": _("Let that form's server post to its own address."),
+    "plain_in_encrypted": _("Ask the team which app sent it."),
+    "unknown_version": _("Build or adopt that version, then try again."),
+    "edition_unclear": _("Try again once the earlier edition has arrived."),
+    "failing": _("Ask the administrator to run the doctor command and to update, then try again."),
+    "key_missing": _("Ask the administrator to put the old key back, then try again."),
+}
+TALLIES = {
+    "refused": _("Said no"),
+    "unreferred": _("Needed help, did not agree to be referred"),
+    "no_service": _("Nobody serves this"),
+    "alerted": _("Alerts"),
+    "superseded": _("Older editions"),
+}
+SUBMISSION_STATES = {"kept": _("Kept"), "tombstone": _("Said no")}
+ENTRY_STATES = {"untouched": _("Waiting to be read"), "settled": _("Settled"), "held": _("Held")}
+ROLES = {
+    "enumerator": _("Enumerator"),
+    "monitor": _("Monitor"),
+    "imo": _("Information management"),
+    "dpo": _("Data protection"),
+    "admin": _("Administrator"),
+}
+SENSITIVITIES = {"L": _("Low"), "M": _("Medium"), "H": _("High"), "S": _("Severe")}
+TOOLS = {"H": _("Household"), "K": _("Key informant"), "F": _("Focus group"), "O": _("Observation")}
+TREATMENTS = {
+    "keep": _("kept as answered"),
+    "drop": _("not kept"),
+    "derive": _("not kept; only what follows from it"),
+    "vault": _("sealed, for the referral only"),
+    "restrict": _("for protection analysts only"),
+    "recode": _("shared as a broader group"),
+    "band": _("shared as an age or size band"),
+    "date": _("shared as a quarter of a year"),
+    "coarsen": _("shared as a district"),
+    "topcode": _("shared with large numbers cut"),
+    "round": _("shared rounded"),
+    "pseudonym": _("replaced by a code"),
+}
+FORM_LANGUAGES = {"en": _("English"), "fr": _("French"), "ar": _("Arabic")}
+CASE_FIELDS = {
+    "name": _("Name"),
+    "phone": _("Phone"),
+    "contact": _("Contact"),
+    "contact_time": _("Safe time to call"),
+    "contact_way": _("Safe way to reach"),
+    "safe": _("Safe contact"),
+    "age": _("Age"),
+    "sex": _("Sex"),
+    "group": _("Population group"),
+    "place": _("Area"),
+    "language": _("Language"),
+    "service": _("Asked for"),
+    "needs": _("Needs"),
+    "flags": _("Why it was raised"),
+}
+
+
+def say(words: dict[str, Any], code: str | None) -> str:
+    """The word for a code."""
+    if not code:
+        return ""
+    return str(words[code]) if code in words else code.replace("_", " ")
+
+
+def moment(at: datetime) -> str:
+    """A time, with its zone said."""
+    return f"{format_datetime(at, 'd MMM y, HH:mm', rebase=False)} UTC"
+
+
+def month(day: date) -> str:
+    """A month of a year."""
+    return format_date(day, "LLLL y")
+
+
+def distance(at: datetime, now: datetime | None = None) -> str:
+    """How far away a time is: `in 3 hours`, `2 days ago`."""
+    return format_timedelta(at - (now or datetime.now(UTC)), add_direction=True, threshold=1.2)
+
+
+def teach_templates(app: Flask) -> None:
+    """Give every template the words, and what it may show to whom."""
+    app.jinja_env.globals.update(
+        STATES=STATES,
+        URGENCIES=URGENCIES,
+        COURSES=COURSES,
+        DECLINE_REASONS=DECLINE_REASONS,
+        CLOSE_REASONS=CLOSE_REASONS,
+        REVEAL_REASONS=REVEAL_REASONS,
+        HELD_REASONS=HELD_REASONS,
+        MENDS=MENDS,
+        TALLIES=TALLIES,
+        SUBMISSION_STATES=SUBMISSION_STATES,
+        ENTRY_STATES=ENTRY_STATES,
+        ROLES=ROLES,
+        SENSITIVITIES=SENSITIVITIES,
+        TOOLS=TOOLS,
+        TREATMENTS=TREATMENTS,
+        FORM_LANGUAGES=FORM_LANGUAGES,
+        CASE_FIELDS=CASE_FIELDS,
+        say=say,
+        moment=moment,
+        month=month,
+        distance=distance,
+        allows=allows,
+    )
+
+    @app.context_processor
+    def who_reads() -> dict[str, Any]:
+        # an error page must not ask the database, which may be what is broken
+        return {"member": current_user if request.endpoint else None}
+
+
+def count_words(n: int) -> str:
+    """`1 referral`, `3 referrals`."""
+    return gettext("%(n)s in all", n=n)

@@ -8,7 +8,6 @@ import html
 import json
 import struct
 import unicodedata
-import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -100,7 +99,7 @@ class Scanner:
         self.patterns = [(value, name, text) for value in values for name, text in spell(value).items()]
 
     def scan_bytes(self, data: bytes, where: str) -> list[Hit]:
-        """All canaries in some bytes, and in whatever zlib or gzip streams are inside them."""
+        """All canaries in some bytes, and in whatever zlib, gzip or zip streams are inside them."""
         hits = self._search(data, where)
         for inflated in _inflate(data):
             hits += self._search(inflated, f"{where} (inflated)")
@@ -115,13 +114,8 @@ class Scanner:
         return self.scan_bytes(text.encode("utf-8", "surrogatepass"), where)
 
     def scan_file(self, path: Path) -> list[Hit]:
-        """All canaries in a file, its name, and the members of a zip."""
-        hits = self.scan_text(path.name, f"{path} (name)") + self.scan_bytes(path.read_bytes(), str(path))
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                for member in archive.namelist():
-                    hits += self.scan_bytes(archive.read(member), f"{path}!{member}")
-        return hits
+        """All canaries in a file and in its name."""
+        return self.scan_text(path.name, f"{path} (name)") + self.scan_bytes(path.read_bytes(), str(path))
 
     def scan_tree(self, folder: Path) -> list[Hit]:
         """All canaries below a folder. Files that vanish meanwhile (a server is alive there) are not there."""
@@ -195,16 +189,23 @@ def dump_table(connection: psycopg.Connection[Any], schema: str, table: str) -> 
 
 
 def _inflate(data: bytes) -> Iterator[bytes]:
-    """What comes out of each place that looks like the start of a zlib or gzip stream."""
+    """What comes out of each place that looks like the start of a zlib or gzip stream or of a member of a zip."""
     for start in _ZLIB_STARTS:
-        at = data.find(start)
-        while at >= 0:
+        for at in _find_all(data, start):
             yield from _try_inflate(data, at, 15)
-            at = data.find(start, at + 1)
-    at = data.find(b"\x1f\x8b\x08")
-    while at >= 0:
+    for at in _find_all(data, b"\x1f\x8b\x08"):
         yield from _try_inflate(data, at, 31)
-        at = data.find(b"\x1f\x8b\x08", at + 1)
+    for at in _find_all(data, b"PK\x03\x04"):
+        if len(data) >= at + 30:
+            name, extra = struct.unpack_from("<HH", data, at + 26)
+            yield from _try_inflate(data, at + 30 + name + extra, -15)
+
+
+def _find_all(data: bytes, pattern: bytes) -> Iterator[int]:
+    at = data.find(pattern)
+    while at >= 0:
+        yield at
+        at = data.find(pattern, at + 1)
 
 
 def _try_inflate(data: bytes, at: int, window: int) -> Iterator[bytes]:

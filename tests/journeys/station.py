@@ -135,11 +135,15 @@ class Station:
             raise StationError(f"nothing runs in {self.home}")
         return running.database_url.replace("postgresql+psycopg://", "postgresql://")
 
+    @property
+    def admin_url(self) -> str:
+        """Its database as the role that may read everything, PostgreSQL's own tables too."""
+        passwords = json.loads((self.home / "postgres.secret").read_text())
+        return make_conninfo(self.database_url, user=ADMIN, password=passwords[ADMIN])
+
     def flush_to_files(self) -> Path:
         """Have the embedded PostgreSQL write all it holds in memory to its files; returns their folder."""
-        passwords = json.loads((self.home / "postgres.secret").read_text())
-        admin = make_conninfo(self.database_url, user=ADMIN, password=passwords[ADMIN])
-        with psycopg.connect(admin, autocommit=True) as connection:
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
             connection.execute("CHECKPOINT")
             row = connection.execute("SHOW data_directory").fetchone()
         assert row is not None

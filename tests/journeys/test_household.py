@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from tests.engines import javarosa, xforms_engine
 from tests.engines.filled import Filled, need
 from tests.factories import families, kobo
+from tests.journeys.search import search_station
 from tests.journeys.station import Station, open_station
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -138,8 +140,15 @@ def test_a_child_alone_without_consent_to_refer_is_counted_and_nothing_more(hous
     assert household.station.query("SELECT count(*) FROM referrals WHERE pathway = 'RP-CP'") == [(0,)]
 
 
-def test_the_name_and_the_way_to_reach_are_in_no_column_that_anybody_can_read(household: Household) -> None:
-    rows = household.station.query("SELECT shared::text, restricted::text FROM submissions")
-    text = " ".join(str(part) for row in rows for part in row)
-    assert "Silverleaf" not in text
-    assert "tea shop" not in text
+def test_the_name_and_the_way_to_reach_are_nowhere_in_clear(household: Household) -> None:
+    words = (families.CANARY_NAME, "Silverleaf", families.CANARY_CONTACT, "tea shop after sunset", "0999 4417 820")
+    assert search_station(household.station, words).places == []
+
+
+def test_the_search_sees_a_name_that_stands_in_an_answer(household: Household) -> None:
+    with psycopg.connect(household.station.database_url) as connection:
+        connection.execute(
+            "UPDATE submissions SET restricted = restricted || '{\"planted\": \"Silverleaf\"}' WHERE state = 'kept'"
+        )
+        connection.commit()
+        assert "table public.submissions (raw)" in search_station(household.station, ("Silverleaf",)).places

@@ -14,7 +14,7 @@ import pytest
 import requests
 from redis import Redis
 
-from tests.contracts.canaries import Hit, Scanner
+from tests.journeys.search import Search, search_station
 from tests.journeys.station import Station, open_station
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
@@ -112,27 +112,14 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
         yield played
 
 
-def list_hits(played: Played, values: tuple[str, ...]) -> list[Hit]:
-    """A scan of everything that the service wrote or said: tables, files (heap, WAL, queue, logs), queue, answers."""
-    scanner, station = Scanner(values), played.station
-    hits = scanner.scan_database(station.database_url)
-    with Redis.from_url(station.redis_url) as queue:
-        hits += scanner.scan_redis(queue)
-    data = station.flush_to_files()
-    for folder in {station.home} | ({data} if station.home not in data.parents else set()):
-        hits += scanner.scan_tree(folder)
-    hits += scanner.scan_text(station.read_log(), "output of up")
-    for answer in played.answers:
-        hits += scanner.scan_text(f"{answer.headers} {answer.text}", "answer")
-    for words in (
-        ("submissions", "list"),
-        ("submissions", "export", "--form", "pm_kac", "--internal", "--restricted"),
-        ("inbox", "list"),
-        ("referrals", "list"),
-    ):
-        done = station.run(*words, "--json", may_fail=True)
-        hits += scanner.scan_text(done.stdout + done.stderr, " ".join(words))
-    return hits
+def search(played: Played, values: tuple[str, ...]) -> Search:
+    """A search of everything that the service wrote or said."""
+    said = {f"answer {at}": f"{one.headers} {one.text}" for at, one in enumerate(played.answers)}
+    export = ("submissions", "export", "--form", "pm_kac", "--internal", "--restricted")
+    for words in (("submissions", "list"), export, ("inbox", "list"), ("referrals", "list")):
+        done = played.station.run(*words, "--json", may_fail=True)
+        said[" ".join(words)] = done.stdout + done.stderr
+    return search_station(played.station, values, said=said)
 
 
 def test_a_wrong_secret_is_refused_and_leaves_nothing(played: Played) -> None:
@@ -176,7 +163,7 @@ def test_sending_all_of_it_again_and_six_at_once_changes_nothing(played: Played)
 
 
 def test_nothing_personal_is_anywhere_in_what_the_service_wrote_or_said(played: Played) -> None:
-    assert list_hits(played, PERSONAL) == []
+    assert search(played, PERSONAL).places == []
 
 
 def test_the_search_that_found_nothing_finds_what_is_planted(played: Played) -> None:
@@ -187,6 +174,6 @@ def test_the_search_that_found_nothing_finds_what_is_planted(played: Played) -> 
     with Redis.from_url(station.redis_url) as queue:
         queue.set("planted", planted)
     (station.home / "logs/planted.log").write_text(planted)
-    seen = {hit.where for hit in list_hits(played, (planted,))}
+    seen = search(played, (planted,)).places
     for part in ("table public.planted", "queue planted", "planted.log", "/pg_wal/", "/base/", "/valkey/"):
         assert any(part in where for where in seen), f"not found in {part}"

@@ -7,12 +7,15 @@ from pathlib import Path
 import click
 
 from forms.current import Current, read_current
+from forms.intake import Adopted, adopt_form
 from forms.release import Frozen, build_form, read_languages, write_files
+from forms.safety import MAX_BYTES
 from forms.selection import KINDS
 from forms.xform import validate_with_odk
 from pimcollect.actions.forms import keep_version
 from pimcollect.cli.desk import json_option, open_desk, print_rows
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.domain.version import Treatment
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import find_forms
 
@@ -69,6 +72,62 @@ def build_command(form: str, languages: str, folder: Path | None) -> None:
             click.echo(f"Wrote {path}")
         keep_version(session, COMMAND_LINE, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform)
     click.echo("Stored: it is the newest version of this form.")
+
+
+def _describe(treatment: Treatment) -> str:
+    options = ", ".join(f"{name} {value}" for name, value in treatment.options.items())
+    return f"{treatment.kind} ({options})" if options else treatment.kind
+
+
+@forms.command("adopt")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--consent", help="The question by which people agree to take part, by name or path.")
+@click.option("--treatments", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A treatments file.")
+@click.option("--form", "form", help="Another id for the form. [default: the form_id of its settings]")
+@click.option("-o", "--output", "folder", type=_FOLDER, help="Folder for the workbook, the XForm and the version.")
+@json_option
+def adopt_command(
+    file: Path, consent: str | None, treatments: Path | None, form: str | None, folder: Path | None, as_json: bool
+) -> None:
+    """Freeze a version for an XLSForm that was made elsewhere, and say what will happen to each of its fields.
+
+    docs/imo/adopt-a-form.md explains the defaults and the treatments file.
+    """
+    if file.stat().st_size > MAX_BYTES:
+        raise PimError(ErrorCode.TOO_LARGE, f"The workbook is larger than {MAX_BYTES // 1024 // 1024} MB.")
+    adopted = adopt_form(
+        file.read_bytes(),
+        name=file.stem,
+        consent=consent,
+        treatments=treatments.read_bytes() if treatments else None,
+        form=form,
+    )
+    frozen = adopted.frozen
+    with open_desk() as desk, desk.transaction() as session:
+        keep_version(session, COMMAND_LINE, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform)
+    types = {question.path: question.type for question in frozen.version.questions}
+    columns = {"field": "field", "type": "type", "treatment": "what happens to it", "reason": "why"}
+    print_rows(
+        [
+            {"field": path, "type": types[path], "treatment": _describe(fate.treatment), "reason": fate.reason}
+            for path, fate in adopted.fates.items()
+        ],
+        as_json=as_json,
+        columns=columns,
+        empty="The form has no fields.",
+    )
+    _say_adopted(adopted, as_json=as_json)
+    for path in write_files(frozen, folder) if folder else ():
+        click.echo(f"Wrote {path}", err=as_json)
+
+
+def _say_adopted(adopted: Adopted, *, as_json: bool) -> None:
+    version = adopted.frozen.version
+    agreed = " and ".join(f"{one.question} = {' or '.join(one.accepted)}" for one in version.consent.keep)
+    click.echo(f"Kept only when {agreed}. What is not named above is dropped.", err=as_json)
+    for warning in adopted.warnings:
+        click.echo(f"Note: {warning}", err=as_json)
+    click.echo(f"Stored as {version.form} {version.version}, the newest version of this form.", err=as_json)
 
 
 @forms.command("list")

@@ -1,0 +1,131 @@
+"""Adopt a form that was made elsewhere: read its workbook, decide what happens to each field, freeze it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from forms.consents import find_consent
+from forms.defaults import Fate, choose_calculation, choose_fate, identifies
+from forms.outline import Field, Outline, read_outline
+from forms.overrides import Overrides, read_overrides
+from forms.release import Frozen
+from pimcollect.domain.decide import prepare
+from pimcollect.domain.version import Choice, ConsentMap, Question, Treatment, Version, write_version
+
+_HASH_LENGTH = 8
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A frozen form that was made elsewhere, and what happens to each of its fields."""
+
+    frozen: Frozen
+    fates: Mapping[str, Fate]
+    """By path, in the order of the form."""
+    warnings: tuple[str, ...] = ()
+
+
+def adopt_form(
+    data: bytes, *, name: str, consent: str | None = None, treatments: bytes | None = None, form: str | None = None
+) -> Adopted:
+    """Freeze a version for an XLSForm made elsewhere. Pure: the same files give the same version.
+
+    `name` is the file's name without ending, `consent` the question by which people agree, `treatments` the content of
+    a treatments file, `form` another id for the form. Raises PimError: BAD_FILE, TOO_LARGE, BAD_FORM,
+    CONSENT_NOT_NAMED, BAD_TREATMENT, BAD_EXPRESSION.
+    """
+    outline = read_outline(data, name=name)
+    if form:
+        outline = replace(outline, form=form)
+    overrides = Overrides() if treatments is None else read_overrides(treatments, outline)
+    fates = decide_fates(outline, overrides)
+    version = _make_version(outline, overrides, fates, consent)
+    content = f"{write_version(version)}\n{hashlib.sha256(data).hexdigest()}"
+    short = hashlib.sha256(content.encode()).hexdigest()[:_HASH_LENGTH]
+    version = replace(version, version=f"{outline.version or 'unversioned'}-{short}")
+    prepare(version)
+    return Adopted(
+        frozen=Frozen(version, data, outline.xform),
+        fates={one.path: fates[one.path] for one in outline.fields},
+        warnings=tuple(_warn(outline, overrides)),
+    )
+
+
+def decide_fates(outline: Outline, overrides: Overrides) -> dict[str, Fate]:
+    """What happens to each field, by path. Calculations last: they are kept only if all they are made of is kept."""
+    fates: dict[str, Fate] = {}
+    for one in outline.fields:
+        if one.key in overrides.treatments:
+            fates[one.path] = Fate(overrides.treatments[one.key], "the treatments file says so")
+        elif one.type != "calculate":
+            fates[one.path] = choose_fate(one)
+    waiting = [one for one in outline.fields if one.path not in fates]
+    while waiting:
+        known = {one.name: fates[one.path].treatment for one in outline.fields if one.path in fates}
+        names = {one.name for one in waiting}
+        ready = [one for one in waiting if names.isdisjoint(_made_of(one, names) - {one.name})] or waiting
+        for one in ready:
+            fates[one.path] = choose_calculation(one, known)
+        waiting = [one for one in waiting if one.path not in fates]
+    return fates
+
+
+def _made_of(one: Field, names: set[str]) -> set[str]:
+    return {name for name in names if f"${{{name}}}" in one.calculation.replace(" ", "")}
+
+
+def _make_version(outline: Outline, overrides: Overrides, fates: Mapping[str, Fate], consent: str | None) -> Version:
+    keep = overrides.keep
+    if consent is not None or not keep:
+        keep = (find_consent(outline, named=consent),)
+    return Version(
+        form=outline.form,
+        title=outline.title,
+        version="",
+        origin="adopted",
+        bank_version="",
+        languages=outline.languages,
+        questions=tuple(_question(one, fates[one.path].treatment) for one in outline.fields),
+        choices={
+            name: tuple(Choice(code) for code in codes)
+            for name, codes in sorted(outline.lists.items())
+            if any(one.choices == name for one in outline.fields)
+        },
+        repeats=outline.repeats,
+        consent=ConsentMap(keep=keep, share=overrides.share, refer=overrides.refer),
+        flags=overrides.flags,
+        pathways=overrides.pathways,
+        requests=overrides.requests,
+        referral=overrides.referral,
+        profile=overrides.profile,
+        is_encrypted=outline.is_encrypted,
+    )
+
+
+def _question(one: Field, treatment: Treatment) -> Question:
+    is_direct = identifies(one) and treatment.kind in ("drop", "derive", "vault", "pseudonym")
+    return Question(
+        key=one.key,
+        path=one.path,
+        type=one.type,
+        treatment=treatment,
+        repeat=one.repeat,
+        choices=one.choices,
+        disclosure="direct" if is_direct else "",
+    )
+
+
+def _warn(outline: Outline, overrides: Overrides) -> list[str]:
+    warnings = [
+        f"{one.path} looks as if it identifies people, and the treatments file lets it through."
+        for one in outline.fields
+        if identifies(one)
+        and overrides.treatments.get(one.key, Treatment("drop")).kind not in ("drop", "derive", "vault", "pseudonym")
+    ]
+    if not overrides.share:
+        warnings.append("No consent to share is named: nothing of this form may leave in shared exports.")
+    if outline.is_encrypted:
+        warnings.append("The form is encrypted: its submissions are held, since answers cannot be read yet.")
+    return warnings

@@ -6,7 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from pyxform.builder import create_survey_element_from_dict
 from pyxform.question_type_dictionary import QUESTION_TYPE_DICT
@@ -136,7 +136,7 @@ def _type_of(element: Mapping[str, Any]) -> str:
     named = str(element["type"])
     if named in _AS_NAMED:
         return named
-    known: dict[str, Any] = QUESTION_TYPE_DICT.get(named, {})
+    known = cast("dict[str, Any]", QUESTION_TYPE_DICT.get(named, {}))
     control, bind = known.get("control", {}), known.get("bind", {})
     preload, what = bind.get("jr:preload"), str(bind.get("jr:preloadParams", ""))
     if preload:

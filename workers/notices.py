@@ -16,11 +16,11 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from pimcollect.db import transaction
-from pimcollect.doorbell import NOTICES
-from pimcollect.domain import referrals
-from pimcollect.errors import PimError
 from pimcollect.config import Settings
+from pimcollect.db import transaction
+from pimcollect.domain.referrals import State, Verb, is_open, move
+from pimcollect.doorbell import NOTICES
+from pimcollect.errors import PimError
 from pimcollect.log import open_log
 from pimcollect.notifiers.base import Channel, Message, NotDelivered
 from pimcollect.notifiers.words import NEW, RECALLED, UNSERVED, Facts, write_notice
@@ -51,9 +51,10 @@ _FIRST_SECONDS = 10.0
 _LONGEST_SECONDS = {"U": 300.0, "H": 1800.0, "R": 6 * 3600.0}
 """The longest pause between two attempts, by urgency."""
 _HOUR = 3600.0
-_WAITING_REFERRAL = "waiting"
-_UNANSWERED = (_WAITING_REFERRAL, "sent", "no_service")
-"""States of a referral that nobody has answered: only then is a first notice still news."""
+_UNSERVED = (State.NO_SERVICE, State.DECLINED)
+"""Somebody must choose a service: the duty officer is told, whoever it was addressed to before."""
+_UNANSWERED = (State.WAITING, State.SENT, *_UNSERVED)
+"""Only then is a first notice still news."""
 _NO_RECEIVER, _NO_CHANNEL = "no_receiver", "no_channel"
 _CHANNEL_REASONS = ["unreachable", "server_refused", "server_cannot", "login_refused", "login_needs_tls", "tls_failed"]
 _log = open_log("notices")
@@ -89,14 +90,13 @@ def send_due(own: Hands) -> int:
         while (letter := _take(own, silent)) is not None:
             if isinstance(letter, UUID):
                 continue
-            try:
-                _deliver(own, letter, channels, stack)
-            except NotDelivered as failure:
+            failure = _deliver(own, letter, channels, stack)
+            if failure is None:
+                sent += _record_sent(own, letter)
+            else:
                 _record_failure(own, letter, failure)
                 if failure.is_channel:  # every other mail would fail in the same way: the next sweep tries again
                     silent.append(letter.channel)
-            else:
-                sent += _record_sent(own, letter)
             if time.monotonic() > until:
                 own.bell.ring_notice(letter.notice)
                 break
@@ -140,9 +140,10 @@ def _take(own: Hands, silent: list[str]) -> _Letter | UUID | None:
             return None
         row = session.get_one(NoticeRow, taken, populate_existing=True)
         referral = session.get_one(ReferralRow, row.referral)
-        row.service = row.service or referral.service  # from now on it is known whom this notice told
+        addressed = None if referral.state in _UNSERVED else referral.service
+        row.service = row.service or addressed  # from now on it is known whom this notice told
         others = [one for one in find_notices(session, row.referral) if one.id != row.id]
-        if not _is_needed(row, referral, others):
+        if not _is_needed(row, referral, others, addressed=addressed):
             record_dead(session, taken, NOT_NEEDED)
             return taken
         return _write_letter(own, session, row, referral)
@@ -172,19 +173,19 @@ def _find_address(settings: Settings) -> str:
     return settings.public_url or f"http://127.0.0.1:{settings.port}"
 
 
-def _is_needed(row: NoticeRow, referral: ReferralRow, others: list[NoticeRow]) -> bool:
+def _is_needed(row: NoticeRow, referral: ReferralRow, others: list[NoticeRow], *, addressed: str | None) -> bool:
     """Whether what the notice tells is still true, and new to whom it addresses."""
     same = [one for one in others if one.service == row.service]
     is_told = any(one.kind != RECALLED and may_be_told(one) for one in same)
     if row.kind == RECALLED:
         return is_told
-    if row.service != referral.service:
+    if row.service != addressed:
         return False
     if any(one.kind == row.kind and one.edition > row.edition and one.state == WAITING for one in others):
         return False
     if row.kind == NEW:
         return referral.state in _UNANSWERED
-    return referrals.is_open(referral.state) and (is_told or not any(_is_coming(one) for one in others))
+    return is_open(referral.state) and (is_told or not any(_is_coming(one) for one in others))
 
 
 def _is_coming(row: NoticeRow) -> bool:
@@ -211,19 +212,24 @@ def _find_receiver(own: Hands, session: Session, service: str | None) -> str | N
     return own.settings.duty_email or None
 
 
-def _deliver(own: Hands, letter: _Letter, channels: dict[str, Channel], stack: ExitStack) -> None:
+def _deliver(own: Hands, letter: _Letter, channels: dict[str, Channel], stack: ExitStack) -> NotDelivered | None:
+    """Send one letter, outside any transaction. Returns why it did not go out; an error of ours is such a reason too,
+    so that no letter stands in the way of the others."""
     if letter.to is None:
-        raise NotDelivered(_NO_RECEIVER, retry_after=_HOUR)
-    if letter.channel not in channels:
-        channels[letter.channel] = stack.enter_context(
-            find_plugin("notifiers", letter.channel).open_channel(own.settings)
-        )
+        return NotDelivered(_NO_RECEIVER, retry_after=_HOUR)
     subject, text = write_notice(letter.facts, own.settings.languages)
-    channels[letter.channel].deliver(
-        Message(
-            key=str(letter.notice), to=letter.to, subject=subject, text=text, is_urgent=letter.urgency == "U"
-        )
-    )
+    key, is_urgent = str(letter.notice), letter.urgency == "U"
+    try:
+        if letter.channel not in channels:
+            notifier = find_plugin("notifiers", letter.channel)
+            channels[letter.channel] = stack.enter_context(notifier.open_channel(own.settings))
+        channels[letter.channel].deliver(Message(key, letter.to, subject, text, is_urgent))
+    except NotDelivered as failure:
+        return failure
+    except Exception as error:
+        _log.error("sending_failed", notice=letter.notice, error=type(error).__name__)
+        return NotDelivered("failing")
+    return None
 
 
 def _record_sent(own: Hands, letter: _Letter) -> bool:
@@ -232,8 +238,8 @@ def _record_sent(own: Hands, letter: _Letter) -> bool:
         referral = session.scalar(select(ReferralRow).where(ReferralRow.id == letter.referral).with_for_update())
         is_first = record_sent(session, letter.notice)
         wake_notices(session, channel=letter.channel, reasons=_CHANNEL_REASONS)
-        if is_first and referral is not None and letter.kind == NEW and referral.state == _WAITING_REFERRAL:
-            was, referral.state = referral.state, referrals.move(referral.state, "send")
+        if is_first and referral is not None and letter.kind == NEW and referral.state == State.WAITING:
+            was, referral.state = referral.state, move(referral.state, Verb.SEND)
             referral.moved_at = func.clock_timestamp()
             session.add(MoveRow(referral=referral.id, was=was, became=referral.state, by="workers"))
         return is_first

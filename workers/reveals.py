@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from pimcollect.db import transaction
+from pimcollect.domain.referrals import REVEALABLE
 from pimcollect.doorbell import REVEALS
-from pimcollect.domain import referrals
 from pimcollect.errors import PimError
 from pimcollect.log import open_log
 from pimcollect.tables.journal import beat, write_journal
@@ -55,7 +55,7 @@ def answer_one(own: Hands, reveal: UUID) -> bool:
             row.answered_at = func.clock_timestamp()
             write_journal(session, actor="workers", action="refuse_reveal", noun="reveals", noun_id=str(row.id))
             return False
-    except Exception as error:  # noqa: BLE001 - others wait behind it; it stays unanswered and its page says so
+    except Exception as error:
         _log.error("reveal_failed", reveal=reveal, error=type(error).__name__)
         return False
 
@@ -65,7 +65,7 @@ def _find_case(session: Session, row: RevealRow) -> CaseRow | str:
     if is_late(session, row.id):
         return "late"
     referral = session.get(ReferralRow, row.referral, with_for_update={"read": True})
-    if referral is None or referral.state not in referrals.REVEALABLE:
+    if referral is None or referral.state not in REVEALABLE:
         return "not_accepted"
     if referral.accepted_by != row.member:
         return "accepted_by_other"

@@ -60,7 +60,6 @@ GRANTS: dict[str, frozenset[Role]] = {
     "referrals.close": _RECEIVER,
     "referrals.reroute": frozenset({Role.IMO, Role.OPERATOR}),
     "referrals.move": _OPERATOR,
-    "referrals.reroute": _DESK,
     "notices.list": _OVERSIGHT,
     "journal.list": frozenset({Role.DPO, Role.ADMIN, Role.OPERATOR}),
     "members.list": frozenset({Role.DPO, Role.ADMIN, Role.OPERATOR}),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from pimcollect.tables.referrals import NoticeRow
@@ -100,7 +100,7 @@ def find_notices(session: Session, referral: UUID) -> list[NoticeRow]:
     )
 
 
-def count_troubles(session: Session) -> list[Row[tuple[str, str | None, int]]]:
+def count_troubles(session: Session) -> list[tuple[str, str | None, int]]:
     """How many notices wait or are dead, by reason; those that nobody needs are left out."""
     rows = session.execute(
         select(NoticeRow.state, NoticeRow.reason, func.count())
@@ -108,4 +108,4 @@ def count_troubles(session: Session) -> list[Row[tuple[str, str | None, int]]]:
         .group_by(NoticeRow.state, NoticeRow.reason)
         .order_by(NoticeRow.state, NoticeRow.reason)
     )
-    return list(rows)
+    return [(state, why, n) for state, why, n in rows]

@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     select,
     text,
+    update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -108,7 +109,7 @@ class NoticeRow(Base):
     edition: Mapped[int] = mapped_column(default=1)
     """Counts notices of the same kind for one referral."""
     service: Mapped[str | None] = mapped_column(ForeignKey("services.code"))
-    """Whom it addresses when that is not the referral's service any more; empty = whoever the referral is with."""
+    """Whom it tells; filled in when it is first tried. Empty then too: nobody serves it, the duty officer is told."""
     channel: Mapped[str] = mapped_column(default="email")
     state: Mapped[str] = mapped_column(default="waiting")
     reason: Mapped[str | None]
@@ -166,6 +167,16 @@ def find_referral(session: Session, reference: str) -> ReferralRow | None:
 def take_referral(session: Session, reference: str) -> ReferralRow | None:
     """The same, locked until the commit."""
     return session.scalar(select(ReferralRow).where(ReferralRow.reference == reference).with_for_update())
+
+
+def shred_case(session: Session, case_id: UUID | None) -> None:
+    """Destroy the sealed content of a case; the empty row stays as the proof."""
+    if case_id is not None:
+        session.execute(
+            update(CaseRow)
+            .where(CaseRow.id == case_id, CaseRow.sealed.is_not(None))
+            .values(sealed=None, shredded_at=func.clock_timestamp())
+        )
 
 
 def find_moves(session: Session, referral: UUID) -> list[MoveRow]:

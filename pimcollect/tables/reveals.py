@@ -36,6 +36,4 @@ def take_unanswered(session: Session, reveal: UUID) -> RevealRow | None:
 def is_late(session: Session, reveal: UUID) -> bool:
     """True when it was asked so long ago that no page waits for it any more."""
     age = func.make_interval(0, 0, 0, 0, 0, 0, _LATE_SECONDS)
-    return bool(
-        session.scalar(select(RevealRow.asked_at < func.clock_timestamp() - age).where(RevealRow.id == reveal))
-    )
+    return bool(session.scalar(select(RevealRow.asked_at < func.clock_timestamp() - age).where(RevealRow.id == reveal)))

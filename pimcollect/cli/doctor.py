@@ -1,0 +1,240 @@
+"""pimcollect doctor: is everything well, and if not, what to do. Looks only; changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import click
+from redis.exceptions import RedisError
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from pimcollect.actions.inbox import MENDS
+from pimcollect.cli.desk import json_option, print_json, print_rows
+from pimcollect.config import Settings, read_settings
+from pimcollect.db import is_migrated, open_engine, open_sessions, transaction
+from pimcollect.domain.referrals import State
+from pimcollect.domain.roles import COMMAND_LINE, allow
+from pimcollect.doorbell import QUEUES, open_redis
+from pimcollect.embedded import servers
+from pimcollect.errors import PimError
+from pimcollect.home import find_running
+from pimcollect.tables.entries import HELD, count_entries, find_forgotten
+from pimcollect.tables.journal import find_beats
+from pimcollect.tables.notices import DEAD, count_troubles
+from pimcollect.tables.referrals import ReferralRow
+from pimcollect.vault import OpenKey, SealKey, read_door_keys, read_hands_keys
+
+OK, ATTENTION = "ok", "attention"
+_OLDEST, _NEWEST = 15, 18
+_BEAT_SECONDS = 60
+_MEGABYTE = 1024 * 1024
+_FULL_MEGABYTES, _LOW_MEGABYTES = 200, 2048
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `stops`: the service does not do its work while this is so."""
+
+    check: str
+    state: str
+    detail: str
+    remedy: str = ""
+    stops: bool = False
+
+
+@click.command()
+@json_option
+@click.pass_context
+def doctor(context: click.Context, as_json: bool) -> None:
+    """Look at keys, database, queue, workers, clock, disk, holds, notices and settings.
+
+    Exit status 1 when something stops the service; warnings alone leave it 0.
+    """
+    allow(COMMAND_LINE, "service.watch")
+    findings = list(examine(read_settings()))
+    if as_json:
+        print_json([asdict(one) for one in findings])
+    else:
+        columns = {"check": "what", "state": "state", "detail": "found", "remedy": "what to do"}
+        print_rows([asdict(one) for one in findings], as_json=False, columns=columns, empty="")
+        worst = sum(one.state == ATTENTION for one in findings)
+        click.echo(f"\n{worst} need attention." if worst else "\nAll is well.")
+    context.exit(1 if any(one.stops for one in findings) else 0)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Everything, in the order in which it should be mended."""
+    yield check_keys(settings)
+    yield check_disk(settings)
+    if settings.is_embedded and find_running(settings.home) is None:
+        yield Finding("service", ATTENTION, "is not running in this home", "Run `pimcollect up`.", stops=True)
+    else:
+        with servers(settings) as found:
+            yield from _examine_servers(found)
+    yield from check_settings(settings)
+
+
+def _examine_servers(settings: Settings) -> Iterator[Finding]:
+    yield check_queue(settings)
+    engine = open_engine(settings.database_url, pool_size=1)
+    sessions = open_sessions(engine)
+    try:
+        database = check_database(sessions)
+        yield database
+        if database.state == OK:
+            with transaction(sessions) as session:
+                yield from check_beats(session)
+                yield from check_entries(session)
+                yield from check_notices(session)
+                yield from check_referrals(session)
+    finally:
+        engine.dispose()
+
+
+def check_keys(settings: Settings) -> Finding:
+    """Both files are there, closed to others, and what the door seals the hands can open."""
+    try:
+        door, hands = read_door_keys(settings.door_keys), read_hands_keys(settings.hands_keys)
+    except PimError as error:
+        return Finding("keys", ATTENTION, error.message, error.remedy, stops=True)
+    pairs: tuple[tuple[SealKey, tuple[OpenKey, ...]], ...] = ((door.intake, hands.intake), (door.cases, hands.cases))
+    if any(sealing.raw not in {key.seal_key.raw for key in ring} for sealing, ring in pairs):
+        remedy = "Put back the two files that were made together; do not take any more deliveries until then."
+        return Finding("keys", ATTENTION, "what the door seals the workers cannot open", remedy, stops=True)
+    return Finding("keys", OK, "door and workers belong together")
+
+
+def check_disk(settings: Settings) -> Finding:
+    """Free space where the home is."""
+    folder = settings.home
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free // _MEGABYTE
+    if free < _LOW_MEGABYTES:
+        return Finding("disk", ATTENTION, f"{free} MB free", "Make room.", stops=free < _FULL_MEGABYTES)
+    return Finding("disk", OK, f"{free // 1024} GB free")
+
+
+def check_queue(settings: Settings) -> Finding:
+    """Whether Redis or Valkey answers, and how many jobs wait."""
+    connection = open_redis(settings.redis_url, seconds=2.0)
+    try:
+        waiting = {queue: connection.llen(f"rq:queue:{queue}") for queue in QUEUES}
+    except RedisError:
+        remedy = "Start Redis or Valkey; nothing is lost meanwhile, but nothing is settled either."
+        return Finding("queue", ATTENTION, "does not answer", remedy, stops=True)
+    finally:
+        connection.close()
+    return Finding("queue", OK, ", ".join(f"{name} {count}" for name, count in waiting.items()) + " waiting")
+
+
+def check_database(sessions: sessionmaker[Session]) -> Finding:
+    """Reachable, of a version we know, with the newest tables."""
+    try:
+        with transaction(sessions) as session:
+            number = int(session.scalar(text("SHOW server_version_num")) or 0) // 10_000
+            is_new = is_migrated(session)
+    except SQLAlchemyError:
+        return Finding(
+            "database",
+            ATTENTION,
+            "does not answer, or has no tables",
+            "Start PostgreSQL, check DATABASE_URL, run `pimcollect migrate`.",
+            stops=True,
+        )
+    if not _OLDEST <= number <= _NEWEST:
+        remedy = f"Use PostgreSQL {_OLDEST} to {_NEWEST}."
+        return Finding("database", ATTENTION, f"is PostgreSQL {number}", remedy, stops=True)
+    if not is_new:
+        return Finding("database", ATTENTION, "its tables are old", "Run `pimcollect migrate`.", stops=True)
+    return Finding("database", OK, f"PostgreSQL {number}, newest tables")
+
+
+def check_beats(session: Session) -> Iterator[Finding]:
+    """Each working process has shown itself within the last minute."""
+    beats, now = find_beats(session), session.scalar(select(func.clock_timestamp())) or datetime.now(UTC)
+    for name in ("clock", *QUEUES):
+        what = "clock" if name == "clock" else f"worker {name}"
+        seconds = None if name not in beats else int((now - beats[name]).total_seconds())
+        if seconds is not None and seconds <= _BEAT_SECONDS:
+            yield Finding(what, OK, f"seen {seconds} s ago")
+            continue
+        program = "`python -m workers clock`" if name == "clock" else "`python -m workers`"
+        detail = "never seen" if seconds is None else f"last seen {seconds} s ago"
+        yield Finding(what, ATTENTION, detail, f"Start {program}, or `pimcollect up` for everything.", stops=True)
+
+
+def check_entries(session: Session) -> Iterator[Finding]:
+    """What is held, by reason, and what nobody has settled for a minute."""
+    held = {why: n for (state, why), n in count_entries(session).items() if state == HELD}
+    for why, n in sorted(held.items(), key=lambda one: str(one[0])):
+        yield Finding("inbox", ATTENTION, f"{n} held: {why}", MENDS.get(why or "", "Look at `pimcollect inbox list`."))
+    late = len(find_forgotten(session, seconds=_BEAT_SECONDS))
+    if late:
+        yield Finding("inbox", ATTENTION, f"{late} or more wait longer than a minute", "See the workers above.")
+    if not held and not late:
+        yield Finding("inbox", OK, "nothing held, nothing late")
+
+
+_NOTICE_REMEDIES = {
+    "no_channel": "Set PIMCOLLECT_SMTP_URL and start again.",
+    "no_receiver": "Give the service a mail address (`pimcollect services import`), or set PIMCOLLECT_DUTY_EMAIL.",
+    "refused": "The address is wrong: correct the service, then `pimcollect referrals move REF resend`.",
+    "bad_address": "The address is wrong: correct the service, then `pimcollect referrals move REF resend`.",
+    "login_refused": "User or password in PIMCOLLECT_SMTP_URL are wrong.",
+    "login_needs_tls": "The mail server offers no encryption: use smtps:// or another server.",
+    "tls_failed": "The certificate of the mail server is not valid for its name.",
+    "unreachable": "The mail server does not answer.",
+}
+
+
+def check_notices(session: Session) -> Iterator[Finding]:
+    """Notices that wait for a reason, and dead ones."""
+    rows = [one for one in count_troubles(session) if one[0] == DEAD or one[1] is not None]
+    for state, why, n in rows:
+        remedy = _NOTICE_REMEDIES.get(why or "", "Ask whoever runs the mail server.")
+        yield Finding("notices", ATTENTION, f"{n} {state}: {why}", remedy)
+    if not rows:
+        yield Finding("notices", OK, "none stuck")
+
+
+def check_referrals(session: Session) -> Iterator[Finding]:
+    """What nobody serves, and what nobody answered in time."""
+    unserved = session.scalar(select(func.count()).select_from(ReferralRow).where(ReferralRow.state == "no_service"))
+    overdue = session.scalar(
+        select(func.count())
+        .select_from(ReferralRow)
+        .where(ReferralRow.state.in_((State.WAITING, State.SENT)), ReferralRow.due_at < func.clock_timestamp())
+    )
+    if unserved:
+        remedy = (
+            "`pimcollect referrals list` shows no_service and declined; `referrals move REF reroute --service CODE`."
+        )
+        yield Finding("referrals", ATTENTION, f"{unserved} without a service", remedy)
+    if overdue:
+        yield Finding("referrals", ATTENTION, f"{overdue} past their deadline, not answered", "Call the services.")
+    if not unserved and not overdue:
+        yield Finding("referrals", OK, "all served and in time")
+
+
+def check_settings(settings: Settings) -> Iterator[Finding]:
+    """What can be left out at the start, and should not be in the field."""
+    if settings.smtp_url:
+        yield Finding("mail", OK, "a mail server is set")
+    else:
+        yield Finding("mail", ATTENTION, "no mail server: notices wait", "Set PIMCOLLECT_SMTP_URL.")
+    if settings.duty_email:
+        yield Finding("duty officer", OK, "is set")
+    else:
+        remedy = "Set PIMCOLLECT_DUTY_EMAIL: who is told when no service serves a case."
+        yield Finding("duty officer", ATTENTION, "nobody is told of cases without a service", remedy)
+    if settings.public_url.startswith("https://"):
+        yield Finding("address", OK, settings.public_url)
+    else:
+        remedy = "Set PIMCOLLECT_URL to the public https address: it stands in hooks and notices."
+        yield Finding("address", ATTENTION, "no public https address", remedy)

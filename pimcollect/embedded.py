@@ -10,8 +10,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from pimcollect.home import (
     DATABASE,
     OWNER,
     Place,
+    Running,
     find_running,
     lock_home,
     make_private_folder,
@@ -34,6 +36,8 @@ from pimcollect.launch import SAME_USER, launch
 from pimcollect.supervision import Child, Supervisor
 
 _LONGEST_LOG = 5_000_000
+_TURN_SECONDS = 60
+"""How long a command waits while another one, or a service that is starting, holds the home."""
 
 _QUIET = {
     # nothing of a row may reach the server's log: no statement, no parameter, no DETAIL, and no ERROR at all,
@@ -219,22 +223,40 @@ def servers(settings: Settings) -> Iterator[Settings]:
     if not settings.is_embedded:
         yield settings
         return
-    running = find_running(settings.home)
-    if running is not None:
-        yield with_servers(settings, database_url=running.database_url, redis_url=running.redis_url)
-        return
-    supervisor = Supervisor()
     open_home(settings.home)
-    with lock_home(settings.home):
+    with ExitStack() as held:
+        running = _find_or_lock(settings.home, held)
+        if running is not None:
+            found = with_servers(settings, database_url=running.database_url, redis_url=running.redis_url)
+            yield replace(found, public_url=settings.public_url or running.address)
+            return
+        supervisor = Supervisor()
+        held.callback(supervisor.stop)
         place = settle_in(settings.home)
+        start_servers(supervisor, place, postgres=not settings.database_url, valkey=not settings.redis_url)
+        found = with_servers(settings, database_url=place.database_url(), redis_url=place.redis_url)
+        if not settings.database_url:
+            db.migrate(found.database_url)
+        yield found
+
+
+def _find_or_lock(home: Path, held: ExitStack) -> Running | None:
+    """The running service of this home, or None with the home locked until `held` closes.
+
+    While the service is still starting, or another command has the home for itself, this one waits its turn.
+    """
+    ends = time.monotonic() + _TURN_SECONDS
+    while True:
+        running = find_running(home)
+        if running is not None:
+            return running
         try:
-            start_servers(supervisor, place, postgres=not settings.database_url, valkey=not settings.redis_url)
-            found = with_servers(settings, database_url=place.database_url(), redis_url=place.redis_url)
-            if not settings.database_url:
-                db.migrate(found.database_url)
-            yield found
-        finally:
-            supervisor.stop()
+            held.enter_context(lock_home(home))
+        except PimError:
+            if time.monotonic() > ends:
+                raise
+        else:
+            return None
 
 
 def with_servers(settings: Settings, *, database_url: str, redis_url: str) -> Settings:

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -22,6 +23,7 @@ from pimcollect.errors import ErrorCode, PimError
 
 _LONGEST_SOCKET_PATH = 100
 """The kernel takes 107 bytes; PostgreSQL's name for its socket is part of them."""
+_LOOKS, _LOOK_SECONDS = 10, 0.05
 ADMIN, OWNER, DATABASE = "pim_admin", "pimcollect", "pimcollect"
 """The role that may make databases, the role and the database that the service works with."""
 
@@ -84,13 +86,25 @@ def open_home(home: Path) -> None:
         ) from error
 
 
+def _lock(descriptor: int) -> None:
+    """Take the lock; a command that only looks (`find_running`) may hold it for an instant."""
+    for _ in range(_LOOKS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 @contextmanager
 def lock_home(home: Path) -> Iterator[None]:
     """Hold the home for as long as the block runs. Raises PimError(ALREADY_RUNNING) that names the pid."""
     descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except BlockingIOError as error:
             pid = os.pread(descriptor, 20, 0).decode().strip() or "unknown"
             raise PimError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ from pimcollect.db import open_engine, open_sessions, transaction
 from pimcollect.embedded import servers
 
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs: a JSON list of objects.")
+
+
+_WIDE = 240
+"""Width of a table that goes into a file or a pipe, where nothing should be folded."""
+_WHOLE = ("id", "root id", "reference")
+"""Columns that are copied into the next command: never cut."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ def print_rows(rows: Iterable[Mapping[str, Any]], *, as_json: bool, columns: Map
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in columns.values():
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading in _WHOLE)
     for row in found:
         table.add_row(*(_cell(row.get(key)) for key in columns))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)

@@ -36,7 +36,7 @@ def _show(desk: Desk, opened: OpenedHook, *, as_json: bool) -> None:
     click.echo(f"  Custom header   {SECRET_HEADER}: {opened.secret}")
     click.echo("  Type            JSON (XML works too), security: no authorization, fields: leave empty (all)")
     click.echo("The secret is shown this once and kept as a hash only.")
-    if not desk.settings.public_url:
+    if not desk.settings.public_url.startswith("https://"):
         click.echo("Kobo must reach this address: set PIMCOLLECT_URL to your public https address.", err=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -37,3 +38,20 @@ def is_late(session: Session, reveal: UUID) -> bool:
     """True when it was asked so long ago that no page waits for it any more."""
     age = func.make_interval(0, 0, 0, 0, 0, 0, _LATE_SECONDS)
     return bool(session.scalar(select(RevealRow.asked_at < func.clock_timestamp() - age).where(RevealRow.id == reveal)))
+
+
+def take_answered(session: Session, reveal: UUID) -> RevealRow | None:
+    """Lock one that a worker has answered or refused, read fresh."""
+    return session.scalar(
+        select(RevealRow)
+        .where(RevealRow.id == reveal, RevealRow.answered_at.is_not(None) | RevealRow.refused.is_not(None))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+
+
+def count_asked(session: Session, member: UUID, *, within: timedelta) -> int:
+    """How many reveals this member asked for in the time before now."""
+    since = func.clock_timestamp() - within
+    query = select(func.count()).select_from(RevealRow).where(RevealRow.member == member, RevealRow.asked_at > since)
+    return session.scalar(query) or 0

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 from flask import Flask, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_security import current_user
 
 from pimcollect.domain.roles import Actor, may
+from pimcollect.web.accounts import present_member
 
 
 class Open(StrEnum):
@@ -42,6 +42,7 @@ ROUTES: dict[str, Open | str] = {
     "referrals.accept": "referrals.accept",
     "referrals.decline": "referrals.decline",
     "referrals.reveal": "referrals.reveal",
+    "referrals.reroute": "referrals.reroute",
     "referrals.close": "referrals.close",
     "bank.show_list": "bank.list",
     "bank.show_one": "bank.show",
@@ -60,13 +61,16 @@ _WITHOUT_OWN_PASSWORD = ("account.change_password", "security.logout")
 
 def acting_member() -> Actor:
     """The member of this request. Only behind the guard."""
-    actor: Actor = current_user.actor
-    return actor
+    member = present_member()
+    if member is None:
+        abort(401)
+    return member.actor
 
 
 def allows(permission: str) -> bool:
     """For templates: whether the member of this request has the permission."""
-    return bool(current_user.is_authenticated) and may(current_user.actor, permission)
+    member = present_member()
+    return member is not None and may(member.actor, permission)
 
 
 def guard_routes(app: Flask) -> None:
@@ -81,11 +85,12 @@ def guard_routes(app: Flask) -> None:
             return None
         if asked is Open.TO_NOBODY:
             abort(404)
-        if not current_user.is_authenticated:
+        member = present_member()
+        if member is None:
             return redirect(url_for("security.login", next=_here()), 303)
-        if current_user.must_change_password and request.endpoint not in _WITHOUT_OWN_PASSWORD:
+        if member.must_change_password and request.endpoint not in _WITHOUT_OWN_PASSWORD:
             return redirect(url_for("account.change_password"), 303)
-        if asked is not Open.TO_MEMBERS and not may(current_user.actor, asked):
+        if asked is not Open.TO_MEMBERS and not may(member.actor, asked):
             abort(403)
         return None
 

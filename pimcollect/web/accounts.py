@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from flask import Flask, Request, Response, request, session
 from flask_limiter import Limiter
 from flask_login import user_logged_in, user_logged_out
-from flask_security import RoleMixin, Security, UserDatastore, UserMixin
+from flask_security import RoleMixin, Security, UserDatastore, UserMixin, current_user
 from flask_security.mail_util import EmailValidateException, MailUtil
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionPool
@@ -35,40 +35,43 @@ _REDIS_SECONDS = 0.3
 _LONGEST_MAIL = 254
 
 
-class MemberRole(RoleMixin):  # type: ignore[misc]
+class MemberRole(RoleMixin):
     """A role as Flask-Security sees it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
-class Member(UserMixin):  # type: ignore[misc]
+class Member(UserMixin):
     """A member as Flask-Security sees it: read from its row, never written."""
+
+    fs_uniquifier = ""
+    """What the cookie names; a new value ends all log-ins."""
 
     def __init__(self, row: MemberRow, salt: str) -> None:
         self._salt = salt
-        self._id = row.id
         self.email = row.mail
         self.name = row.name
         self.password = row.password_hash
         self.active = row.is_active
         self.must_change_password = row.must_change_password
-        self._login_id = row.login_id
+        self.fs_uniquifier = row.login_id
         roles = [Role(one.role) for one in row.role_rows]
         self.roles = [MemberRole(role.value) for role in roles]
         self.actor = Actor(str(row.id), frozenset(roles), row.service)
 
-    @property
-    def fs_uniquifier(self) -> str:
-        """What the cookie names; a new value ends all log-ins."""
-        return self._login_id
-
     def verify_and_update_password(self, password: str) -> bool:
         """Whether this is the member's password."""
-        return is_password(password, self.password, salt=self._salt)
+        return is_password(password, self.password or "", salt=self._salt)
 
 
-class Members(UserDatastore):  # type: ignore[misc]
+def present_member() -> Member | None:
+    """Who is logged in."""
+    member = current_user._get_current_object()
+    return member if isinstance(member, Member) else None
+
+
+class Members(UserDatastore):
     """Finds members for Flask-Security. It changes none: `actions.members` does."""
 
     def __init__(self, salt: str) -> None:
@@ -87,7 +90,7 @@ class Members(UserDatastore):  # type: ignore[misc]
         """Called by Flask-Security's views; there is nothing to write."""
 
 
-class PlainMail(MailUtil):  # type: ignore[misc]
+class PlainMail(MailUtil):
     """Addresses are compared as they were entered by us: `admin@localhost` is one, and no name is looked up."""
 
     def normalize(self, email: str) -> str:
@@ -130,17 +133,18 @@ def _cookie_settings(settings: Settings, keys: DoorKeys) -> dict[str, Any]:
 
 def _throttle(app: Flask, settings: Settings, keys: DoorKeys) -> None:
     """Limit tries to log in: by address and account, by address, and by account. No address is stored in clear."""
+    storage: dict[str, Any] = {
+        "connection_pool": ConnectionPool.from_url(
+            settings.redis_url,
+            socket_timeout=_REDIS_SECONDS,
+            socket_connect_timeout=_REDIS_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+    }
     limiter = Limiter(
         lambda: "all",
         storage_uri="redis+unix:///" if settings.redis_url.startswith("unix:") else "redis://",
-        storage_options={
-            "connection_pool": ConnectionPool.from_url(
-                settings.redis_url,
-                socket_timeout=_REDIS_SECONDS,
-                socket_connect_timeout=_REDIS_SECONDS,
-                retry=Retry(NoBackoff(), 0),
-            )
-        },
+        storage_options=storage,
         strategy="moving-window",
         in_memory_fallback_enabled=True,  # trouble with Redis must never keep anybody out
         swallow_errors=True,
@@ -154,7 +158,7 @@ def _throttle(app: Flask, settings: Settings, keys: DoorKeys) -> None:
     def account() -> str:
         return request.form.get("email", "").strip().lower()[:_LONGEST_MAIL]
 
-    view = app.view_functions["security.login"]
+    view: Any = app.view_functions["security.login"]
     for limit, key_func in (
         (_TRIES_ON_ONE_ACCOUNT, lambda: key("account", account())),
         (_TRIES_FROM_ONE_ADDRESS, lambda: key("address", request.remote_addr or "")),
@@ -177,7 +181,7 @@ def open_accounts(app: Flask, settings: Settings, keys: DoorKeys) -> None:
     app.login_manager.request_loader(_nobody)  # type: ignore[attr-defined]
     _throttle(app, settings, keys)
 
-    @user_logged_in.connect_via(app)  # type: ignore[untyped-decorator]
+    @user_logged_in.connect_via(app)
     def begin_idle_clock(_: Flask, **__: object) -> None:
         session.permanent = True
 
@@ -188,7 +192,7 @@ def open_accounts(app: Flask, settings: Settings, keys: DoorKeys) -> None:
         if "_user_id" in session and time.time() - session.get("fs_paa", 0) > _LONGEST_SECONDS:
             session.clear()
 
-    @user_logged_out.connect_via(app)  # type: ignore[untyped-decorator]
+    @user_logged_out.connect_via(app)
     def end_logins(_: Flask, user: Member, **__: object) -> None:
         with acting() as open_session:
             end_own_logins(open_session, user.actor, mail=user.email)

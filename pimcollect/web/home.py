@@ -31,7 +31,7 @@ def count_waiting(session: Session, actor: Actor, now: datetime) -> Waiting:
     """Two queries at most."""
     referrals = overdue = unserved = held = None
     if may(actor, "referrals.list"):
-        rows = [row for row in find_visible(session, actor) if row.is_open]
+        rows = find_visible(session, actor)
         unserved = sum(row.is_unserved for row in rows)
         referrals = len(rows) - unserved
         overdue = sum(row.is_overdue(now) for row in rows)

@@ -21,11 +21,14 @@ def speak(app: Flask, languages: tuple[str, ...]) -> None:
     babel.init_app(app, default_locale=languages[0], locale_selector=_choose_language)
     app.jinja_env.globals.update(
         page_language=lambda: str(get_locale()),
-        page_direction=lambda: get_locale().text_direction,
-        languages_offered=lambda: [
-            (code, Locale.parse(code).get_display_name(code).capitalize()) for code in languages
-        ],
+        page_direction=lambda: Locale.parse(str(get_locale())).text_direction,
+        languages_offered=lambda: [(code, _name_language(code)) for code in languages],
     )
+
+
+def _name_language(code: str) -> str:
+    """A language's own name for itself."""
+    return (Locale.parse(code).get_display_name(code) or code).capitalize()
 
 
 def _choose_language() -> str | None:

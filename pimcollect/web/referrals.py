@@ -1,22 +1,45 @@
-"""Referrals: by urgency and deadline; accept, decline, reveal, close."""
+"""Referrals: by urgency and deadline; accept, decline, close, give to a service; and show once whom one is about."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 from sqlalchemy.orm import Session
 
-from forms.current import read_current
-from pimcollect.domain.roles import Actor, Role, allow, sees_all_referrals, serves
-from pimcollect.tables.referrals import MoveRow, ReferralRow, find_moves, find_referral, find_referrals
+from forms.current import Current, read_current
+from pimcollect.actions.referrals import (
+    accept_referral,
+    close_referral,
+    decline_referral,
+    list_referrals,
+    reroute_referral,
+    show_referral,
+)
+from pimcollect.actions.reveals import Answer, ask_reveal, take_answer
+from pimcollect.domain import referrals
+from pimcollect.domain.roles import Actor, may, serves
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.catalogue import find_services
+from pimcollect.tables.referrals import ReferralRow
+from pimcollect.vault import OpenKey, create_open_key, open_value
 from pimcollect.web.access import acting_member
-from pimcollect.web.store import reading
+from pimcollect.web.persons import find_place_name, read_person
+from pimcollect.web.store import acting, reading
+from pimcollect.web.words import STATES, say
 
 blueprint = Blueprint("referrals", __name__, url_prefix="/referrals")
-OPEN_STATES = ("no_service", "waiting", "accepted")
+_OVER = [state.value for state in referrals.State if state not in referrals.OPEN]
+_UNSERVED = (referrals.State.NO_SERVICE, referrals.State.DECLINED)
+_REVEAL_SECONDS = 8.0
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -25,73 +48,189 @@ class Shown:
 
     row: ReferralRow
     pathway: str
+    place: str
     is_mine: bool
-
-    @property
-    def is_open(self) -> bool:
-        return self.row.state in OPEN_STATES
+    """Addressed to the service of whoever looks."""
+    may_reveal: bool
+    may_reroute: bool
 
     @property
     def is_unserved(self) -> bool:
-        """Nobody was found to send it to."""
-        return self.row.state == "no_service"
+        """Somebody must find a service."""
+        return self.row.state in _UNSERVED and not self.is_mine
+
+    @property
+    def is_open(self) -> bool:
+        """Still waits for whoever looks; what the own service declined does not."""
+        return referrals.is_open(self.row.state) and not (self.is_mine and self.row.state in _UNSERVED)
+
+    @property
+    def may_answer(self) -> bool:
+        """Accept or decline."""
+        return self.is_mine and self.row.state in (referrals.State.WAITING, referrals.State.SENT)
+
+    @property
+    def may_close(self) -> bool:
+        """Close, or give back."""
+        return self.is_mine and self.row.state == referrals.State.ACCEPTED
 
     def is_overdue(self, now: datetime) -> bool:
         """Still open after its deadline."""
         return self.is_open and self.row.due_at < now
 
 
-def _may_know_pathway(actor: Actor, row: ReferralRow) -> bool:
-    """Only whom it is addressed to; and, while nobody is, who must find a service."""
-    return serves(actor, row.service) or (row.service is None and Role.IMO in actor.roles)
+def _show(actor: Actor, row: ReferralRow, current: Current) -> Shown:
+    is_mine = serves(actor, row.service)
+    may_reroute = may(actor, "referrals.reroute") and row.state in _UNSERVED
+    known = current.catalogue.pathways.get(row.pathway)
+    title = known.title if known else row.pathway
+    return Shown(
+        row,
+        # only whom it is addressed to; and, while nobody takes it, who must find a service
+        pathway=title if is_mine or may_reroute else "",
+        place=find_place_name(row.place, current) or row.place or "",
+        is_mine=is_mine,
+        may_reveal=is_mine
+        and row.state in referrals.REVEALABLE
+        and row.case_id is not None
+        and str(row.accepted_by) == actor.id,
+        may_reroute=may_reroute,
+    )
 
 
-def _show(session: Session, actor: Actor, rows: list[ReferralRow]) -> list[Shown]:
-    titles: dict[str, str] = {}
-    if any(_may_know_pathway(actor, row) for row in rows):
-        titles = {code: one.title for code, one in read_current(session).catalogue.pathways.items()}
-    return [
-        Shown(
-            row,
-            pathway=titles.get(row.pathway, row.pathway) if _may_know_pathway(actor, row) else "",
-            is_mine=serves(actor, row.service),
-        )
-        for row in rows
-    ]
-
-
-def find_visible(session: Session, actor: Actor, *, states: tuple[str, ...] = OPEN_STATES) -> list[Shown]:
-    """The referrals that this member may see, unserved first, then by urgency and deadline."""
-    allow(actor, "referrals.list")
-    services = None if sees_all_referrals(actor) else [actor.service] if actor.service else []
-    rows = find_referrals(session, services=services, states=list(states))
-    return sorted(_show(session, actor, rows), key=lambda one: not one.is_unserved)
-
-
-def _find_one(session: Session, actor: Actor, reference: str) -> Shown:
-    """404 for one that is not there and for one that is somebody else's: both look alike."""
-    row = find_referral(session, reference)
-    if row is None or not (sees_all_referrals(actor) or serves(actor, row.service)):
-        abort(404)
-    return _show(session, actor, [row])[0]
+def find_visible(session: Session, actor: Actor, *, is_over: bool = False) -> list[Shown]:
+    """What this member may see: unserved first, then by urgency and deadline."""
+    rows = list_referrals(session, actor)
+    current = read_current(session)
+    shown = [_show(actor, row, current) for row in rows]
+    return sorted((one for one in shown if one.is_open is not is_over), key=lambda one: not one.is_unserved)
 
 
 @blueprint.get("")
 def show_list() -> str:
     """Open ones, or those that are over."""
     is_over = request.args.get("over") == "yes"
-    states = ("declined", "closed", "recalled", "withdrawn", "expired") if is_over else OPEN_STATES
-    rows = find_visible(reading(), acting_member(), states=states)
+    rows = find_visible(reading(), acting_member(), is_over=is_over)
     return render_template("referrals/list.html", rows=rows, is_over=is_over, now=datetime.now(UTC))
 
 
-def _render(shown: Shown, moves: list[MoveRow], **more: object) -> str:
-    return render_template("referrals/show.html", one=shown, moves=moves, now=datetime.now(UTC), **more)
+def _render(reference: str, **more: Any) -> str:
+    session, actor = reading(), acting_member()
+    found, current = show_referral(session, actor, reference), read_current(session)
+    one = _show(actor, found.referral, current)
+    services = [row for row in find_services(session) if not row.is_suspended] if one.may_reroute else []
+    return render_template(
+        "referrals/show.html",
+        one=one,
+        moves=found.moves,
+        services=services,
+        now=datetime.now(UTC),
+        **more,
+    )
 
 
 @blueprint.get("/<reference>")
 def show_one(reference: str) -> ResponseReturnValue:
-    """One referral and what can be done with it now."""
-    session, actor = reading(), acting_member()
-    shown = _find_one(session, actor, reference)
-    return _render(shown, find_moves(session, shown.row.id))
+    """One referral and what can be done with it now. 404 alike for one that is not there and for somebody else's."""
+    return _render(reference)
+
+
+def _say_problem(error: PimError, reference: str) -> str:
+    """Why not, in the page's language, with the state it is in now."""
+    state = say(STATES, show_referral(reading(), acting_member(), reference).referral.state)
+    if error.code is ErrorCode.NOT_ALLOWED:
+        return gettext(
+            "Not done. Somebody else answers this one, or the limit is reached. It is now: %(state)s.", state=state
+        )
+    return gettext("Not done. It is not possible any more, or no reason was chosen. It is now: %(state)s.", state=state)
+
+
+def _act(reference: str, act: Callable[[Session, Actor], object]) -> ResponseReturnValue:
+    """One act in one commit, then back to the referral. What is refused is said on the page: 403 or 409."""
+    actor = acting_member()
+    try:
+        with acting() as session:
+            act(session, actor)
+    except PimError as error:
+        if error.code is ErrorCode.NOT_FOUND:
+            raise
+        status = HTTPStatus.FORBIDDEN if error.code is ErrorCode.NOT_ALLOWED else HTTPStatus.CONFLICT
+        return _render(reference, problem=_say_problem(error, reference)), status
+    return redirect(url_for("referrals.show_one", reference=reference), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.post("/<reference>/accept")
+def accept(reference: str) -> ResponseReturnValue:
+    """This member takes it on."""
+    return _act(reference, lambda session, actor: accept_referral(session, actor, reference))
+
+
+@blueprint.post("/<reference>/decline")
+def decline(reference: str) -> ResponseReturnValue:
+    """This service cannot take it; `reason` is a code."""
+    reason = request.form.get("reason", "")
+    return _act(reference, lambda session, actor: decline_referral(session, actor, reference, reason=reason))
+
+
+@blueprint.post("/<reference>/close")
+def close(reference: str) -> ResponseReturnValue:
+    """It is over; `reason` is a code. The case is shredded."""
+    reason = request.form.get("reason", "")
+    return _act(reference, lambda session, actor: close_referral(session, actor, reference, reason=reason))
+
+
+@blueprint.post("/<reference>/reroute")
+def reroute(reference: str) -> ResponseReturnValue:
+    """Give it to a service."""
+    service = request.form.get("service", "")
+
+    def act(session: Session, actor: Actor) -> None:
+        told.append(reroute_referral(session, actor, reference, service=service).notice)
+
+    told: list[Any] = []
+    answer = _act(reference, act)
+    for notice in told:
+        current_app.extensions["bell"].ring_notice(notice)
+    return answer
+
+
+@blueprint.post("/<reference>/reveal")
+def reveal(reference: str) -> ResponseReturnValue:
+    """Show once whom it is about. The private half of the key that the answer is sealed to lives in this call only."""
+    actor, key = acting_member(), create_open_key()
+    try:
+        with acting() as session:
+            asked = ask_reveal(
+                session,
+                actor,
+                reference,
+                reason=request.form.get("reason", ""),
+                public_key=key.seal_key.raw,
+            )
+    except PimError as error:
+        if error.code is ErrorCode.NOT_FOUND:
+            raise
+        status = HTTPStatus.FORBIDDEN if error.code is ErrorCode.NOT_ALLOWED else HTTPStatus.CONFLICT
+        return _render(reference, problem=_say_problem(error, reference)), status
+    current_app.extensions["bell"].ring_reveal(asked)
+    answer = _wait(lambda session: take_answer(session, actor, asked))
+    if answer.sealed is None:
+        said = gettext("It could not be shown now. Try again in a minute; if it stays so, tell your administrator.")
+        status = HTTPStatus.CONFLICT if answer.refused else HTTPStatus.SERVICE_UNAVAILABLE
+        return _render(reference, problem=said), status
+    return _render(reference, person=_open(answer.sealed, key, context=f"reveal|{asked}"))
+
+
+def _wait(take: Callable[[Session], Answer]) -> Answer:
+    """Look for the answer until it is there, without holding a transaction while waiting."""
+    until = time.monotonic() + _REVEAL_SECONDS
+    while True:
+        with acting() as session:
+            answer = take(session)
+        if answer.sealed is not None or answer.refused is not None or time.monotonic() > until:
+            return answer
+        time.sleep(_LOOK_SECONDS)
+
+
+def _open(sealed: bytes, key: OpenKey, *, context: str) -> list[tuple[str, str]]:
+    return read_person(open_value(sealed, ring=(key,), context=context), read_current(reading()))

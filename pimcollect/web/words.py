@@ -6,22 +6,20 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from flask import Flask, request
-from flask_babel import format_date, format_datetime, format_timedelta, gettext
+from flask_babel import format_date, format_datetime, format_timedelta
 from flask_babel import lazy_gettext as _
 from flask_security import current_user
 
 from pimcollect.web.access import allows
 
 STATES = {
-    "waiting": _("Waiting for you"),
+    "waiting": _("New"),
+    "sent": _("Waiting for an answer"),
     "accepted": _("Accepted"),
     "declined": _("Declined"),
     "closed": _("Closed"),
     "recalled": _("Taken back"),
-    "withdrawn": _("Taken back by the person"),
-    "expired": _("Expired"),
     "no_service": _("Nobody serves this"),
-    "open": _("Open"),
 }
 URGENCIES = {"U": _("Urgent"), "H": _("Soon"), "R": _("Routine")}
 COURSES = {
@@ -112,20 +110,11 @@ TREATMENTS = {
 }
 FORM_LANGUAGES = {"en": _("English"), "fr": _("French"), "ar": _("Arabic")}
 CASE_FIELDS = {
-    "name": _("Name"),
-    "phone": _("Phone"),
-    "contact": _("Contact"),
-    "contact_time": _("Safe time to call"),
-    "contact_way": _("Safe way to reach"),
-    "safe": _("Safe contact"),
-    "age": _("Age"),
-    "sex": _("Sex"),
-    "group": _("Population group"),
-    "place": _("Area"),
-    "language": _("Language"),
-    "service": _("Asked for"),
-    "needs": _("Needs"),
-    "flags": _("Why it was raised"),
+    "ref_name": _("Name to use"),
+    "ref_contact": _("Safe way and time to reach"),
+    "ref_service": _("Help asked for"),
+    "clo_place_adm2": _("District"),
+    "roster": _("Family member"),
 }
 
 
@@ -143,12 +132,12 @@ def moment(at: datetime) -> str:
 
 def month(day: date) -> str:
     """A month of a year."""
-    return format_date(day, "LLLL y")
+    return str(format_date(day, "LLLL y"))
 
 
 def distance(at: datetime, now: datetime | None = None) -> str:
     """How far away a time is: `in 3 hours`, `2 days ago`."""
-    return format_timedelta(at - (now or datetime.now(UTC)), add_direction=True, threshold=1.2)
+    return str(format_timedelta(at - (now or datetime.now(UTC)), add_direction=True, threshold=1.2))
 
 
 def teach_templates(app: Flask) -> None:
@@ -160,6 +149,7 @@ def teach_templates(app: Flask) -> None:
         DECLINE_REASONS=DECLINE_REASONS,
         CLOSE_REASONS=CLOSE_REASONS,
         REVEAL_REASONS=REVEAL_REASONS,
+        MOVE_REASONS=DECLINE_REASONS | CLOSE_REASONS,
         HELD_REASONS=HELD_REASONS,
         MENDS=MENDS,
         TALLIES=TALLIES,
@@ -182,8 +172,3 @@ def teach_templates(app: Flask) -> None:
     def who_reads() -> dict[str, Any]:
         # an error page must not ask the database, which may be what is broken
         return {"member": current_user if request.endpoint else None}
-
-
-def count_words(n: int) -> str:
-    """`1 referral`, `3 referrals`."""
-    return gettext("%(n)s in all", n=n)

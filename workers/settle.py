@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+import time
+from uuid import UUID, uuid4
 
 from pimcollect.db import transaction
 from pimcollect.domain.decide import decide
@@ -28,7 +29,7 @@ from workers.writing import Decided
 
 BATCH = 100
 """Entries in one transaction: one commit for all of them is what makes a backlog drain fast."""
-_MOST_BATCHES = 2_000
+_JOB_SECONDS = 60.0
 _log = open_log("settle")
 
 
@@ -38,13 +39,16 @@ def settle(entry: str) -> None:
 
 
 def settle_waiting(own: Hands) -> int:
-    """Settle all that is waiting, batch by batch; returns how many were settled or held."""
+    """Settle what is waiting, batch by batch, for up to a minute; returns how many were settled or held.
+
+    A long backlog is drained by several jobs, each well within the queue's limit for one.
+    """
     own.bell.quiet(SETTLE)
-    done = 0
-    for _ in range(_MOST_BATCHES):
-        taken = settle_batch(own)
+    done, ends = 0, time.monotonic() + _JOB_SECONDS
+    while taken := settle_batch(own):
         done += taken
-        if not taken:
+        if time.monotonic() > ends:
+            own.bell.ring_entry(uuid4())  # any id: it says that more is waiting
             break
     return done
 

@@ -14,9 +14,10 @@ from forms.checks import refuse_faults
 from forms.layout import Layout, lay_out
 from forms.selection import Selection, select
 from forms.wording import LANGUAGE_NAMES, LANGUAGES
-from forms.workbook import write_workbook
+from forms.workbook import lay_sheets, write_workbook
 from forms.xform import to_clean_xform
 from pimcollect.domain.catalogue import Catalogue, NamedPlace
+from pimcollect.domain.decide import prepare
 from pimcollect.domain.version import Version, hash_version, write_version
 from pimcollect.errors import ErrorCode, PimError
 
@@ -63,12 +64,16 @@ def build_form(
 
 
 def freeze_version(catalogue: Catalogue, selection: Selection, layout: Layout) -> Frozen:
-    """Check, plan, write and convert a layout. The version string is `<bank version>-<8 hex of the content>`."""
+    """Check, plan, write and convert a layout. The version string is `<bank version>-<8 hex of the content>`.
+
+    The version is compiled as it will be for submissions: a treatment or a rule that cannot work fails here.
+    """
     draft = plan_version(catalogue, selection, layout)
     refuse_faults(catalogue, layout, draft.consent)
     version = replace(draft, version=f"{catalogue.version}-{_hash_content(draft, layout)}")
-    xlsx = write_workbook(layout, version=version.version)
-    return Frozen(version, xlsx, to_clean_xform(xlsx))
+    prepare(version)
+    sheets = lay_sheets(layout, version=version.version)
+    return Frozen(version, write_workbook(sheets, title=layout.title), to_clean_xform(sheets))
 
 
 def plan_version(catalogue: Catalogue, selection: Selection, layout: Layout) -> Version:

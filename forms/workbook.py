@@ -1,10 +1,10 @@
-"""Write a layout as an XLSForm workbook: the same layout gives the same bytes, on every machine and in every run."""
+"""Lay a form out as sheets and write them as an .xlsx: the same layout gives the same bytes, everywhere and always."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 import xlsxwriter
 
@@ -12,32 +12,47 @@ from forms.layout import Layout
 from forms.parts import DERIVED, VERSION_MARK, Row
 from forms.wording import LANGUAGE_NAMES
 from pimcollect.domain.catalogue import Text
+from pimcollect.errors import ErrorCode, PimError
 
-CREATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+CREATED_AT = datetime(2026, 1, 1)  # noqa: DTZ001 - the workbook's format knows no zone
 """Stands in every workbook: the hour of the build would change its bytes."""
 
 STYLE = "pages"
-
-_PLAIN = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
-_LIMIT = 32_767
+LONGEST_CELL = 32_767
 """Characters that a cell can hold."""
 
+Sheets = Mapping[str, list[list[str]]]
+"""Sheet -> rows of cells, all of them strings; the first row names the columns."""
 
-def write_workbook(layout: Layout, *, version: str) -> bytes:
-    """The .xlsx of a form; every cell is a string, so that no reader guesses a type."""
+_PLAIN = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
+
+
+def lay_sheets(layout: Layout, *, version: str) -> Sheets:
+    """The survey, choices and settings sheets. Raises PimError(BAD_FORM) for a cell that no workbook can hold."""
+    sheets = {
+        name: [[cell.strip() for cell in row] for row in rows]
+        for name, rows in (
+            ("survey", _survey(layout, version)),
+            ("choices", _choices(layout)),
+            ("settings", _settings(layout, version)),
+        )
+    }
+    if any(len(cell) > LONGEST_CELL for rows in sheets.values() for row in rows for cell in row):
+        raise PimError(ErrorCode.BAD_FORM, f"A text is longer than {LONGEST_CELL} characters.", remedy="Shorten it.")
+    return sheets
+
+
+def write_workbook(sheets: Sheets, *, title: str) -> bytes:
+    """The .xlsx of the sheets; every cell is a string, so that no reader guesses a type."""
     buffer = io.BytesIO()
-    book = xlsxwriter.Workbook(buffer, {**_PLAIN, "in_memory": True})
-    book.set_properties({"title": layout.title, "created": CREATED_AT.replace(tzinfo=None)})
-    for name, rows in (
-        ("survey", _survey(layout, version)),
-        ("choices", _choices(layout)),
-        ("settings", _settings(layout, version)),
-    ):
+    book = xlsxwriter.Workbook(buffer, _PLAIN)
+    book.set_properties({"title": title, "created": CREATED_AT})
+    for name, rows in sheets.items():
         sheet = book.add_worksheet(name)
         for number, cells in enumerate(rows):
             for column, cell in enumerate(cells):
                 if cell:
-                    sheet.write_string(number, column, cell[:_LIMIT])
+                    sheet.write_string(number, column, cell)
     book.close()
     return buffer.getvalue()
 

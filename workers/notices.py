@@ -29,9 +29,9 @@ from pimcollect.tables.catalogue import ServiceRow
 from pimcollect.tables.journal import beat
 from pimcollect.tables.notices import (
     NOT_NEEDED,
-    SENT,
     WAITING,
     find_notices,
+    lease_notice,
     record_dead,
     record_failure,
     record_sent,
@@ -70,6 +70,8 @@ class _Letter:
     kind: str
     urgency: str
     attempts: int
+    was_told: bool
+    """Whether an earlier attempt may have reached the receiver."""
     to: str | None
     facts: Facts
 
@@ -129,24 +131,25 @@ def _say_no_channel(session: Session, channel: str) -> None:
         .limit(500)
     )
     for row in rows:
-        record_failure(session, row.id, _NO_CHANNEL, seconds=_HOUR, most_hours=None)
+        record_failure(session, row.id, _NO_CHANNEL, seconds=_HOUR, most_hours=None, may_be_told=row.may_be_told)
 
 
 def _take(own: Hands, silent: list[str]) -> _Letter | UUID | None:
     """Lease one notice and read what sending needs. A bare id: it was not needed any more."""
     with transaction(own.sessions) as session:
-        taken = take_notice(session, lease_seconds=LEASE_SECONDS, silent=silent)
-        if taken is None:
+        row = take_notice(session, silent=silent)
+        if row is None:
             return None
-        row = session.get_one(NoticeRow, taken, populate_existing=True)
         referral = session.get_one(ReferralRow, row.referral)
         addressed = None if referral.state in _UNSERVED else referral.service
-        row.service = row.service or addressed  # from now on it is known whom this notice told
+        row.service = row.service or addressed  # from now on it is known whom this notice tells
         others = [one for one in find_notices(session, row.referral) if one.id != row.id]
         if not _is_needed(row, referral, others, addressed=addressed):
-            record_dead(session, taken, NOT_NEEDED)
-            return taken
-        return _write_letter(own, session, row, referral)
+            record_dead(session, row.id, NOT_NEEDED, may_be_told=row.may_be_told)
+            return row.id
+        letter = _write_letter(own, session, row, referral)
+        lease_notice(row, seconds=LEASE_SECONDS)
+        return letter
 
 
 def _write_letter(own: Hands, session: Session, row: NoticeRow, referral: ReferralRow) -> _Letter:
@@ -157,7 +160,8 @@ def _write_letter(own: Hands, session: Session, row: NoticeRow, referral: Referr
         channel=row.channel,
         kind=row.kind,
         urgency=referral.urgency,
-        attempts=row.attempts,
+        attempts=row.attempts + 1,
+        was_told=row.may_be_told,
         to=_find_receiver(own, session, row.service),
         facts=Facts(
             kind=UNSERVED if is_unserved else row.kind,
@@ -176,7 +180,7 @@ def _find_address(settings: Settings) -> str:
 def _is_needed(row: NoticeRow, referral: ReferralRow, others: list[NoticeRow], *, addressed: str | None) -> bool:
     """Whether what the notice tells is still true, and new to whom it addresses."""
     same = [one for one in others if one.service == row.service]
-    is_told = any(one.kind != RECALLED and may_be_told(one) for one in same)
+    is_told = any(one.kind != RECALLED and one.may_be_told for one in same)
     if row.kind == RECALLED:
         return is_told
     if row.service != addressed:
@@ -190,11 +194,6 @@ def _is_needed(row: NoticeRow, referral: ReferralRow, others: list[NoticeRow], *
 
 def _is_coming(row: NoticeRow) -> bool:
     return row.kind == NEW and row.state == WAITING
-
-
-def may_be_told(row: NoticeRow) -> bool:
-    """Sent, or perhaps sent: an attempt whose outcome is not known counts as sent."""
-    return row.state == SENT or (row.state == WAITING and row.attempts > 0 and row.reason is None)
 
 
 def _find_receiver(own: Hands, session: Session, service: str | None) -> str | None:
@@ -228,7 +227,7 @@ def _deliver(own: Hands, letter: _Letter, channels: dict[str, Channel], stack: E
         return failure
     except Exception as error:
         _log.error("sending_failed", notice=letter.notice, error=type(error).__name__)
-        return NotDelivered("failing")
+        return NotDelivered("failing", is_unclear=True)
     return None
 
 
@@ -246,13 +245,14 @@ def _record_sent(own: Hands, letter: _Letter) -> bool:
 
 
 def _record_failure(own: Hands, letter: _Letter, failure: NotDelivered) -> None:
+    told = letter.was_told or failure.is_unclear
     seconds = failure.retry_after or choose_pause(letter.urgency, letter.attempts)
     with transaction(own.sessions) as session:
         if failure.is_final:
-            record_dead(session, letter.notice, failure.reason)
+            record_dead(session, letter.notice, failure.reason, may_be_told=told)
         else:
             hours = None if failure.reason == _NO_RECEIVER else MOST_HOURS
-            record_failure(session, letter.notice, failure.reason, seconds=seconds, most_hours=hours)
+            record_failure(session, letter.notice, failure.reason, seconds=seconds, most_hours=hours, may_be_told=told)
     _log.warning("notice_waits", notice=letter.notice, reason=failure.reason, attempts=letter.attempts)
 
 

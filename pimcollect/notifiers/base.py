@@ -26,17 +26,24 @@ class NotDelivered(Exception):  # noqa: N818 - reads as what happened
     """The channel did not take the message. `reason` is a code; nothing of the other side's answer is kept.
 
     `is_final`: this receiver will never take it, trying again is useless. `is_channel`: the channel itself does not
-    work (server away, password refused), so every other message would fail in the same way. `retry_after`: seconds
-    that the channel asked us to wait; None = our own patience decides.
+    work (server away, password refused), so every other message would fail in the same way. `is_unclear`: it may have
+    arrived all the same, the answer did not. `retry_after`: seconds that the channel asked us to wait.
     """
 
     def __init__(
-        self, reason: str, *, is_final: bool = False, is_channel: bool = False, retry_after: float | None = None
+        self,
+        reason: str,
+        *,
+        is_final: bool = False,
+        is_channel: bool = False,
+        is_unclear: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_final = is_final
         self.is_channel = is_channel
+        self.is_unclear = is_unclear
         self.retry_after = retry_after
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pimcollect.config import Settings
@@ -48,11 +49,19 @@ class _Conversation(smtplib.SMTP):
 
     deadline = 0.0
     secured: ssl.SSLContext | None = None
+    has_sent_data = False
+    """Whether the mail itself went out, so that only the answer is missing."""
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         connection = socket.create_connection((host, port), CONNECT_SECONDS)
         connection.settimeout(ANSWER_SECONDS)
         return self.secured.wrap_socket(connection, server_hostname=host) if self.secured else connection
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        self.has_sent_data = True
+        answer = super().data(msg)
+        self.has_sent_data = False
+        return answer
 
     def getreply(self) -> tuple[int, bytes]:
         left = self.deadline - time.monotonic()
@@ -105,11 +114,12 @@ class MailChannel:
             self.close()
             raise NotDelivered("tls_failed", is_channel=True) from None
         except (OSError, smtplib.SMTPException):
+            is_unclear = self._smtp is not None and self._smtp.has_sent_data
             self.close()
-            raise NotDelivered("unreachable", is_channel=True) from None
+            raise NotDelivered("unreachable", is_channel=True, is_unclear=is_unclear) from None
 
     def _hand_over(self, smtp: _Conversation, mail: EmailMessage, to: str) -> None:
-        smtp.deadline = time.monotonic() + WHOLE_SECONDS
+        smtp.deadline, smtp.has_sent_data = time.monotonic() + WHOLE_SECONDS, False
         try:
             smtp.sendmail(parseaddr(self._sender)[1], [to], mail.as_bytes(policy=policy.SMTP))
         except UnicodeEncodeError:  # an address that needs SMTPUTF8

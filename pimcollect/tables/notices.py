@@ -7,35 +7,37 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from pimcollect.tables.referrals import NoticeRow
+from pimcollect.tables.referrals import NoticeRow, ReferralRow
 
 WAITING, SENT, DEAD = "waiting", "sent", "dead"
 NOT_NEEDED = "not_needed"
 """Reason of a dead notice that nobody misses: what it would have told is not true any more."""
 
-_TAKE = text("""
-    UPDATE notices
-       SET attempts = attempts + 1, reason = NULL,
-           lease_until = clock_timestamp() + make_interval(secs => :lease)
-     WHERE id = (SELECT n.id FROM notices n JOIN referrals r ON r.id = n.referral
-                  WHERE n.state = 'waiting' AND n.next_at <= clock_timestamp()
-                    AND (n.lease_until IS NULL OR n.lease_until <= clock_timestamp())
-                    AND n.channel <> ALL (:silent)
-                  ORDER BY position(r.urgency IN 'UHR'), n.next_at, n.id
-                  LIMIT 1 FOR UPDATE OF n SKIP LOCKED)
-    RETURNING id
-""")
+_LEASED = func.coalesce(NoticeRow.lease_until, NoticeRow.next_at)
+_URGENCY = func.strpos("UHR", ReferralRow.urgency)
 
 
-def take_notice(session: Session, *, lease_seconds: float, silent: list[str]) -> UUID | None:
-    """Lease the most urgent notice that is due and free, and count the attempt. `silent` channels are left alone.
+def take_notice(session: Session, *, silent: list[str]) -> NoticeRow | None:
+    """Lock the most urgent notice that is due and that nobody is sending. `silent` channels are left alone."""
+    now = func.clock_timestamp()
+    return session.scalar(
+        select(NoticeRow)
+        .join(ReferralRow, ReferralRow.id == NoticeRow.referral)
+        .where(NoticeRow.state == WAITING, NoticeRow.next_at <= now, now >= _LEASED, NoticeRow.channel.not_in(silent))
+        .order_by(_URGENCY, NoticeRow.next_at, NoticeRow.id)
+        .limit(1)
+        .with_for_update(of=NoticeRow, skip_locked=True)
+    )
 
-    An empty reason under a lease means: the outcome of this attempt is not known yet.
-    """
-    return session.scalar(_TAKE, {"lease": lease_seconds, "silent": silent})
+
+def lease_notice(row: NoticeRow, *, seconds: float) -> None:
+    """Begin an attempt: until its end is recorded, the receiver may have been told."""
+    row.attempts += 1
+    row.may_be_told = True
+    row.lease_until = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
 def record_sent(session: Session, notice: UUID) -> bool:
@@ -43,19 +45,21 @@ def record_sent(session: Session, notice: UUID) -> bool:
     return _record(session, notice, state=SENT, reason=None, sent_at=func.clock_timestamp())
 
 
-def record_dead(session: Session, notice: UUID, reason: str) -> bool:
+def record_dead(session: Session, notice: UUID, reason: str, *, may_be_told: bool) -> bool:
     """It will not be tried again."""
-    return _record(session, notice, state=DEAD, reason=reason)
+    return _record(session, notice, state=DEAD, reason=reason, may_be_told=may_be_told)
 
 
-def record_failure(session: Session, notice: UUID, reason: str, *, seconds: float, most_hours: float | None) -> bool:
+def record_failure(
+    session: Session, notice: UUID, reason: str, *, seconds: float, most_hours: float | None, may_be_told: bool
+) -> bool:
     """Try again in `seconds`; dead when it is older than `most_hours` (None = it may wait for ever)."""
     age = func.extract("epoch", func.clock_timestamp() - NoticeRow.created_at)
     is_old = session.scalar(select(age > (most_hours or 0) * 3600).where(NoticeRow.id == notice))
     if most_hours is not None and is_old:
-        return record_dead(session, notice, reason)
+        return record_dead(session, notice, reason, may_be_told=may_be_told)
     next_at = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
-    return _record(session, notice, state=WAITING, reason=reason, next_at=next_at)
+    return _record(session, notice, state=WAITING, reason=reason, next_at=next_at, may_be_told=may_be_told)
 
 
 def _record(session: Session, notice: UUID, **values: object) -> bool:

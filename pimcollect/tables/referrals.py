@@ -115,6 +115,8 @@ class NoticeRow(Base):
     reason: Mapped[str | None]
     """Code of the last failure: no_receiver, no_channel, refused, unreachable."""
     attempts: Mapped[int] = mapped_column(default=0)
+    may_be_told: Mapped[bool] = mapped_column(default=False)
+    """True once an attempt ended well, or without a known end: the receiver may have it and must hear of a recall."""
     next_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     lease_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -78,9 +78,12 @@ def validate_with_odk(xform: str, *, java: str | None = None) -> Verdict:
                 timeout=_VALIDATE_SECONDS,
                 check=False,
             )
+        except OSError:
+            return Verdict(None, "Not validated: the Java of this machine does not start.")
         except subprocess.TimeoutExpired:
             return Verdict(None, f"Not validated: ODK Validate took longer than {_VALIDATE_SECONDS} seconds.")
-    said = done.stderr.strip().replace(str(path), "form.xml")
+    lines = [line.strip() for line in done.stderr.splitlines() if not line.startswith("\tat ")]
+    said = " ".join(line for line in lines if line).replace(str(path), "form.xml")
     if done.returncode == 0 and not said:
         return Verdict(True, "ODK Validate: valid.")
     return Verdict(done.returncode == 0, f"ODK Validate: {said[:_SHOWN] or 'invalid'}")

@@ -1,0 +1,1 @@
+"""The forms workshop: from the bank to a frozen form, and from a stranger's workbook to one."""

@@ -147,7 +147,10 @@ def _code_reader(codes: frozenset[str]) -> Reader:
     return read
 
 
-def _codes_reader(codes: frozenset[str] | None) -> Reader:
+def _codes_reader(codes: frozenset[str] | None, *, order: Mapping[str, int] | None) -> Reader:
+    """Several codes: by `order` where one is given, else as they came. Engines differ in how they order a selection
+    (JavaRosa as it was ticked, xforms-engine as it is listed), and it means nothing; only a rank's order does."""
+
     def read(value: Any) -> Any:
         if value.__class__ is not str:
             if value.__class__ is not int:
@@ -158,6 +161,8 @@ def _codes_reader(codes: frozenset[str] | None) -> Reader:
             known = tuple([token for token in tokens if len(token) <= MAX_CODE and token.isprintable()])
         else:
             known = tuple([token for token in tokens if token in codes])
+        if order is not None and len(known) > 1:
+            known = tuple(sorted(known, key=order.__getitem__))
         if len(known) == len(tokens):
             return known or None
         return Partly(known, len(tokens) - len(known))
@@ -185,7 +190,8 @@ def leaf_reader(question: Question, choices: Mapping[str, tuple[Choice, ...]]) -
     if kind in CHOICE_TYPES:
         codes = known_codes(question, choices)
         if kind in SET_TYPES:
-            return _codes_reader(codes)
+            listed = choices.get(question.choices, ()) if kind != "rank" else ()
+            return _codes_reader(codes, order={one.code: at for at, one in enumerate(listed)} or None)
         return _read_open_code if codes is None else _code_reader(codes)
     if kind == "integer":
         return read_integer

@@ -206,8 +206,8 @@ def test_the_names_of_a_rule_are_told_without_any_form() -> None:
 
 _PIECES = re.findall(
     r"\S+",
-    """n x s t m 0 1 ( ) [ ] { } , - & | : * # " ' \\ é roster ['age'] .get('care') 'a' 'zz' ('a','b') {'a'} 1.5 == != < >=
-    lambda None True len( set( bool( any( n>1 x=='a' set(s)""",
+    """n x s t m 0 1 ( ) [ ] { } , - & | : * # " ' \\ é roster ['age'] .get('care') 'a' 'zz' ('a','b') {'a'} 1.5 == != <
+    >= lambda None True len( set( bool( any( n>1 x=='a' set(s)""",
 )
 _SPACED = [*(f" {word} " for word in ("in", "not", "and", "or", "for", "is", "if")), "any(m['age']>1 for m in roster)"]
 _TOKENS = st.sampled_from([*_PIECES, *_SPACED, "\x00", "\n"])

@@ -82,6 +82,7 @@ function setAnswer(node, value) {
 function clearAnswer(node) {
   if (node.nodeType === 'select') node.selectValues([]);
   else if (node.nodeType === 'rank') node.setValues([]);
+  else if (node.valueType === 'string') node.setValue(''); // regex() cannot bear null
   else if (node.nodeType !== 'trigger') node.setValue(null);
 }
 

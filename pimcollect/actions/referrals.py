@@ -193,12 +193,12 @@ def _member_id(actor: Actor) -> UUID | None:
     return None if actor == COMMAND_LINE else UUID(actor.id)
 
 
-def _move(session: Session, actor: Actor, row: ReferralRow, verb: str, *, reason: str | None = None) -> None:
-    check_reason(verb, reason)
-    was, row.state = row.state, move(row.state, verb)
+def _move(session: Session, actor: Actor, row: ReferralRow, verb: Verb, *, reason: str | None = None) -> None:
+    check_reason(verb.value, reason)
+    was, row.state = row.state, move(row.state, verb.value)
     row.moved_at = func.clock_timestamp()
     session.add(MoveRow(referral=row.id, was=was, became=row.state, reason=reason, by=actor.id))
-    write_journal(session, actor=actor.id, action=str(verb), noun="referrals", noun_id=str(row.id))
+    write_journal(session, actor=actor.id, action=verb.value, noun="referrals", noun_id=str(row.id))
 
 
 def _shorten_case(session: Session, row: ReferralRow) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from pimcollect.config import Settings
@@ -103,15 +104,15 @@ class Desk:
         sealed = seal_value(plain, to=self.hands.keys.cases[0].seal_key, context=f"case|{case_id}")
         return CaseRow(id=case_id, sealed=sealed, shred_after=datetime.now(UTC) + timedelta(days=30))
 
-    def read(self, kind: type[Any], **where: Any) -> Any:
+    def read(self, table: type[Any], /, **where: Any) -> Any:
         """The one row of a table with these values, read fresh."""
         with self.hands.sessions() as session:
-            return _query(session, kind, where).one()
+            return _query(session, table, where).one()
 
-    def read_all(self, kind: type[Any], **where: Any) -> list[Any]:
+    def read_all(self, table: type[Any], /, **where: Any) -> list[Any]:
         """All rows of a table with these values, read fresh."""
         with self.hands.sessions() as session:
-            return list(_query(session, kind, where).all())
+            return list(_query(session, table, where).all())
 
     def run(self, statement: Any) -> None:
         """One statement, committed."""
@@ -120,12 +121,8 @@ class Desk:
 
     def make_due(self) -> None:
         """Let all pauses and leases be over."""
-        from sqlalchemy import func, update
-
         self.run(update(NoticeRow).values(next_at=func.clock_timestamp(), lease_until=None))
 
 
-def _query(session: Session, kind: type[Any], where: dict[str, Any]) -> Any:
-    from sqlalchemy import select
-
-    return session.scalars(select(kind).filter_by(**where))
+def _query(session: Session, table: type[Any], where: dict[str, Any]) -> Any:
+    return session.scalars(select(table).filter_by(**where))

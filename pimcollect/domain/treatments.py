@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pimcollect.domain.leaves import SET_TYPES, read_date, read_decimal, read_integer
+from pimcollect.domain.leaves import CHOICE_TYPES, SET_TYPES, read_date, read_decimal, read_integer
 from pimcollect.domain.outcomes import Directory, Pseudonyms
 from pimcollect.domain.places import climb
 from pimcollect.domain.spelling import normalise
@@ -143,7 +143,7 @@ def recode_map(question: Question, choices: Choices) -> dict[str, str]:
 def _recode(question: Question, choices: Choices) -> Operator:
     key, broader = question.key, recode_map(question, choices)
     other = question.treatment.options.get("other")
-    is_set, keeps_detail = question.type in SET_TYPES, bool(question.choices)
+    is_set, keeps_detail = question.type in SET_TYPES, question.type in CHOICE_TYPES
 
     def run(value: Any, shared: Room, restricted: Room, desk: Desk) -> None:
         if keeps_detail:

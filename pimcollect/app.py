@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from flask import Flask
 from flask_wtf import CSRFProtect
+from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pimcollect.config import Settings
 from pimcollect.db import open_engine
 from pimcollect.doorbell import Bell
-from pimcollect.vault import read_door_keys
+from pimcollect.vault import DoorKeys, read_door_keys
 from pimcollect.web import account, bank, errors, forms, health, home, inbox, referrals, submissions
 from pimcollect.web.access import guard_routes
 from pimcollect.web.accounts import open_accounts
@@ -19,9 +23,12 @@ from pimcollect.web.languages import speak
 from pimcollect.web.store import open_store
 from pimcollect.web.words import teach_templates
 from webhooks.hooks import Hooks
-from webhooks.routes import Door
-from webhooks.routes import blueprint as webhooks
+from webhooks.routes import Door, create_door
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_DOOR = "/webhooks/"
 _CSRF_SECONDS = 12 * 3600
 _PAGES = (health, home, account, referrals, bank, forms, submissions, inbox)
 
@@ -41,26 +48,44 @@ def create_app(settings: Settings) -> Flask:
         TRUSTED_PROXIES=settings.trusted_proxies,
         PUBLIC_URL=settings.public_url,
     )
-    # a hook's sender follows no redirect: `//` and a trailing slash are other addresses, not spellings of this one
+    # `//` and a trailing slash are other addresses, not spellings of one
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["bell"] = bell
-    app.extensions["door"] = Door(engine, keys, Hooks(engine), bell)
     guard_headers(app, is_https=settings.public_url.startswith("https://"))
     speak(app, settings.languages)
     open_store(app, engine)
-    csrf = CSRFProtect(app)
-    csrf.exempt(webhooks)
+    CSRFProtect(app)
     open_accounts(app, settings, keys)
-    app.register_blueprint(webhooks)
     app.register_blueprint(languages)
     for page in _PAGES:
         app.register_blueprint(page.blueprint)
     errors.answer_errors(app)
     guard_routes(app)
     teach_templates(app)
+    door = _open_door(settings, keys, engine, bell)
+    app.extensions["door"] = door.extensions["door"]
+    app.wsgi_app = _beside(door, app.wsgi_app)  # type: ignore[assignment, method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
+
+
+def _open_door(settings: Settings, keys: DoorKeys, engine: Engine, bell: Bell) -> Flask:
+    """The door, an application of its own: what guards the pages has no part in it."""
+    puts = open_engine(settings.database_url, pool_size=max(2, settings.web_threads), is_autocommit=True)
+    door = create_door(Door(puts, keys, Hooks(engine), bell), max_body_bytes=settings.max_body_bytes)
+    guard_headers(door, is_https=settings.public_url.startswith("https://"))
+    return door
+
+
+def _beside(door: Flask, pages: WSGIApplication) -> WSGIApplication:
+    """One application that hands deliveries to the door and everything else to the pages."""
+
+    def choose(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_delivery = str(environ.get("PATH_INFO", "")).startswith(_DOOR)
+        return (door if is_delivery else pages)(environ, start_response)
+
+    return choose

@@ -6,6 +6,7 @@ each job in clear, so ours is fixed and the only argument is a random id of ours
 
 from __future__ import annotations
 
+import threading
 import time
 from uuid import UUID
 
@@ -30,6 +31,8 @@ _REST_SECONDS = 5.0
 _MERGE_SECONDS = 10
 """Rings of the same queue within this time become one job: a job takes all that is waiting, not only its own id."""
 _JOB_SECONDS = 300
+_CALM_SECONDS = 0.02
+"""Rings that follow one another faster than this are rung once, at its end, by a thread of their own."""
 
 
 def open_redis(url: str, *, seconds: float = _WAIT_SECONDS) -> Redis:
@@ -49,11 +52,35 @@ class Bell:
     def __init__(self, url: str) -> None:
         self._redis = open_redis(url)
         self._silent_until = 0.0
+        self._calm = threading.Lock()
+        self._rung_at = 0.0
+        self._later: UUID | None = None
         self._queues = {name: Queue(name, connection=self._redis, serializer=JSONSerializer) for name in QUEUES}
 
     def ring_entry(self, entry: UUID) -> bool:
         """Wake the settling workers."""
         return self._ring(SETTLE, entry)
+
+    def ring_entry_soon(self, entry: UUID) -> None:
+        """Wake the settling workers, at the latest in a moment: in a rush the door does not ask Redis every time."""
+        with self._calm:
+            left = self._rung_at + _CALM_SECONDS - time.monotonic()
+            if left > 0:
+                if self._later is None:
+                    timer = threading.Timer(left, self._ring_later)
+                    timer.daemon = True
+                    timer.start()
+                self._later = entry
+                return
+            self._rung_at = time.monotonic()
+        self.ring_entry(entry)
+
+    def _ring_later(self) -> None:
+        with self._calm:
+            entry, self._later = self._later, None
+            self._rung_at = time.monotonic()
+        if entry is not None:
+            self.ring_entry(entry)
 
     def ring_notice(self, notice: UUID) -> bool:
         """Wake the sender of notices."""

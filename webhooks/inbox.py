@@ -47,7 +47,7 @@ def identify(body: bytes, delivery: Delivery, *, form: str, key: bytes) -> str:
 
 
 def accept(connection: Connection, body: bytes, delivery: Delivery, *, hook: Hook, keys: DoorKeys) -> Receipt | None:
-    """Seal and put one delivery in the caller's transaction; after its commit the entry cannot be lost.
+    """Seal and put one delivery; once committed, by the caller or by an engine of autocommit, it cannot be lost.
 
     Returns None when the hook was changed or closed since it was read: read it again and ask again.
     """

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from pimcollect.doorbell import Bell
@@ -28,25 +28,47 @@ _RETRY_SECONDS = "30"
 
 @dataclass(frozen=True)
 class Door:
-    """What the door needs; put into app.extensions["door"] by create_app."""
+    """What the door needs; put into app.extensions["door"]."""
 
     engine: Engine
+    """Of autocommit: a put is one statement, durable when it is answered."""
     keys: DoorKeys
     hooks: Hooks
     bell: Bell
 
 
+def create_door(door: Door, *, max_body_bytes: int) -> Flask:
+    """A small application that has this one route: no session, no cookie and no member comes near it.
+
+    Beside the pages' own application, whose hooks would take longer than sealing and storing a delivery does.
+    """
+    app = Flask("webhooks")
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    # a sender follows no redirect: `//` and a trailing slash are other addresses, not spellings of this one
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
+    app.extensions["door"] = door
+    app.register_blueprint(blueprint)
+    app.register_error_handler(404, lambda _: _refuse(ErrorCode.NOT_FOUND, 404))
+    return app
+
+
 def _refuse(code: ErrorCode, status: int) -> Response:
     answer = jsonify({"error": code.value})
     answer.status_code = status
-    if status == 503:  # noqa: PLR2004
+    if status == 503:
         answer.headers["Retry-After"] = _RETRY_SECONDS
     return answer
 
 
 def _offered_secrets() -> list[str]:
-    """The secret as our own header, as the password of Basic, or as a Bearer token; never from the address."""
+    """The secret as our own header, as the password of Basic, or as a Bearer token; never from the address.
+
+    Where our own header is sent it alone counts: an Authorization beside it is for a proxy in front of us.
+    """
     offered = request.headers.getlist(SECRET_HEADER)
+    if offered:
+        return offered
     for header in request.headers.getlist("Authorization"):
         scheme, _, rest = header.partition(" ")
         if scheme.lower() == "bearer":
@@ -69,6 +91,13 @@ def _find_trusted(door: Door, key: str) -> Hook | None:
 
 def _put(door: Door, hook: Hook, body: bytes) -> Receipt | None:
     delivery = find_plugin("servers", hook.server).read_delivery(body)
+    try:
+        with door.engine.begin() as connection:
+            return accept(connection, body, delivery, hook=hook, keys=door.keys)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    # the database was restarted since we last spoke to it; whether or not the put arrived, it may be put again
     with door.engine.begin() as connection:
         return accept(connection, body, delivery, hook=hook, keys=door.keys)
 
@@ -89,7 +118,7 @@ def receive(key: str) -> Response:
     if receipt is None:
         return _refuse(ErrorCode.WRONG_SECRET, 401)
     if receipt.is_new:
-        door.bell.ring_entry(receipt.entry)
+        door.bell.ring_entry_soon(receipt.entry)
     answer = jsonify({"receipt": str(receipt.entry)})
     answer.status_code = 202
     return answer
@@ -104,7 +133,7 @@ def _too_large(_: RequestEntityTooLarge) -> Response:
 @blueprint.errorhandler(Exception)
 def _away(error: Exception) -> Response:
     """Whatever goes wrong here is temporary to the sender, who must keep the delivery and come again."""
-    if isinstance(error, HTTPException) and error.code is not None and error.code < 500:  # noqa: PLR2004
+    if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
         return _refuse(ErrorCode.BAD_BODY, error.code)
     kind = "database" if isinstance(error, SQLAlchemyError) else "other"
     _log.error("away", code=ErrorCode.AWAY, kind=kind, error=type(error).__name__)

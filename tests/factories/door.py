@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from pimcollect.actions.hooks import OpenedHook, open_hook
 from pimcollect.config import Settings
 from pimcollect.db import open_engine
-from pimcollect.doorbell import Bell
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.doorbell import Bell
 from pimcollect.tables.forms import FormRow
 from pimcollect.vault import read_door_keys
 from webhooks.hooks import SECRET_HEADER, Hooks
-from webhooks.routes import Door, blueprint
+from webhooks.routes import Door, create_door
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,10 @@ def put_form(session: Session, form: str = "pm_kac") -> None:
 
 def make_app(settings: Settings, engine: Engine | None = None) -> Flask:
     """The door alone, as the web process builds it."""
-    app = Flask("door")
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     engine = engine or open_engine(settings.database_url, pool_size=8)
-    app.extensions["door"] = Door(engine, read_door_keys(settings.door_keys), Hooks(engine), Bell(settings.redis_url))
-    app.register_blueprint(blueprint)
-    return app
+    puts = engine.execution_options(isolation_level="AUTOCOMMIT")
+    door = Door(puts, read_door_keys(settings.door_keys), Hooks(engine), Bell(settings.redis_url))
+    return create_door(door, max_body_bytes=settings.max_body_bytes)
 
 
 def open_door(settings: Settings, engine: Engine, *, form: str = "pm_kac") -> OpenDoor:

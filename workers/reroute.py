@@ -48,8 +48,8 @@ def _count_notices(session: Session, referral: UUID, kind: str) -> int:
     return session.scalar(query) or 0
 
 
-def _notify(session: Session, writing: Writing, referral: UUID, kind: str) -> None:
-    writing.notify(referral, kind, edition=_count_notices(session, referral, kind) + 1)
+def _notify(session: Session, writing: Writing, referral: UUID, kind: str, *, service: str | None = None) -> None:
+    writing.notify(referral, kind, edition=_count_notices(session, referral, kind) + 1, service=service)
 
 
 def _move(writing: Writing, row: ReferralRow, became: str) -> None:
@@ -67,7 +67,7 @@ def _recall(session: Session, writing: Writing, row: ReferralRow) -> None:
 def _amend(
     own: Hands, session: Session, writing: Writing, row: ReferralRow, item: Item, *, values: dict[str, object]
 ) -> None:
-    is_same_service = row.service == item.service
+    before = row.service
     for name, value in values.items():
         setattr(row, name, value)
     if item.course is Course.REFERRAL:
@@ -80,11 +80,14 @@ def _amend(
         else:
             case.sealed, case.shred_after, case.shredded_at = columns["sealed"], columns["shred_after"], None
     else:
-        shred_case(session, row.case_id)
-    if is_same_service:
+        case_id, row.case_id = row.case_id, None  # before the flush: only a referral may have a case
+        shred_case(session, case_id)
+    if before == item.service:
         _notify(session, writing, row.id, "amended")
         return
     # Another service now takes this person: whoever accepted before has no part in it any more.
     row.accepted_by = None
     _move(writing, row, "no_service" if item.service is None else "waiting")
+    if before is not None:
+        _notify(session, writing, row.id, "recalled", service=before)
     _notify(session, writing, row.id, "new")

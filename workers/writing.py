@@ -74,9 +74,9 @@ class Writing:
         """One change of a referral's state, made by the workers."""
         self.moves.append({"id": uuid4(), "referral": referral, "was": was, "became": became, "by": "workers"})
 
-    def notify(self, referral: UUID, kind: str, *, edition: int = 1) -> None:
-        """A notice to be sent by its own job."""
-        self.notices.append({"id": uuid4(), "referral": referral, "kind": kind, "edition": edition})
+    def notify(self, referral: UUID, kind: str, *, edition: int = 1, service: str | None = None) -> None:
+        """A notice to be sent by its own job; `service` when it is for another than the referral's own."""
+        self.notices.append({"id": uuid4(), "referral": referral, "kind": kind, "edition": edition, "service": service})
 
     def flush(self, session: Session) -> None:
         """Insert everything; the order follows the foreign keys."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 import random
 import zipfile
@@ -59,6 +60,11 @@ def test_a_planted_value_is_found_in_every_spelling(value: str) -> None:
     ]
     for plant in plants:
         assert value in found(b"before " + plant + b" after"), plant
+
+
+def test_an_unkeyed_digest_of_a_number_is_the_number() -> None:
+    for name in ("md5", "sha1", "sha256"):
+        assert PHONE in found(b"row 4 " + hashlib.new(name, PHONE.encode()).hexdigest().encode())
 
 
 def test_a_number_is_found_as_digits_as_integer_and_as_double() -> None:

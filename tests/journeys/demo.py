@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -26,6 +27,7 @@ from tests.journeys.story import Story
 
 HOME = Path(".pimcollect-demo").absolute()
 FORM = "hh_core"
+PORT = 8000
 PEOPLE = {
     "A, told to leave their home, wants help": families.EVICTED,
     "B, does not want to talk": families.REFUSING,
@@ -58,6 +60,12 @@ def clear_home() -> None:
         state = choose_quarters(HOME, find_postgres()).state
         for folder in {HOME, state}:
             shutil.rmtree(folder, ignore_errors=folder != HOME)
+
+
+def choose_port() -> int:
+    """The port of `make run`, so that the link in the mail works there; any other when it is taken."""
+    with socket.socket() as probe:
+        return 0 if probe.connect_ex(("127.0.0.1", PORT)) == 0 else PORT
 
 
 def build_form(station: Station, story: Story) -> str:
@@ -204,7 +212,7 @@ def show_notice(mailbox: Mailbox, referral: dict[str, Any], story: Story) -> Non
     body = mail.get_body(preferencelist=("plain",))
     text = body.get_content() if body is not None else ""
     hold(referral["reference"] in text, "the mail names the reference")
-    told = (*SECRETS, referral["title"], referral["organisation"], "RP-HLP", "XX01", "Millfield", "hous", "evict")
+    told = (*SECRETS, referral["title"], referral["organisation"], "RP-HLP", "XX01", "Millfield", "housing", "evict")
     scanner = Scanner(word for word in told if len(word) > 4)
     hold(
         not scanner.scan_text(text + str(mail["Subject"]), "mail"),
@@ -235,7 +243,7 @@ def play(story: Story, stack: ExitStack) -> None:
     mailbox = stack.enter_context(open_mailbox())
     settings = {"PIMCOLLECT_SMTP_URL": mailbox.smtp_url, "PIMCOLLECT_MAIL_FROM": "pimcollect@demo.example.org"}
     story.chapter("The service starts")
-    with open_station(HOME, log=log, settings=settings) as station:
+    with open_station(HOME, port=choose_port(), log=log, settings=settings) as station:
         story.say(
             f"Its own PostgreSQL and its own queue run in ./{HOME.name}. Nothing was installed on this machine.",
             f"It listens on {station.url}, with {Path(sys.executable).parent.name}/pimcollect up --home {HOME.name}",

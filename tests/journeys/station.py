@@ -56,9 +56,9 @@ class Station:
         self.environ = {**inherited, "PIMCOLLECT_HOME": str(home), **(settings or {})}
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start and wait until it is ready. Raises StationError with the end of its output."""
-        command = [str(PROGRAM), "up", "--home", str(self.home), "--port", "0"]
+    def start(self, *, port: int = 0) -> None:
+        """Start and wait until it is ready; port 0 = any. Raises StationError with the end of its output."""
+        command = [str(PROGRAM), "up", "--home", str(self.home), "--port", str(port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
@@ -170,11 +170,11 @@ class Station:
 
 @contextmanager
 def open_station(
-    home: Path, *, log: Path | None = None, settings: Mapping[str, str] | None = None
+    home: Path, *, port: int = 0, log: Path | None = None, settings: Mapping[str, str] | None = None
 ) -> Iterator[Station]:
     """A station that runs for as long as the block, and whose clean stop is part of the promise."""
     station = Station(home, log=log, settings=settings)
-    station.start()
+    station.start(port=port)
     try:
         yield station
     except BaseException:

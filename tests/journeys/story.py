@@ -58,10 +58,15 @@ class Story:
 
     def look_around(self, home: Path, first_member: str) -> None:
         """What a person can do next."""
-        self.say("Start it again with all that is in it, and open the pages in a browser:")
-        self.console.print(f"      make run HOME_DIR={escape(home.name)}", style="bold")
+        self.say("Start it again with all that is in it, and open the address that it prints in a browser:")
+        self._show(f"make run HOME_DIR={home.name}")
         if first_member:
-            self.say(first_member.replace("First log-in:", "Log in with").replace(" (shown only now)", ""))
+            mail, password = first_member.removeprefix("First log-in: ").split(" with the one-time password ")
+            self.say("Log in there with this address and this one-time password:")
+            self._show(f"{mail}   {password.split()[0]}")
         self.say("Or on the command line, also while it runs:")
         for words in ("submissions list", "referrals list", "inbox list", "forms list", "bank list", "doctor"):
-            self.console.print(f"      .venv/bin/pimcollect --home {escape(home.name)} {words}", style="bold")
+            self._show(f".venv/bin/pimcollect --home {home.name} {words}")
+
+    def _show(self, line: str) -> None:
+        self.console.print(f"      {escape(line)}", style="bold")

@@ -130,6 +130,15 @@ def test_a_wrong_secret_is_refused_and_leaves_nothing(played: Played) -> None:
     assert played.station.read("inbox", "list") == before
 
 
+def test_a_password_that_is_meant_for_a_proxy_in_front_does_not_close_the_door(played: Played) -> None:
+    row, hook = SENT["k03"], played.hooks[SENT["k03"]["path"]]
+    headers = {name: value for name, value in row["headers"] if name in ("Authorization", "Content-Type")}
+    address = f"{played.station.url}/webhooks/{hook['url'].rsplit('/', 1)[-1]}"
+    answer = requests.post(address, row["body"].encode(), headers=headers | hook["headers"], timeout=30)
+    played.answers.append(answer)
+    assert answer.status_code == 202
+
+
 def test_every_request_is_taken_with_a_receipt_that_says_nothing(played: Played) -> None:
     assert [answer.status_code for answer in played.answers] == [202] * len(played.answers)
     assert all(set(answer.json()) == {"receipt"} for answer in played.answers)

@@ -43,9 +43,17 @@ def test_a_wrong_or_missing_secret_is_401_and_leaves_no_row(door: OpenDoor, engi
 
 
 def test_two_different_secrets_at_once_are_refused(door: OpenDoor, engine: Engine) -> None:
-    answer = door.post(WIRE["k01"]["body"], Authorization="Bearer other")
-    assert answer.status_code == 401
+    headers = [(SECRET_HEADER, door.hook.secret), (SECRET_HEADER, "other")]
+    assert door.client.post(door.url, data=WIRE["k01"]["body"], headers=headers).status_code == 401
+    headers = [("Authorization", f"Bearer {door.hook.secret}"), (SECRET_HEADER, "other")]
+    assert door.client.post(door.url, data=WIRE["k01"]["body"], headers=headers).status_code == 401
     assert count(engine) == 0
+
+
+def test_an_authorization_that_is_meant_for_a_proxy_in_front_does_not_close_the_door(door: OpenDoor) -> None:
+    sent = dict(WIRE["k03"]["headers"])
+    answer = door.post(WIRE["k03"]["body"], Authorization=sent["Authorization"])
+    assert answer.status_code == 202
 
 
 def test_the_secret_of_another_hook_does_not_open_this_one(door: OpenDoor, settings: Settings, engine: Engine) -> None:

@@ -9,6 +9,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from pimcollect.errors import ErrorCode, PimError
 
+_SHOWN = 20
 _COURSES = ("referral", "ticket_no_identity", "supervisor_alert_no_identity", "count_only")
 
 
@@ -54,13 +55,14 @@ def _say(tree: Any, path: str = "") -> list[str]:
 def read_scenarios(source: bytes) -> dict[str, Any]:
     """Read a scenarios file. Raises PimError(BAD_FILE) that names each place that is wrong."""
     try:
-        loaded = ScenariosSchema().load(json.loads(source))
-    except (UnicodeDecodeError, ValueError) as error:
-        if isinstance(error, ValidationError):
-            raise PimError(
-                ErrorCode.BAD_FILE,
-                f"The scenarios file is not as expected. {' · '.join(_say(error.messages)[:20])}",
-                remedy="docs/imo/rehearse.md shows the shape.",
-            ) from error
-        raise PimError(ErrorCode.BAD_FILE, "The scenarios file is not JSON.") from error
-    return dict(loaded)
+        document = json.loads(source)
+    except ValueError as error:
+        raise PimError(ErrorCode.BAD_FILE, "The scenarios file is not JSON in UTF-8.") from error
+    try:
+        return dict(ScenariosSchema().load(document))
+    except ValidationError as error:
+        raise PimError(
+            ErrorCode.BAD_FILE,
+            f"The scenarios file is not as expected. {' · '.join(_say(error.messages)[:_SHOWN])}",
+            remedy="docs/imo/rehearse.md shows the shape.",
+        ) from error

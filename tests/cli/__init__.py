@@ -1,0 +1,1 @@
+"""Promises of the commands, as people and programs call them."""

@@ -1,0 +1,159 @@
+"""Hooks, inbox, submissions: what people and programs see, and that none of it is an answer."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from pimcollect.config import Settings
+from pimcollect.errors import ErrorCode, PimError
+from tests.cli.conftest import Run
+from tests.factories.households import SCENARIOS, Household, open_household
+from tests.payloads import HERE
+
+BASE = SCENARIOS["base_answers"]
+Read = Callable[..., Any]
+
+
+@pytest.fixture
+def household(settings: Settings, engine: Engine) -> Iterator[Household]:
+    household = open_household(settings, engine)
+    yield household
+    household.hands.engine.dispose()
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_hook_for_an_unknown_form_says_which_forms_there_are(run: Run, household: Household) -> None:
+    with pytest.raises(PimError) as caught:
+        run("hooks", "open", "--form", "nothing")
+    assert caught.value.code is ErrorCode.NOT_FOUND
+    assert "hh" in caught.value.remedy
+
+
+def test_a_hook_prints_what_to_paste_and_shows_its_secret_once(run: Run, read: Read, household: Household) -> None:
+    opened = read("hooks", "open", "--server", "kobo", "--form", "hh")
+    assert opened["url"].endswith(opened["url"].rpartition("/")[2])
+    (secret,) = opened["headers"].values()
+    assert secret not in run("hooks", "list").output
+    rotated = read("hooks", "rotate", opened["id"])
+    assert rotated["url"] == opened["url"]
+    assert rotated["headers"] != opened["headers"]
+    run("hooks", "close", opened["id"])
+    assert {row["id"]: row["state"] for row in read("hooks", "list")}[opened["id"]] == "closed"
+
+
+def test_lists_for_programs_are_json_lists_also_when_empty(read: Read) -> None:
+    for words in (
+        ["hooks", "list"],
+        ["inbox", "list"],
+        ["submissions", "list"],
+        ["referrals", "list"],
+        ["forms", "list"],
+    ):
+        assert read(*words) == []
+
+
+def test_what_is_held_says_why_and_how_to_mend_it_and_can_be_replayed(
+    run: Run, read: Read, household: Household, engine: Engine
+) -> None:
+    household.door.post(b'{"pim_catalogue_version": "1999.1-0", "_uuid": "1"}')
+    household.settle()
+    (held,) = read("inbox", "list", "--state", "held")
+    assert (held["state"], held["reason"]) == ("held", "unknown_version")
+    assert "replay" in held["mend"]
+    assert "now" in run("inbox", "replay", held["id"]).output
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT state, attempts FROM entries")).one() == ("untouched", 0)
+    with pytest.raises(PimError):
+        run("inbox", "replay", held["id"])
+
+
+def test_submissions_are_listed_with_their_root_and_state(read: Read, household: Household) -> None:
+    kept = household.post(BASE)
+    refused = household.post({**BASE, "con_interview": "no"})
+    household.settle()
+    found = {row["root_id"]: row["state"] for row in read("submissions", "list")}
+    assert found == {kept: "kept", refused: "tombstone"}
+    counted = {(row["what"], row["n"]) for row in read("submissions", "count")}
+    assert counted == {("kept", 1), ("tombstone", 1), ("refused", 1)}
+
+
+def test_an_export_holds_only_what_may_be_shared_and_no_id_or_time(
+    run: Run, read: Read, household: Household, tmp_path: Path, engine: Engine
+) -> None:
+    shared = household.post({**BASE, "dem_group": "idp", "roster": [{"age": 41, "sex": "female"}, {"age": 3}]})
+    household.post({**BASE, "con_share": "no", "dem_group": "migrant"})
+    household.settle()
+    (row,) = read("submissions", "export", "--form", "hh")
+    assert row["dem_group"] == "displaced"
+    assert shared not in json.dumps(row)
+    assert len(read("submissions", "export", "--form", "hh", "--internal")) == 2
+    assert any(
+        "restricted" in key for one in read("submissions", "export", "--form", "hh", "--restricted") for key in one
+    )
+    run("submissions", "export", "--form", "hh", "-o", str(tmp_path))
+    (line,) = read_table(tmp_path / "hh.csv")
+    assert line["row"] == "1"
+    assert [member["age"] for member in read_table(tmp_path / "hh.roster.csv")] == ["18-59", "0-4"]
+    with engine.connect() as connection:
+        acts = connection.execute(text("SELECT action FROM journal WHERE noun = 'forms' AND action LIKE 'export%'"))
+        assert sorted(act for (act,) in acts) == [
+            "export_internal",
+            "export_restricted",
+            "export_shared",
+            "export_shared",
+        ]
+
+
+def test_no_cell_of_an_export_is_a_formula() -> None:
+    from pimcollect.cli.submissions import _safe_cell
+
+    for start in "=+-@|%\t\r\x00\ufeff":
+        assert _safe_cell(f"{start}1+1").startswith("'")
+    assert _safe_cell(["a", "b"]) == "a b"
+    assert _safe_cell(7) == 7
+
+
+def test_rehearsing_the_shipped_scenarios_finds_no_difference(run: Run, read: Read) -> None:
+    results = read("rehearse", str(HERE / "scenarios.json"))
+    assert results
+    assert all(row["ok"] for row in results)
+
+
+def test_rehearsing_says_what_differs_and_exits_with_1(run: Run, tmp_path: Path) -> None:
+    changed = json.loads(json.dumps(SCENARIOS))
+    changed["scenarios"][0]["store"] = "shareable"
+    changed["scenarios"][1]["result"] = []
+    path = tmp_path / "scenarios.json"
+    path.write_text(json.dumps(changed))
+    result = run("rehearse", str(path))
+    assert result.exit_code == 1
+    assert "kept as tombstone, expected shareable" in result.output
+    assert "not expected: RP-CP" in result.output
+
+
+def test_rehearsing_a_form_of_the_operation_uses_its_services(read: Read, household: Household) -> None:
+    results = {row["id"]: row for row in read("rehearse", str(HERE / "scenarios.json"), "--form", "hh")}
+    assert results["GS16"]["ok"]
+    assert read("submissions", "list") == []
+
+
+@pytest.mark.parametrize(
+    "source", ["", "[]", "{}", '{"scenarios": []}', '{"scenarios": [{"id": "x", "store": "maybe"}]}']
+)
+def test_a_broken_scenarios_file_is_refused_by_place(run: Run, tmp_path: Path, source: str) -> None:
+    path = tmp_path / "scenarios.json"
+    path.write_text(source)
+    with pytest.raises(PimError) as caught:
+        run("rehearse", str(path))
+    assert caught.value.code is ErrorCode.BAD_FILE

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from forms.identifiers import is_count, speaks_of
+from forms.identifiers import asks_age, is_count, speaks_of
 from forms.outline import Field
 from forms.plan import CUTS
 from pimcollect.domain.catalogue import find_references
@@ -121,7 +121,7 @@ def _number(field: Field) -> Fate:
     identity = _find_identity(field, is_number=True)
     if identity:
         return Fate(_DROP, f"a number that identifies ({identity})")
-    is_age = speaks_of("ages", (field.name,)) or (not is_count(field.labels) and speaks_of("ages", field.labels))
+    is_age = asks_age(field.name, field.labels)
     if is_age and speaks_of("months", (field.name, *field.labels)):
         return Fate(_DROP, "an age in months")
     if is_age:

@@ -75,6 +75,18 @@ _COUNTS = tuple(
         "عدد",
     )
 )
+_AGE_QUESTIONS = tuple(
+    fold(start)
+    for start in (
+        "how old",
+        "how many years old",
+        "cuantos años tiene",
+        "quantos anos tem",
+        "كم عمر",
+        "كم العمر",
+        "كم سن",
+    )
+)
 
 
 def words_of(text: str) -> list[str]:
@@ -93,13 +105,22 @@ def speaks_of(topic: str, texts: Iterable[str]) -> bool:
     return False
 
 
+def asks_age(name: str, labels: Iterable[str]) -> bool:
+    """True for a question about somebody's age; how many people of some age there are is another question."""
+    told = list(labels)
+    if speaks_of("ages", (name,)) or any(_start(label).startswith(_AGE_QUESTIONS) for label in told):
+        return True
+    return not is_count(told) and speaks_of("ages", told)
+
+
 def is_count(labels: Iterable[str]) -> bool:
     """True when a label asks how many there are (and not how many years somebody has)."""
-    for label in labels:
-        folded = fold(label).strip()
-        if folded.startswith(_COUNTS) and "year" not in folded and "old" not in folded:
-            return True
-    return False
+    starts = [_start(label) for label in labels]
+    return any(start.startswith(_COUNTS) and not start.startswith(_AGE_QUESTIONS) for start in starts)
+
+
+def _start(label: str) -> str:
+    return fold(label).lstrip(" ¿*0123456789.)")
 
 
 def is_yes(code: str, labels: Iterable[str]) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -17,8 +18,10 @@ from forms.safety import check_workbook
 from pimcollect.errors import ErrorCode, PimError
 
 _SHOWN = 1_000
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _SELECTS = {"select1": "select_one", "select": "select_multiple", "odk:rank": "rank"}
 _BINDS = {"int": "integer", "string": "text", "binary": "file"}
+# Types whose plain name pyxform's table does not tell.
 _AS_NAMED = frozenset(
     {
         "calculate",
@@ -93,15 +96,18 @@ def read_outline(data: bytes, *, name: str) -> Outline:
             f"The workbook is not a form that pyxform can read: {str(error)[:_SHOWN]}",
             remedy="Correct the row that it names.",
         ) from error
-    walk = _Walk({name: _codes(choices) for name, choices in form.get("choices", {}).items()})
+    lists = {
+        list_: {str(one["name"]): _labels(one) for one in choices} for list_, choices in form.get("choices", {}).items()
+    }
+    walk = _Walk(lists)
     walk.enter(form["children"], path=(), repeat="")
     return Outline(
-        form=str(form.get("id_string") or name),
-        title=str(form.get("title") or form.get("id_string") or name),
+        form=str(form["id_string"]),
+        title=str(form["title"]),
         version=str(form.get("version") or ""),
         languages=tuple(walk.languages) or ("default",),
         fields=_name_keys(walk.fields, walk.repeats),
-        lists=walk.lists,
+        lists=lists,
         repeats=tuple(walk.repeats),
         is_encrypted=bool(form.get("public_key")),
         xform=xform,
@@ -125,10 +131,6 @@ def _name_keys(fields: list[Field], repeats: list[str]) -> tuple[Field, ...]:
         replace(one, key=one.name if taken[one.repeat, one.name] == 1 else one.path.replace("/", "__"))
         for one in fields
     )
-
-
-def _codes(choices: list[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
-    return {str(choice["name"]): _labels(choice) for choice in choices}
 
 
 def _type_of(element: Mapping[str, Any]) -> str:
@@ -158,8 +160,8 @@ def _type_of(element: Mapping[str, Any]) -> str:
 class _Walk:
     """Goes through pyxform's tree of the form."""
 
-    def __init__(self, lists: dict[str, dict[str, tuple[str, ...]]]) -> None:
-        self.lists = lists
+    def __init__(self, lists: Collection[str]) -> None:
+        self._lists = lists
         self.fields: list[Field] = []
         self.repeats: list[str] = []
         self.languages: dict[str, None] = {}
@@ -216,12 +218,6 @@ class _Walk:
 
     def _list_of(self, element: Mapping[str, Any]) -> tuple[str, str]:
         source = str(element.get("itemset") or element.get("list_name") or "")
-        if source.startswith("${"):
-            return "", "its choices are answers of this form"
-        if "choices" not in element:
-            return "", "its choices come from a file"
-        codes = _codes(element["choices"])
-        if codes != self.lists.get(source):  # `or_other` adds a code for this question only
-            source = f"{source} or_other"
-            self.lists[source] = codes
-        return source, ""
+        if source in self._lists:
+            return source, ""
+        return "", "its choices are answers of this form" if source.startswith("${") else "its choices come from a file"

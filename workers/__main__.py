@@ -10,40 +10,48 @@ from pimcollect.embedded import servers
 from pimcollect.errors import PimError
 from pimcollect.launch import forbid_core_dumps
 from pimcollect.log import configure_logging
-from pimcollect.supervision import MISCONFIGURED, say
+from pimcollect.supervision import MISCONFIGURED, say, stop_signals
 from pimcollect.vault import read_hands_keys
 
 
-def _run(arguments: list[str]) -> None:
+def _work(settings: Settings) -> None:
+    from workers.processes import keep_working
+
+    configure_logging("workers")
+    # without the private keys nothing can be settled: say so now, not at the first job
+    read_hands_keys(settings.hands_keys)
+    # jobs read the environment: tell them where the embedded servers are
+    os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = settings.database_url, settings.redis_url
+    keep_working(settings)
+
+
+def _keep_time(settings: Settings) -> None:
+    from workers.sweep import run_clock
+
+    configure_logging("clock")
+    with stop_signals() as stop:
+        run_clock(settings, should_stop=stop)
+
+
+_ROLES = {(): _work, ("clock",): _keep_time}
+"""What to be, by the words after `python -m workers`. Each imports only what it needs."""
+
+
+def main(words: tuple[str, ...]) -> int:
+    """Be a worker or the clock until a stop signal comes. Returns the exit status."""
+    role = _ROLES.get(words)
+    if role is None:
+        say("error: use `python -m workers` or `python -m workers clock`")
+        return MISCONFIGURED
     forbid_core_dumps()
-    with servers(read_settings()) as settings:
-        # without the private keys nothing can be settled: say so now, not at the first job
-        read_hands_keys(settings.hands_keys)
-        _publish(settings)
-        if arguments == ["clock"]:
-            from workers.sweep import run_clock
-
-            configure_logging("clock")
-            run_clock(settings)
-        elif not arguments:
-            from workers.processes import keep_working
-
-            configure_logging("workers")
-            keep_working(settings)
-        else:
-            say("error: use `python -m workers` or `python -m workers clock`")
-            sys.exit(MISCONFIGURED)
-
-
-def _publish(settings: Settings) -> None:
-    """Jobs read the environment: tell them where the embedded servers are."""
-    os.environ["DATABASE_URL"] = settings.database_url
-    os.environ["REDIS_URL"] = settings.redis_url
+    try:
+        with servers(read_settings()) as settings:
+            role(settings)
+    except PimError as error:
+        say(f"error: {error}")
+        return MISCONFIGURED
+    return 0
 
 
 if __name__ == "__main__":
-    try:
-        _run(sys.argv[1:])
-    except PimError as error:
-        say(f"error: {error}")
-        sys.exit(MISCONFIGURED)
+    sys.exit(main(tuple(sys.argv[1:])))

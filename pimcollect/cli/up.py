@@ -26,10 +26,10 @@ from pimcollect.vault import create_keys, read_door_keys
 _PASSED = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PASSED_STARTS = ("LC_", "PYTHON", "PIMCOLLECT_", "XDG_")
 _ONLY_HANDS = ("PIMCOLLECT_HANDS_KEYS", "PIMCOLLECT_SMTP_URL", "PIMCOLLECT_DUTY_EMAIL")
-"""Settings that the web process has no use for: where the private keys are, and how mail is sent."""
+"""Settings that only the workers need: where the private keys are, and how mail is sent."""
 
 
-def environment_of_children(settings: Settings, *, is_web: bool) -> dict[str, str]:
+def environment_of_children(settings: Settings, *, are_hands: bool) -> dict[str, str]:
     """What a child may know of our environment: a list, not everything that happens to be there."""
     passed = {name: value for name, value in os.environ.items() if name in _PASSED or name.startswith(_PASSED_STARTS)}
     passed |= {
@@ -41,7 +41,7 @@ def environment_of_children(settings: Settings, *, is_web: bool) -> dict[str, st
         "DATABASE_URL": settings.database_url,
         "REDIS_URL": settings.redis_url,
     }
-    if is_web:
+    if not are_hands:
         passed = {name: value for name, value in passed.items() if name not in _ONLY_HANDS}
     return passed
 
@@ -49,7 +49,7 @@ def environment_of_children(settings: Settings, *, is_web: bool) -> dict[str, st
 def _python_child(
     name: str, arguments: list[str], settings: Settings, *, is_ready: Callable[[subprocess.Popen[bytes]], bool]
 ) -> Child:
-    env = environment_of_children(settings, is_web=name == "web")
+    env = environment_of_children(settings, are_hands=name == "workers")
     return Child(name, lambda: launch([sys.executable, "-m", *arguments], env=env), is_ready)
 
 

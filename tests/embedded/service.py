@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.embedded.places import find_children, read_command, wait_for
@@ -77,7 +78,11 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "pimcollect", *arguments]
 
 
-def start(home: Path, *arguments: str, **env: str) -> Service:
+NOBODY: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": ()}
+"""Arguments of subprocess: as an account without any right."""
+
+
+def start(home: Path, *arguments: str, as_nobody: bool = False, **env: str) -> Service:
     """Start `pimcollect up` and wait for READY (or for its end)."""
     began = time.monotonic()
     with (home.parent / "stderr.txt").open("ab") as said:
@@ -88,6 +93,7 @@ def start(home: Path, *arguments: str, **env: str) -> Service:
             text=True,
             env=environment(**env),
             process_group=0,
+            **(NOBODY if as_nobody else {}),
         )
     service = Service(home, process)
     assert process.stdout is not None
@@ -100,9 +106,9 @@ def start(home: Path, *arguments: str, **env: str) -> Service:
 
 
 @contextmanager
-def up(home: Path, *arguments: str, **env: str) -> Iterator[Service]:
+def up(home: Path, *arguments: str, as_nobody: bool = False, **env: str) -> Iterator[Service]:
     """A service that runs for as long as the block."""
-    service = start(home, *arguments, **env)
+    service = start(home, *arguments, as_nobody=as_nobody, **env)
     try:
         yield service
     finally:

@@ -16,7 +16,7 @@ import pytest
 from redis import Redis
 
 from tests.embedded.places import find_children, new_home, read_command, wait_for
-from tests.embedded.service import Service, command, environment, start, up
+from tests.embedded.service import NOBODY, Service, command, environment, start, up
 
 pytestmark = pytest.mark.slow
 
@@ -262,6 +262,22 @@ def test_nothing_outlives_a_killed_supervisor_and_the_next_start_works(own_home:
         service.process.stdout.close()
     with up(own_home) as again:
         assert again.ask("/readyz") == 200
+
+
+def test_an_ordinary_user_needs_nothing_special(own_home: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("the whole suite runs as an ordinary user already")
+    try:
+        probe = subprocess.run(command("--version"), env=environment(), check=False, capture_output=True, **NOBODY)
+    except PermissionError:
+        pytest.skip("this Python lies where only root may read")
+    assert probe.returncode == 0
+    own_home.parent.chmod(0o755)
+    own_home.mkdir()
+    os.chown(own_home, 65534, 65534)
+    with up(own_home, HOME=str(own_home), as_nobody=True) as service:
+        assert service.ask("/readyz") == 200
+        assert (own_home / "postgres").stat().st_uid == 65534
 
 
 def test_everything_killed_at_once_is_up_again_in_twenty_seconds(own_home: Path) -> None:

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from argon2 import PasswordHasher
-from flask import Flask, Request, Response, request, session
+from flask import Flask, Request, Response, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_login import user_logged_in, user_logged_out
 from flask_security import RoleMixin, Security, UserDatastore, UserMixin, current_user
@@ -22,6 +23,7 @@ from pimcollect.config import Settings
 from pimcollect.domain.roles import Actor, Role
 from pimcollect.tables.members import MemberRow, find_member
 from pimcollect.vault import DoorKeys, keyed_digest
+from pimcollect.web.languages import safe_path
 from pimcollect.web.store import acting, reading
 
 _IDLE = timedelta(minutes=30)
@@ -175,11 +177,21 @@ def _never_json(_: Request) -> bool:
 def open_accounts(app: Flask, settings: Settings, keys: DoorKeys) -> None:
     """Log-in, log-out and the member of each request."""
     app.config.update(_cookie_settings(settings, keys))
-    security = Security()
-    security.init_app(app, Members(keys.password_salt), mail_util_cls=PlainMail)
+    _guard_logins(app)
+    security = Security(mail_util_cls=PlainMail)
+    security.init_app(app, Members(keys.password_salt))
     security.want_json(_never_json)  # the JSON side would hand out tokens that outlive a log-in
     app.login_manager.request_loader(_nobody)  # type: ignore[attr-defined]
     _throttle(app, settings, keys)
+
+    @user_logged_out.connect_via(app)
+    def end_logins(_: Flask, user: Member, **__: object) -> None:
+        with acting() as open_session:
+            end_own_logins(open_session, user.actor, mail=user.email)
+
+
+def _guard_logins(app: Flask) -> None:
+    """End what has lasted too long, before anybody asks who is logged in; and lead nobody to another host."""
 
     @user_logged_in.connect_via(app)
     def begin_idle_clock(_: Flask, **__: object) -> None:
@@ -187,15 +199,15 @@ def open_accounts(app: Flask, settings: Settings, keys: DoorKeys) -> None:
 
     @app.before_request
     def end_old_login() -> None:
-        if request.blueprint == "webhooks":  # no cookie belongs there
-            return
         if "_user_id" in session and time.time() - session.get("fs_paa", 0) > _LONGEST_SECONDS:
             session.clear()
 
-    @user_logged_out.connect_via(app)
-    def end_logins(_: Flask, user: Member, **__: object) -> None:
-        with acting() as open_session:
-            end_own_logins(open_session, user.actor, mail=user.email)
+    @app.before_request
+    def lead_to_ourselves() -> ResponseReturnValue | None:
+        if request.endpoint != "security.login":
+            return None
+        is_ours = all(safe_path(target) == target for target in request.values.getlist("next") if target)
+        return None if is_ours else redirect(url_for("security.login"), 303)
 
 
 def _nobody(_: Request) -> Response | None:

@@ -1,4 +1,4 @@
-"""The headers that every answer carries, whatever route gave it."""
+"""What a request to a page may weigh, and the headers that every answer carries, whatever route gave it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,18 @@ ALWAYS = {
 }
 _STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 _STATIC_SECONDS = 86_400
+_LARGEST_PAGE_FORM = 64 * 1024
+_DOORS = ("/webhooks/", "/openrosa/")
 
 
 def guard_headers(app: Flask, *, is_https: bool) -> None:
     """Put the headers on every answer. Only the style sheet and the pictures may be kept by a browser."""
+
+    @app.before_request
+    def limit_forms() -> None:
+        # deliveries have their own, larger limit
+        if not request.path.startswith(_DOORS):
+            request.max_content_length = _LARGEST_PAGE_FORM
 
     @app.after_request
     def add_headers(answer: Response) -> Response:

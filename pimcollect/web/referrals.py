@@ -140,9 +140,9 @@ def _say_problem(error: PimError, reference: str) -> str:
     state = say(STATES, show_referral(reading(), acting_member(), reference).referral.state)
     if error.code is ErrorCode.NOT_ALLOWED:
         return gettext(
-            "Not done. Somebody else answers this one, or the limit is reached. It is now: %(state)s.", state=state
+            "Not done: a colleague answers this one, or the limit is reached. It is now: %(state)s.", state=state
         )
-    return gettext("Not done. It is not possible any more, or no reason was chosen. It is now: %(state)s.", state=state)
+    return gettext("Not done: not possible any more, or no reason was chosen. It is now: %(state)s.", state=state)
 
 
 def _act(reference: str, act: Callable[[Session, Actor], object]) -> ResponseReturnValue:

@@ -1,0 +1,164 @@
+"""Referrals in pages: only those addressed to the own service, only possible moves, a name shown once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from pimcollect.domain.roles import Role
+from pimcollect.tables.journal import JournalRow
+from pimcollect.tables.referrals import CaseRow, ReferralRow, RevealRow
+from tests.factories.referrals import CANARY
+from tests.web.site import Site
+
+
+def read_row(site: Site, row: ReferralRow) -> ReferralRow:
+    found: ReferralRow = site.desk.read(ReferralRow, id=row.id)
+    return found
+
+
+def count(site: Site, kind: type[Any]) -> int:
+    with site.desk.hands.sessions() as session:
+        return session.scalar(select(func.count()).select_from(kind)) or 0
+
+
+def test_a_monitor_sees_only_what_is_addressed_to_the_own_service(site: Site) -> None:
+    visitor = site.monitor("SAFE-NORTH")
+    site.service("SAFE-SOUTH")
+    mine, foreign = site.desk.referral("SAFE-NORTH"), site.desk.referral("SAFE-SOUTH")
+    listed = visitor.read("/referrals").text
+    assert mine.reference in listed
+    assert foreign.reference not in listed
+    assert visitor.read(f"/referrals/{mine.reference}").status_code == 200
+    for act in ("", "/accept", "/decline", "/reveal", "/close"):
+        path = f"/referrals/{foreign.reference}{act}"
+        answer = visitor.send(path, reason="contact") if act else visitor.read(path)
+        nobodys = visitor.send(f"/referrals/R-NOBODY{act}") if act else visitor.read("/referrals/R-NOBODY")
+        assert (answer.status_code, answer.text) == (404, nobodys.text), act
+    assert read_row(site, foreign).state == "waiting"
+
+
+def test_the_pathway_is_shown_to_the_addressed_service_and_not_to_overseers(site: Site) -> None:
+    monitor = site.monitor("SAFE-NORTH")
+    overseer = site.logged_in(Role.DPO, mail="dpo@example.org")
+    row = site.desk.referral("SAFE-NORTH", pathway="RP-CP")
+    path = f"/referrals/{row.reference}"
+    assert "Child protection case management" in monitor.read(path).text
+    told = overseer.read(path).text
+    assert row.reference in told
+    assert "Child protection" not in told
+    assert "RP-CP" not in told
+
+
+def test_the_most_urgent_stands_first_and_the_overdue_are_marked(site: Site) -> None:
+    visitor = site.monitor()
+    routine, urgent = site.desk.referral(urgency="R"), site.desk.referral(urgency="U")
+    with site.desk.hands.sessions.begin() as session:
+        session.get_one(ReferralRow, routine.id).due_at = func.now() - func.make_interval(0, 0, 0, 1)
+    listed = visitor.read("/referrals").text
+    assert listed.index(urgent.reference) < listed.index(routine.reference)
+    assert listed.count("Overdue") == 1
+
+
+def test_what_nobody_serves_stands_first_for_the_information_officer(site: Site) -> None:
+    visitor = site.logged_in(Role.IMO)
+    site.service("SAFE-NORTH")
+    served, unserved = site.desk.referral(urgency="U"), site.desk.referral(None, urgency="R")
+    listed = visitor.read("/referrals").text
+    assert listed.index(unserved.reference) < listed.index(served.reference)
+    answer = visitor.send(f"/referrals/{unserved.reference}/reroute", service="SAFE-NORTH")
+    assert answer.status_code == 303
+    assert (read_row(site, unserved).state, read_row(site, unserved).service) == ("waiting", "SAFE-NORTH")
+
+
+def test_a_referral_walks_from_acceptance_over_one_look_to_its_end(site: Site) -> None:
+    visitor = site.monitor()
+    row = site.desk.referral()
+    path = f"/referrals/{row.reference}"
+    assert CANARY["ref_name"] not in visitor.read(path).text
+    assert visitor.send(f"{path}/accept").status_code == 303
+    with site.hands_at_work():
+        shown = visitor.send(f"{path}/reveal", reason="contact")
+    assert shown.status_code == 200
+    assert CANARY["ref_name"] in shown.text
+    assert shown.headers["Cache-Control"] == "no-store, private"
+    assert CANARY["ref_name"] not in visitor.read(path).text
+    assert site.desk.read(RevealRow, referral=row.id).sealed is None
+    with site.desk.hands.sessions() as session:
+        acts = set(session.scalars(select(JournalRow.action).where(JournalRow.noun == "referrals")))
+    assert {"accept", "ask_reveal_contact", "reveal"} <= acts
+    assert visitor.send(f"{path}/close", reason="needs_met").status_code == 303
+    assert read_row(site, row).state == "closed"
+    assert site.desk.read(CaseRow, id=row.case_id).sealed is None
+    assert row.reference in visitor.read("/referrals?over=yes").text
+
+
+def test_nobody_is_shown_before_the_acceptance_or_to_a_colleague(site: Site) -> None:
+    visitor = site.monitor()
+    row = site.desk.referral()
+    path = f"/referrals/{row.reference}/reveal"
+    with site.hands_at_work():
+        assert visitor.send(path, reason="contact").status_code == 409
+        visitor.send(f"/referrals/{row.reference}/accept")
+        colleague = site.logged_in(Role.MONITOR, mail="colleague@example.org", service="SAFE-NORTH")
+        answer = colleague.send(path, reason="contact")
+        assert (answer.status_code, CANARY["ref_name"] in answer.text) == (403, False)
+        assert visitor.send(path, reason="curious").status_code == 409
+        assert visitor.send(path).status_code == 409
+    assert count(site, RevealRow) == 0
+
+
+def test_without_workers_a_look_says_that_it_must_wait(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pimcollect.web.referrals._REVEAL_SECONDS", 0.3)
+    visitor = site.monitor()
+    row = site.desk.referral()
+    visitor.send(f"/referrals/{row.reference}/accept")
+    answer = visitor.send(f"/referrals/{row.reference}/reveal", reason="contact")
+    assert (answer.status_code, "Try again in a minute" in answer.text) == (503, True)
+
+
+def test_the_twenty_first_look_within_an_hour_is_refused(site: Site) -> None:
+    visitor = site.monitor()
+    actor = site.actor()
+    row = site.desk.referral(state="accepted", accepted_by=actor.id)
+    with site.desk.hands.sessions.begin() as session:
+        session.add_all(
+            RevealRow(referral=row.id, member=row.accepted_by, reason="contact", public_key=b"x", refused="late")
+            for _ in range(20)
+        )
+    answer = visitor.send(f"/referrals/{row.reference}/reveal", reason="contact")
+    assert (answer.status_code, "the limit is reached" in answer.text) == (403, True)
+
+
+def test_a_decline_needs_a_coded_reason(site: Site) -> None:
+    visitor = site.monitor()
+    row = site.desk.referral()
+    path = f"/referrals/{row.reference}/decline"
+    for reason in ("", "because of the person called Silverleaf"):
+        answer = visitor.send(path, reason=reason)
+        assert (answer.status_code, "Silverleaf" in answer.text) == (409, False)
+    assert read_row(site, row).state == "waiting"
+    assert visitor.send(path, reason="no_capacity").status_code == 303
+    assert "We have no capacity now" in visitor.read(f"/referrals/{row.reference}").text
+
+
+def test_a_move_that_is_not_possible_says_the_present_state(site: Site) -> None:
+    visitor = site.monitor()
+    row = site.desk.referral()
+    assert visitor.send(f"/referrals/{row.reference}/close", reason="needs_met").status_code == 409
+    visitor.send(f"/referrals/{row.reference}/decline", reason="no_capacity")
+    answer = visitor.send(f"/referrals/{row.reference}/accept")
+    assert answer.status_code == 409
+    assert "It is now: Declined." in answer.text
+    assert read_row(site, row).state == "declined"
+
+
+def test_a_ticket_shows_nobody_since_it_is_about_nobody(site: Site) -> None:
+    visitor = site.monitor()
+    row = site.desk.referral(course="ticket_no_identity")
+    visitor.send(f"/referrals/{row.reference}/accept")
+    page = visitor.read(f"/referrals/{row.reference}").text
+    assert "Show who it is about" not in page
+    assert visitor.send(f"/referrals/{row.reference}/reveal", reason="contact").status_code == 409

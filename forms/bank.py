@@ -34,7 +34,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "wg_ss": ("dem_disab",),
     "fgd": ("fgd_women", "fgd_men"),
 }
-"""Names that rules may use although no item has them (README of the bank, section 2)."""
+"""Names that rules may use although no item has them (docs/imo/bank.md, section 2)."""
 
 _SHOWN = 20
 

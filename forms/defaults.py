@@ -1,6 +1,6 @@
 """What happens by default to each field of a form that was made elsewhere: by its type, its name and its label.
 
-Source of the rules: our privacy facts, defaults by XLSForm type and for Kobo and ODK metadata. In doubt a field is
+docs/imo/adopt-a-form.md says these defaults to people. In doubt a field is
 dropped; `--treatments` says otherwise where somebody has thought about it.
 """
 

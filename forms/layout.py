@@ -27,7 +27,7 @@ NO_THREAT = "${ers_danger}!='threat'"
 
 AFTER_REFUSAL = ("clo_outcome", "clo_place_adm1")
 """The enumerator's own two lines that stay open after a refusal: a refusal is counted by its first-level area, no more
-(README of the bank, section 7.1). They say nothing about the person."""
+(docs/imo/bank.md, section 4). They say nothing about the person."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _observation() -> list[Row]:
 
 
 def _gate(module: str, *, is_asked: bool) -> str:
-    """The relevance of a module's group (README of the bank, section 7.2)."""
+    """The relevance of a module's group (docs/imo/bank.md, section 4)."""
     if not is_asked:
         return OBSERVED
     if module in (CONSENT_MODULE, CLOSING_MODULE):

@@ -22,7 +22,7 @@ from pimcollect.domain.version import (
 )
 
 CUTS = (0, 5, 12, 18, 60)
-"""Lower ends of the age bands 0-4, 5-11, 12-17, 18-59, 60+ (README of the bank, section 5)."""
+"""Lower ends of the age bands 0-4, 5-11, 12-17, 18-59, 60+ (docs/imo/bank.md, section 3)."""
 
 _YES = ("yes",)
 _KEEP, _DROP, _DERIVE = Treatment("keep"), Treatment("drop"), Treatment("derive")
@@ -119,7 +119,7 @@ def _accept(names: set[str], **conditions: tuple[str, ...]) -> tuple[Condition, 
 
 
 def plan_consent(names: set[str]) -> ConsentMap:
-    """Which answers are a yes (README of the bank, sections 7.1 and 7.5).
+    """Which answers are a yes (docs/imo/bank.md, section 4).
 
     An observation has nobody to ask: it is kept and shared when the enumerator confirms that nobody was interviewed or
     described.

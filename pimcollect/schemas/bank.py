@@ -74,7 +74,7 @@ class ModuleSchema(_Strict):
 
 
 class ItemSchema(_Strict):
-    """An item; the README of the bank explains each field."""
+    """An item; docs/imo/bank.md explains each field."""
 
     id = fields.String(required=True, validate=validate.Regexp(r"^[A-Z]\d{2}[a-z]?$", error="Must look like F04a."))
     name = _name()

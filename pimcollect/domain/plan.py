@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from pimcollect.domain.answers import Answers, last_name
@@ -89,11 +88,3 @@ class Plan:
         restricted: Room = {}
         self._top.apply(answers, shared, restricted, Desk(findings, directory, pseudonyms))
         return shared, restricted
-
-
-def describe_plan(version: Version) -> Iterable[str]:
-    """One line a field, for people who compare two versions: `path kind options`, sorted."""
-    return sorted(
-        f"{question.path} {question.treatment.kind} {dict(sorted(question.treatment.options.items()))}"
-        for question in version.questions
-    )

@@ -106,6 +106,17 @@ def test_the_order_of_ticking_means_nothing_but_that_of_a_rank_does() -> None:
     assert read_answers(raw, form)[0] == {"ticked": ("a", "b", "c"), "ranked": ("c", "a", "b")}
 
 
+def test_codes_of_a_list_that_the_form_does_not_hold_are_single_words() -> None:
+    asked = question("person", "select_one", "drop", choices="persons.csv")
+    several = question("persons", "select_multiple", "drop", choices="persons.csv")
+    form = small_version(asked, several)
+    assert read_answers({"person": "p1", "persons": "p2 p1"}, form)[0] == {"person": "p1", "persons": ("p2", "p1")}
+    for value in ("two words", "x" * 129, [1]):
+        assert read_answers({"person": value}, form) == ({}, {"person unknown_choice": 1})
+    assert read_answers({"persons": "p1 " + "x" * 129}, form)[1] == {"persons unknown_choice": 1}
+    assert read_answers({"person": " "}, form) == ({}, {})
+
+
 def test_an_unknown_field_is_counted_and_its_name_forgotten() -> None:
     answers, findings = read_answers({"surprise": "x", "home/hh": [{"home/hh/new": "y", "home/hh/sex": "a"}]}, FORM)
     assert answers == {"hh": [{"sex": "a"}]}
@@ -141,6 +152,9 @@ def test_repeats_in_repeats_and_a_group_named_as_its_field_are_read() -> None:
 def test_control_characters_are_taken_out_of_texts() -> None:
     assert read_one("word", "a\x00b\ud800c\nd\x1b")[0] == {"word": "abc\nd"}
     assert read_one("word", "\x00") == ({}, {})
+    assert read_one("word", 12)[0] == {"word": "12"}
+    assert read_one("word", 10**400) == ({}, {"word too_long": 1})
+    assert read_one("word", True) == ({}, {"word bad_text": 1})
     assert read_one("word", "x" * 10_001) == ({}, {"word too_long": 1})
 
 

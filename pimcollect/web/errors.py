@@ -24,7 +24,7 @@ _STATUS = {
     ErrorCode.AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 }
-_DOOR = ("/webhooks/", "/openrosa/")
+_DOOR = ("/webhooks", "/openrosa")
 
 
 def say_status(status: int) -> tuple[str, str]:
@@ -67,7 +67,7 @@ def _answer(status: int, code: str) -> Response:
         answer.content_type = "application/json"
     elif _wants_page():
         title, sentence = say_status(status)
-        answer = make_response(render_template("error.html", title=title, sentence=sentence, status=status), status)
+        answer = make_response(render_template("error.html", title=title, sentence=sentence, is_error=True), status)
     else:
         answer = _problem(status, code)
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):

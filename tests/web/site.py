@@ -43,7 +43,7 @@ class Visitor:
     mail: str = ""
 
     def read(self, path: str) -> Any:
-        return self.client.get(path)
+        return self.client.get(path, buffered=True)
 
     def token(self, path: str = "/login") -> str:
         """The token of any form on that page."""

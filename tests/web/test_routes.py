@@ -60,7 +60,7 @@ def test_every_answer_of_every_route_carries_the_headers(site: Site) -> None:
     strangers = site.visitor()
     for rule, path, method in rules(site.app):
         for one in (visitor, strangers):
-            answer = one.client.open(path, method=method)
+            answer = one.client.open(path, method=method, buffered=True)
             missing = {name for name, value in ALWAYS.items() if answer.headers.get(name) != value}
             assert missing == set(), (rule.rule, answer.status_code)
             is_kept = rule.endpoint == "static"
@@ -91,7 +91,7 @@ def test_a_role_reaches_its_pages_and_no_others(site: Site, role: Role) -> None:
         if rule.endpoint in ("security.logout", "security.login"):
             continue
         data = {"csrf_token": visitor.token("/account/password")} if method == "POST" else None
-        status = visitor.client.open(path, method=method, data=data).status_code
+        status = visitor.client.open(path, method=method, data=data, buffered=True).status_code
         if asked is Open.TO_NOBODY:
             assert status == 404, path
         elif isinstance(asked, Open):

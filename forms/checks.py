@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from forms.layout import AFTER_REFUSAL, AGREED, CONSENT_MODULE, OBSERVED, REFERRAL_MODULE, Layout
-from forms.parts import DERIVED, Row
+from forms.rows import DERIVED, Row
 from pimcollect.domain.catalogue import EXCLUSIVE, Catalogue, find_references
 from pimcollect.domain.version import ConsentMap
 from pimcollect.errors import ErrorCode, PimError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from forms import parts
 from forms.bank import PARTS, rule_names
-from forms.parts import Row
+from forms.parts import expand
+from forms.rows import OWN_LISTS, PLACE_LISTS, VERSION_MARK, Row, list_places
 from forms.selection import Selection
 from forms.wording import say
 from pimcollect.domain.catalogue import SCREENING, Catalogue, Item, ListedChoice, Module, NamedPlace
@@ -50,7 +50,7 @@ def lay_out(
     rows: list[Row] = [
         Row("today", "today"),
         Row("calculate", "pim_form_id", calculation=f"'{selection.form}'"),
-        Row("calculate", "pim_catalogue_version", calculation=f"'{parts.VERSION_MARK}'"),
+        Row("calculate", "pim_catalogue_version", calculation=f"'{VERSION_MARK}'"),
     ]
     chosen = {item.id for item in selection.items}
     for module in sorted(catalogue.modules, key=lambda one: one.id):
@@ -103,7 +103,7 @@ def _module(module: Module, items: tuple[Item, ...], catalogue: Catalogue, *, is
     for item in items:
         gated = replace(item, relevant=_both(_own_gate(item, is_asked=is_asked), item.relevant))
         yield from _notes_before(item)
-        for row in parts.expand(gated, catalogue):
+        for row in expand(gated, catalogue):
             is_narrow = is_asked and item.module == CLOSING_MODULE and row.name in ("clo_place_adm2", "clo_place_adm3")
             yield replace(row, relevant=_both(AGREED, row.relevant)) if is_narrow else row
         yield from _notes_after(item)
@@ -149,10 +149,10 @@ def _collect_lists(
         name = row.choices
         if not name or name in lists:
             continue
-        if name in parts.PLACE_LISTS:
-            lists[name] = parts.list_places(name, places)
+        if name in PLACE_LISTS:
+            lists[name] = list_places(name, places)
         else:
-            lists[name] = parts.OWN_LISTS.get(name) or catalogue.lists[name]
+            lists[name] = OWN_LISTS.get(name) or catalogue.lists[name]
     return lists
 
 

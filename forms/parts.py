@@ -3,104 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
-from forms.wording import LANGUAGES, say
-from pimcollect.domain.catalogue import (
-    EXCLUSIVE,
-    SELECTS,
-    Catalogue,
-    Item,
-    ListedChoice,
-    NamedPlace,
-    Text,
-)
-from pimcollect.errors import ErrorCode, PimError
-
-VERSION_MARK = "@version"
-"""Stands for the version string until it is known: it is made from the content."""
-
-DERIVED = "derived"
-"""Type of a row that is no row of the form: the server derives its value from other answers."""
-
-ANYWHERE = "any"
-"""Parent of the codes that every area offers (does not know, not in the list)."""
-
-PLACE_LISTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
-    "adm1": (1, ()),
-    "adm2": (2, ()),
-    "adm3": (3, ("not_listed",)),
-    "adm1_open": (1, ("dk", "pns")),
-    "adm2_open": (2, ("dk", "pns")),
-}
-"""Choice lists made from the gazetteer: level, and the codes offered besides the places."""
-
-OWN_LISTS: Mapping[str, tuple[ListedChoice, ...]] = {
-    "act_status": tuple(ListedChoice(code, say(code)) for code in ("planned", "ongoing", "completed", "stopped"))
-}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the survey sheet, and where it comes from."""
-
-    type: str
-    """As XLSForm writes it, with the list: `select_one yn`."""
-    name: str = ""
-    label: Text = field(default_factory=dict)
-    hint: Text = field(default_factory=dict)
-    is_required: bool = False
-    relevant: str = ""
-    constraint: str = ""
-    message: Text = field(default_factory=dict)
-    calculation: str = ""
-    appearance: str = ""
-    choice_filter: str = ""
-    item: str = ""
-    module: str = ""
-    key: str = ""
-    """Name in rules where it differs from the row's name (members of the roster)."""
-
-    @property
-    def kind(self) -> str:
-        """The type without its list."""
-        return self.type.split(" ", 1)[0]
-
-    @property
-    def choices(self) -> str:
-        """Name of its choice list; empty if none."""
-        return self.type.split(" ", 1)[1] if self.kind in SELECTS else ""
-
-    @property
-    def is_question(self) -> bool:
-        """True when a value can arrive for it."""
-        return self.kind not in ("begin_group", "end_group", "begin_repeat", "end_repeat", "note")
-
-    @property
-    def is_shown(self) -> bool:
-        """True when somebody reads it."""
-        return self.kind not in ("end_group", "end_repeat", "calculate", "today", DERIVED)
-
-
-def list_places(name: str, places: tuple[NamedPlace, ...]) -> tuple[ListedChoice, ...]:
-    """A choice list of the gazetteer. Raises PimError(BAD_FORM) when there is no place of its level."""
-    level, extra = PLACE_LISTS[name]
-    found = [place for place in places if place.level == level]
-    if not found:
-        raise PimError(
-            ErrorCode.BAD_FORM,
-            f"The form asks for areas of level {level}, but there are none.",
-            remedy="Import the list of areas first: pimcollect places import FILE.csv",
-        )
-    named = [
-        ListedChoice(
-            place.code,
-            {language: place.names.get(language) or place.names.get("en") or place.code for language in LANGUAGES},
-            parent=place.parent or "",
-        )
-        for place in sorted(found, key=lambda one: one.code)
-    ]
-    return (*named, *(ListedChoice(code, say(code), parent=ANYWHERE) for code in extra))
+from forms.rows import ANYWHERE, DERIVED, Row
+from forms.wording import say
+from pimcollect.domain.catalogue import EXCLUSIVE, SELECTS, Catalogue, Item, ListedChoice, Text
 
 
 def expand(item: Item, catalogue: Catalogue) -> tuple[Row, ...]:

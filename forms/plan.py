@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from forms.bank import PARTS, rule_names
 from forms.layout import CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE, Layout
-from forms.parts import DERIVED, ORGANISATION, PLACE_LISTS, Row
+from forms.parts import ORGANISATION
+from forms.rows import DERIVED, PLACE_LISTS, Row
 from pimcollect.domain.catalogue import SCREENING, Catalogue, Item
 from pimcollect.domain.version import (
     Choice,

@@ -9,7 +9,7 @@ from datetime import datetime
 import xlsxwriter
 
 from forms.layout import Layout
-from forms.parts import DERIVED, VERSION_MARK, Row
+from forms.rows import DERIVED, VERSION_MARK, Row
 from forms.wording import LANGUAGE_NAMES
 from pimcollect.domain.catalogue import Text
 from pimcollect.errors import ErrorCode, PimError

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
+from typing import Any
 
+import pytest
 import xlsxwriter
+
+from forms.intake import Adopted, adopt_form
+from pimcollect.errors import ErrorCode, PimError
+
+CONSENT = "select_one yn | consent | Do you agree?"
 
 YES_NO = "yn | yes | Yes\nyn | no | No"
 
@@ -30,3 +38,17 @@ def write_book(
                 sheet.write_string(number, column, cell)
     book.close()
     return buffer.getvalue()
+
+
+def adopt(survey: str, *, treatments: Any = None, consent: str | None = None, **more: str) -> Adopted:
+    """Adopt a workbook of these rows; `treatments` is the content of a treatments file, parsed."""
+    given = None if treatments is None else json.dumps(treatments).encode()
+    return adopt_form(write_book(survey, **more), name="file", consent=consent, treatments=given)
+
+
+def refuse(code: ErrorCode, survey: str, **more: Any) -> PimError:
+    """The error with which the same is refused."""
+    with pytest.raises(PimError) as caught:
+        adopt(survey, **more)
+    assert caught.value.code is code
+    return caught.value

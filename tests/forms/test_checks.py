@@ -9,9 +9,9 @@ import pytest
 
 from forms.checks import find_faults, refuse_faults
 from forms.layout import Layout, lay_out
-from forms.parts import Row
 from forms.plan import plan_consent
 from forms.release import build_form
+from forms.rows import Row
 from forms.selection import select
 from pimcollect.domain.catalogue import Catalogue, Item, NamedPlace
 from pimcollect.domain.version import ConsentMap

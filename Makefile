@@ -34,7 +34,7 @@ run: $(DONE)
 	@$(BIN)/pimcollect up --home $(HOME_DIR)
 
 test: $(DONE)
-	@$(BIN)/python -m pytest -q -n auto --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile --cov --cov-report=term:skip-covered
 
 lint: $(DONE)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 ENGINES = {"javarosa": javarosa.load_engine, "xforms-engine": xforms_engine.load_engine}
 WAYS = ("as the engine wrote it", "kobo xml", "kobo json")
+FAMILIES = {"refusing": families.REFUSING, "evicted": families.EVICTED, "child alone": families.CHILD_ALONE}
 OWN_OF_PHONE = ("clo_code",)
 """Made at random on the phone: differs between two fillings of the same answers."""
 
@@ -30,6 +31,7 @@ class Household:
 
     def __init__(self, station: Station, folder: Path) -> None:
         self.station = station
+        self.settled: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
         station.run("bank", "import")
         station.run("places", "import", str(STARTER / "places.csv"))
         station.run("services", "import", str(STARTER / "services.json"))
@@ -87,35 +89,43 @@ def give_new_id(filled: Filled) -> tuple[bytes, str]:
 
 @pytest.fixture(scope="module")
 def household(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
-    for load in ENGINES.values():
-        need(load)
     folder = tmp_path_factory.mktemp("household")
     with open_station(folder / "home") as station:
         yield Household(station, folder / "forms")
 
 
-@pytest.mark.parametrize(
-    "family", [families.REFUSING, families.EVICTED, families.CHILD_ALONE], ids=["no", "yes", "child"]
-)
-def test_both_engines_and_all_three_ways_settle_to_the_same_submission(
-    household: Household, family: dict[str, Any]
-) -> None:
-    stored: dict[str, dict[str, Any]] = {}
-    sent: dict[str, str] = {}
-    for name, load in ENGINES.items():
-        filled = need(load).fill(household.xform, family)
+def settle(household: Household, engine: str, family: str) -> dict[str, dict[str, Any]]:
+    """Fill the form for a family and send it in all ways, each as a submission of its own: way -> what is stored.
+
+    Done once for each engine and family.
+    """
+    if (engine, family) not in household.settled:
+        filled = need(ENGINES[engine]).fill(household.xform, FAMILIES[family])
         assert filled.not_given == {}
         assert filled.violations == ()
+        sent = {}
         for way in WAYS:
-            xml, instance = give_new_id(filled)
+            xml, sent[way] = give_new_id(filled)
             household.send(xml, way)
-            sent[f"{name}, {way}"] = instance
-    household.station.wait_until_settled()
-    stored = {way: household.find_stored(instance) for way, instance in sent.items()}
-    first = next(iter(stored.values()))
-    assert all(one == first for one in stored.values()), stored
-    assert first["state"] == ("tombstone" if family is families.REFUSING else "kept")
+        household.station.wait_until_settled()
+        household.settled[engine, family] = {way: household.find_stored(sent[way]) for way in WAYS}
+    return household.settled[engine, family]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_all_three_ways_of_sending_settle_to_the_same_submission(
+    household: Household, engine: str, family: str
+) -> None:
+    first, *others = settle(household, engine, family).values()
+    assert others == [first, first]
+    assert first["state"] == ("tombstone" if family == "refusing" else "kept")
     assert not first["findings"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_both_engines_settle_to_the_same_submission(household: Household, family: str) -> None:
+    assert settle(household, "javarosa", family) == settle(household, "xforms-engine", family)
 
 
 def test_one_filling_sent_in_all_three_ways_is_one_submission_and_one_referral(household: Household) -> None:
@@ -130,22 +140,26 @@ def test_one_filling_sent_in_all_three_ways_is_one_submission_and_one_referral(h
 
 
 def test_the_family_with_a_notice_to_leave_is_referred_for_housing(household: Household) -> None:
+    settle(household, "javarosa", "evicted")
     pathways = {(pathway, urgency, course) for pathway, urgency, course, *_ in household.list_referrals()}
     assert pathways == {("RP-HLP", "H", "referral")}
 
 
 def test_a_child_alone_without_consent_to_refer_is_counted_and_nothing_more(household: Household) -> None:
-    tallies = household.count_tallies()
-    assert tallies["unreferred", "RP-CP"] == len(ENGINES) * len(WAYS)
+    settle(household, "javarosa", "child alone")
+    sent = sum(len(WAYS) for _, family in household.settled if family == "child alone")
+    assert household.count_tallies()["unreferred", "RP-CP"] == sent
     assert household.station.query("SELECT count(*) FROM referrals WHERE pathway = 'RP-CP'") == [(0,)]
 
 
 def test_the_name_and_the_way_to_reach_are_nowhere_in_clear(household: Household) -> None:
+    settle(household, "javarosa", "evicted")
     words = (families.CANARY_NAME, "Silverleaf", families.CANARY_CONTACT, "tea shop after sunset", "0999 4417 820")
     assert search_station(household.station, words).places == []
 
 
 def test_the_search_sees_a_name_that_stands_in_an_answer(household: Household) -> None:
+    settle(household, "javarosa", "evicted")
     with psycopg.connect(household.station.database_url) as connection:
         connection.execute(
             "UPDATE submissions SET restricted = restricted || '{\"planted\": \"Silverleaf\"}' WHERE state = 'kept'"

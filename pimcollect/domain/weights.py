@@ -1,0 +1,92 @@
+"""How much a change of each part and field of the bank weighs: the table behind patch, minor and major."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+
+class Weight(IntEnum):
+    """Class of a change. A major one breaks the series: answers from before and after it cannot be compared."""
+
+    NONE = 0
+    PATCH = 1
+    MINOR = 2
+    MAJOR = 3
+
+    @property
+    def word(self) -> str:
+        """As people read and write it."""
+        return self.name.lower()
+
+
+_P, _N, _M = Weight.PATCH, Weight.MINOR, Weight.MAJOR
+
+SENSITIVITIES = "LMHS"
+"""From the least to the most sensitive."""
+
+TREATMENTS = (
+    "keep",
+    "round",
+    "topcode",
+    "band",
+    "coarsen",
+    "recode",
+    "restrict",
+    "redact",
+    "derive",
+    "vault",
+    "drop",
+    "never_store",
+)
+"""From the loosest to the strictest."""
+
+PARTS: Mapping[str, tuple[tuple[Weight, str], tuple[Weight, str]]] = {
+    "item": ((_N, "a new item"), (_M, "an item removed")),
+    "list": ((_N, "a new list"), (_N, "a list that nothing uses removed")),
+    "module": ((_N, "a new module"), (_M, "a module removed")),
+    "rule": ((_N, "a new flag rule"), (_M, "a flag rule removed")),
+    "pathway": ((_N, "a new pathway"), (_M, "a pathway removed")),
+    "request": ((_N, "a service that people can ask for"), (_M, "a service that people can no longer ask for")),
+}
+"""Part -> what it weighs when one comes, when one goes."""
+
+FIELDS: Mapping[tuple[str, str], tuple[Weight, str]] = {
+    ("item", "name"): (_M, "another name of the column"),
+    ("item", "key"): (_M, "another key: a series of its own"),
+    ("item", "type"): (_M, "another type of answer"),
+    ("item", "lvl"): (_M, "another unit"),
+    ("item", "rel"): (_M, "other people are asked"),
+    ("item", "calc"): (_M, "another calculation"),
+    ("item", "treat"): (_M, "other values are kept"),
+    ("item", "cls"): (_N, "what it tells about a person"),
+    ("item", "constraint"): (_N, "which answers the form lets through"),
+    ("item", "req"): (_N, "whether it must be answered"),
+    ("item", "core_hh"): (_N, "whether the short form asks it"),
+    ("item", "module"): (_N, "another module"),
+    ("item", "use"): (_N, "why it is asked"),
+    ("item", "comp"): (_N, "another component of risk"),
+    ("item", "gpc"): (_N, "other protection risks"),
+    ("item", "matrix"): (_N, "another category of the matrix"),
+    ("item", "disagg"): (_N, "other disaggregations"),
+    ("item", "hint"): (_P, "a hint"),
+    ("item", "seconds"): (_P, "assumed seconds"),
+    ("item", "flag"): (_P, "a remark"),
+    ("item", "path"): (_P, "a remark"),
+    ("item", "urg"): (_P, "a remark"),
+    ("module", "title"): (_P, "a title"),
+    ("module", "prefix"): (_P, "the prefix of new names"),
+    ("module", "tools"): (_N, "which tools it is for"),
+    ("module", "kind"): (_N, "whether it is always in"),
+    ("rule", "expression"): (_M, "other people are flagged"),
+    ("rule", "pathway"): (_M, "flags lead elsewhere"),
+    ("rule", "urgency"): (_N, "another urgency"),
+    ("pathway", "service"): (_P, "a title"),
+    ("pathway", "default_urgency"): (_N, "another urgency"),
+    ("pathway", "personal_data"): (_M, "whether it carries a person"),
+    ("request", "pathway"): (_M, "requests lead elsewhere"),
+    ("screening", "text"): (_M, "the screening decides differently"),
+    ("locked", "text"): (_M, "locked official wording"),
+}
+"""(part, field) -> what a change of it weighs, and in words. Item `q`, `choices`, `tools`, `sens` and some of `treat`
+are weighed by what exactly changed (`domain.changes`)."""

@@ -215,7 +215,7 @@ def _deliver(own: Hands, letter: _Letter, channels: dict[str, Channel], stack: E
     """Send one letter, outside any transaction. Returns why it did not go out; an error of ours is such a reason too,
     so that no letter stands in the way of the others."""
     if letter.to is None:
-        return NotDelivered(_NO_RECEIVER, retry_after=_HOUR)
+        return NotDelivered(_NO_RECEIVER, retry_after=min(_HOUR, _LONGEST_SECONDS[letter.urgency]))
     subject, text = write_notice(letter.facts, own.settings.languages)
     key, is_urgent = str(letter.notice), letter.urgency == "U"
     try:
@@ -259,4 +259,4 @@ def _record_failure(own: Hands, letter: _Letter, failure: NotDelivered) -> None:
 def choose_pause(urgency: str, attempts: int) -> float:
     """Seconds until the next attempt: doubling from ten seconds, never longer than the urgency bears, with jitter."""
     pause = _FIRST_SECONDS * 2.0 ** min(attempts - 1, 16)
-    return min(pause, _LONGEST_SECONDS.get(urgency, _HOUR)) * random.uniform(0.75, 1.25)  # noqa: S311 - not a secret
+    return min(pause, _LONGEST_SECONDS[urgency]) * random.uniform(0.75, 1.25)  # noqa: S311 - not a secret

@@ -148,8 +148,13 @@ class MailChannel:
             smtp.ehlo()
         if self._user:
             if not (self._is_smtps or self._is_near or isinstance(smtp.sock, ssl.SSLSocket)):
+                self.close()
                 raise NotDelivered("login_needs_tls", is_channel=True)
-            smtp.login(self._user, self._password)
+            try:
+                smtp.login(self._user, self._password)
+            except UnicodeEncodeError:  # the library logs in with ASCII only
+                self.close()
+                raise NotDelivered("login_refused", is_channel=True) from None
         return smtp
 
     def _context(self) -> ssl.SSLContext:
@@ -189,12 +194,14 @@ def _refusal(code: int, words: bytes | str) -> NotDelivered:
 
 def write_mail(message: Message, *, sender: str, domain: str) -> EmailMessage:
     """The mail as it goes out. Its Message-ID is made of the message's key only, so a repetition has the same one."""
+    if not message.to.isprintable() or " " in message.to:  # a line break would be a header of somebody else's
+        raise NotDelivered("bad_address", is_final=True)
     mail = EmailMessage(policy=policy.SMTP)
     try:
         mail["From"] = sender
         mail["To"] = message.to
         mail["Subject"] = message.subject
-    except ValueError:  # a line break or worse in an address
+    except ValueError:
         raise NotDelivered("bad_address", is_final=True) from None
     mail["Date"] = format_datetime(datetime.now(UTC))
     mail["Message-ID"] = f"<{message.key}@{domain}>"

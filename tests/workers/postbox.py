@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import email
 import email.policy
+import os
+import signal
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 from tests.journeys.mailbox import find_port
 
@@ -24,6 +27,8 @@ class Postbox:
         self.rcpt = "250 ok"
         self.data = "250 taken"
         self.drops = False
+        self.kills: int | None = None
+        """Pid of a process to kill once its mail is taken, before it learns so."""
         self.raw: list[bytes] = []
         self.receivers: list[str] = []
 
@@ -43,16 +48,32 @@ class Postbox:
         if self.data.startswith("250"):
             self.raw.append(bytes(envelope.original_content or envelope.content))
             self.receivers += envelope.rcpt_tos
+        if self.kills is not None:
+            os.kill(self.kills, signal.SIGKILL)
         if self.drops:
             server.transport.close()
         return self.data
 
 
 @contextmanager
-def open_postbox(port: int | None = None) -> Iterator[Postbox]:
-    """A listener for as long as the block runs."""
+def open_postbox(
+    port: int | None = None, *, tls: ssl.SSLContext | None = None, password: str | None = None
+) -> Iterator[Postbox]:
+    """A listener for as long as the block runs. With `tls` it offers STARTTLS; with `password` it wants a log-in."""
     box = Postbox(port or find_port())
-    controller = Controller(box, hostname="127.0.0.1", port=box.port)
+
+    def is_known(_server: object, _session: object, _envelope: object, _mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=data.password == (password or "").encode(), handled=False)
+
+    controller = Controller(
+        box,
+        hostname="127.0.0.1",
+        port=box.port,
+        tls_context=tls,
+        auth_required=password is not None,
+        auth_require_tls=tls is not None,
+        authenticator=is_known if password is not None else None,
+    )
     controller.start()
     try:
         yield box

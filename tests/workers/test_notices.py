@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -99,6 +103,19 @@ def test_a_refusal_for_good_is_dead_and_stays_visible(desk: Desk, postbox: Postb
     assert desk.read(ReferralRow, id=referral.id).state == "waiting", "the referral itself is not lost"
 
 
+def test_nothing_of_what_the_server_says_is_kept_or_logged(
+    desk: Desk, postbox: Postbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    postbox.rcpt = "550 5.1.1 <focal@service.example.org>: Canaria Qartaji has left"
+    desk.referral()
+    send_due(desk.hands)
+    row = desk.read(NoticeRow)
+    seen = caplog.text + " ".join(str(getattr(record, "facts", "")) for record in caplog.records)
+    for secret in ("Canaria", "focal@"):
+        assert secret not in seen
+        assert secret not in str(vars(row))
+
+
 def test_one_bad_address_does_not_hold_up_the_others(desk: Desk) -> None:
     desk.service("BROKEN", mail="a@b.example\r\nBcc: all@example.org")
     desk.referral("BROKEN")
@@ -120,25 +137,37 @@ def test_a_server_that_drops_after_taking_is_asked_again_with_the_same_id(desk: 
 
 
 def test_killed_between_sending_and_recording_it_is_sent_again_with_the_same_id(
-    desk: Desk, postbox: Postbox, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, postbox: Postbox, settings: Settings
 ) -> None:
-    class KilledError(BaseException):
-        pass
-
-    def die(*_arguments: object) -> bool:
-        raise KilledError
-
     desk.referral()
-    with monkeypatch.context() as patch:
-        patch.setattr(notices, "_record_sent", die)
-        with pytest.raises(KilledError):
-            send_due(desk.hands)
+    sender = start_sender(settings, postbox)
+    postbox.kills = sender.pid
+    assert sender.wait(timeout=30) == -signal.SIGKILL
+    postbox.kills = None
+    assert len(postbox.mails) == 1
+    assert desk.read(NoticeRow).may_be_told
     assert send_due(desk.hands) == 0, "the lease of the dead one holds for a while"
     desk.make_due()
     assert send_due(desk.hands) == 1
     first, second = postbox.mails
     assert first["Message-ID"] == second["Message-ID"]
     assert len(desk.read_all(MoveRow, became="sent")) == 1
+
+
+def start_sender(settings: Settings, postbox: Postbox) -> subprocess.Popen[bytes]:
+    """A process of its own that sends what is due, as a worker would; it begins when it reads a line."""
+    env = {
+        **os.environ,
+        "PIMCOLLECT_HOME": str(settings.home),
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+        "PIMCOLLECT_DOOR_KEYS": str(settings.door_keys),
+        "PIMCOLLECT_HANDS_KEYS": str(settings.hands_keys),
+        "PIMCOLLECT_SMTP_URL": postbox.url,
+        "PIMCOLLECT_MAIL_FROM": "pim@pim.example.org",
+    }
+    code = "import time, uuid; from workers.notices import send; time.sleep(0.3); send(str(uuid.uuid4()))"
+    return subprocess.Popen([sys.executable, "-c", code], env=env)
 
 
 def test_after_three_days_a_notice_gives_up(desk: Desk, postbox: Postbox) -> None:
@@ -160,29 +189,18 @@ def test_a_server_that_never_answers_costs_seconds_not_minutes(desk: Desk, monke
         assert datetime.now(UTC) - begun < timedelta(seconds=2)
 
 
-def test_a_password_never_goes_over_an_open_wire(desk: Desk) -> None:
-    from pimcollect.notifiers.base import Message, NotDelivered
-    from pimcollect.notifiers.email import MailChannel
-
-    with open_postbox() as box:
-        channel = MailChannel(f"smtp://user:secret@127.0.0.1:{box.port}", sender="pim@example.org")
-        channel._is_near = False
-        with pytest.raises(NotDelivered, match="login_needs_tls"):
-            channel.deliver(Message("key", "a@example.org", "subject", "text"))
-        channel.close()
-        assert box.raw == []
-
-
 # --- whom it tells, and when it is not true any more
 
 
 def test_without_a_receiver_it_waits_for_one(desk: Desk) -> None:
     desk.change(duty_email="")
-    desk.referral(None)
+    urgent, routine = desk.referral(None), desk.referral(None, urgency="R")
+    desk.run(update(NoticeRow).values(created_at=datetime.now(UTC) - timedelta(days=30)))
     assert send_due(desk.hands) == 0
-    row = desk.read(NoticeRow)
-    assert (row.state, row.reason) == ("waiting", "no_receiver")
-    assert row.next_at - datetime.now(UTC) > timedelta(minutes=50)
+    for referral, minutes in ((urgent, 5), (routine, 60)):
+        row = desk.read(NoticeRow, referral=referral.id)
+        assert (row.state, row.reason, row.may_be_told) == ("waiting", "no_receiver", False)
+        assert timedelta(minutes=minutes - 1) < row.next_at - datetime.now(UTC) <= timedelta(minutes=minutes)
 
 
 def test_a_recalled_referral_is_not_announced(desk: Desk, postbox: Postbox) -> None:
@@ -331,6 +349,14 @@ def test_every_text_in_every_language_says_the_four_things_and_no_more(kind: str
         assert (facts.link in text) is (kind != RECALLED)
     _, together = write_notice(facts, tuple(WORDS))
     assert all(words[kind].format(reference="R-7F3K2M4P") in together for words in WORDS.values())
+
+
+def test_a_long_run_ends_and_rings_for_the_rest(desk: Desk, postbox: Postbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "_RUN_SECONDS", 0.0)
+    for _ in range(3):
+        desk.referral()
+    assert send_due(desk.hands) == 1
+    assert desk.hands.bell.depth("notices") == 1
 
 
 def test_pauses_grow_and_urgent_ones_stay_short() -> None:

@@ -9,8 +9,6 @@ from pimcollect.domain.answers import Answers
 from pimcollect.domain.leaves import METADATA_TYPES
 from pimcollect.domain.version import Screening, Version
 
-MAX_CLOSED_NAMES = 1000
-
 
 class Opened(StrEnum):
     """What the screening opens: everything, everything after moving apart, the ungated items, or the closing only."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,10 +12,13 @@ from forms.defaults import Fate, choose_calculation, choose_fate, identifies
 from forms.outline import Field, Outline, read_outline
 from forms.overrides import Overrides, read_overrides
 from forms.release import Frozen
+from forms.selection import KINDS
 from pimcollect.domain.decide import prepare
 from pimcollect.domain.version import Choice, ConsentMap, Question, Treatment, Version, write_version
+from pimcollect.errors import ErrorCode, PimError
 
 _HASH_LENGTH = 8
+_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,7 @@ def adopt_form(
     CONSENT_NOT_NAMED, BAD_TREATMENT, BAD_EXPRESSION.
     """
     outline = read_outline(data, name=name)
-    if form:
-        outline = replace(outline, form=form)
+    outline = replace(outline, form=_check_id(form or outline.form))
     overrides = Overrides() if treatments is None else read_overrides(treatments, outline)
     fates = decide_fates(outline, overrides)
     version = _make_version(outline, overrides, fates, consent)
@@ -51,6 +54,23 @@ def adopt_form(
         fates={one.path: fates[one.path] for one in outline.fields},
         warnings=tuple(_warn(outline, overrides)),
     )
+
+
+def _check_id(form: str) -> str:
+    """The id becomes part of file names and addresses, and must not take over a form of the bank."""
+    if not _ID.match(form):
+        raise PimError(
+            ErrorCode.BAD_FORM,
+            "The form_id of the workbook cannot be used: 1 to 64 letters, digits, ., - and _, a letter or digit first.",
+            remedy="Name another one with --form ID.",
+        )
+    if form in KINDS:
+        raise PimError(
+            ErrorCode.BAD_FORM,
+            f"{form} is the id of a form that is built from the bank.",
+            remedy="Name another one with --form ID.",
+        )
+    return form
 
 
 def decide_fates(outline: Outline, overrides: Overrides) -> dict[str, Fate]:

@@ -103,8 +103,8 @@ def read_outline(data: bytes, *, name: str) -> Outline:
     walk.enter(form["children"], path=(), repeat="")
     return Outline(
         form=str(form["id_string"]),
-        title=str(form["title"]),
-        version=str(form.get("version") or ""),
+        title=_plain(form["title"], 200),
+        version=_plain(form.get("version") or "", 40),
         languages=tuple(walk.languages) or ("default",),
         fields=_name_keys(walk.fields, walk.repeats),
         lists=lists,
@@ -112,6 +112,11 @@ def read_outline(data: bytes, *, name: str) -> Outline:
         is_encrypted=bool(form.get("public_key")),
         xform=xform,
     )
+
+
+def _plain(text: Any, longest: int) -> str:
+    """One printable line: a stranger's text must not steer a terminal or fill a page."""
+    return "".join(sign for sign in str(text) if sign.isprintable())[:longest]
 
 
 def _labels(element: Mapping[str, Any]) -> tuple[str, ...]:

@@ -209,3 +209,15 @@ def test_the_settings_name_the_form_and_the_file_where_they_do_not() -> None:
     assert adopt(CONSENT, form_id="kac", version="7").frozen.version.form == "kac"
     assert adopt_form(write_book(CONSENT), name="other", form="third").frozen.version.form == "third"
     assert adopt(CONSENT, form_id="kac", version="7").frozen.version.version.startswith("7-")
+
+
+@pytest.mark.parametrize("form_id", ["../../x", "a/b", ".hidden", "hh_core", "a" * 65, "f x"])
+def test_an_id_that_could_reach_elsewhere_or_take_over_a_bank_form_is_refused(form_id: str) -> None:
+    error = refuse(ErrorCode.BAD_FORM, CONSENT, form_id=form_id)
+    assert "--form" in error.remedy
+
+
+def test_a_calculation_that_goes_in_circles_is_dropped() -> None:
+    survey = f"{CONSENT}\ncalculate | a |  | ${{b}} + 1\ncalculate | b |  | ${{a}} + 1"
+    fates = adopt(survey).fates
+    assert (fates["a"].treatment, fates["b"].treatment) == (DROP, DROP)

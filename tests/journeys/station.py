@@ -99,6 +99,18 @@ class Station:
             self.process.kill()
             self.process.wait(timeout=STOP_SECONDS)
 
+    def list_processes(self) -> list[int]:
+        """Pids of `up` and everything below it (Linux only)."""
+        assert self.process is not None
+        parents = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        found = [self.process.pid]
+        for pid in found:
+            found += [child for child, parent in parents.items() if parent == pid]
+        return found
+
     def read_log(self) -> str:
         """What `up` printed so far."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""

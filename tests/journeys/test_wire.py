@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -169,6 +175,36 @@ def test_sending_all_of_it_again_and_six_at_once_changes_nothing(played: Played)
     played.station.wait_until_settled()
     assert played.station.query("SELECT id, digest, shared, restricted FROM submissions ORDER BY id") == before
     assert {answer.status_code for answer in played.answers} == {202}
+
+
+def list_open_files(pids: list[int]) -> set[str]:
+    """Files that these processes hold open, deleted ones too, but for the service's own folder."""
+    found = set()
+    for pid in pids:
+        for link in Path(f"/proc/{pid}/fd").glob("*"):
+            with suppress(OSError):
+                found.add(str(link.readlink()))
+    return {name for name in found if name.startswith("/") and not name.startswith(("/dev/", "/proc/"))}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks into /proc, which only Linux has")
+def test_a_large_body_is_never_spooled_to_a_file_in_clear(played: Played) -> None:
+    station, hook = played.station, played.hooks["/hook/json"]
+    address = urlsplit(station.url)
+    heads = {"Host": address.netloc, "Content-Length": str(8 << 20), "Content-Type": "application/json"} | hook[
+        "headers"
+    ]
+    head = "".join(f"{name}: {value}\r\n" for name, value in heads.items())
+    with socket.create_connection((address.hostname, address.port)) as sender:
+        path = hook["url"].rsplit("/", 1)[-1]
+        sender.sendall(f"POST /webhooks/{path} HTTP/1.1\r\n{head}\r\n".encode() + b'{"a": "' + b"x" * (7 << 20))
+        time.sleep(1.0)
+        open_now = list_open_files(station.list_processes())
+    own = (str(station.home), str(station.flush_to_files()), str(station.log))
+    assert {name for name in open_now if not name.startswith(own)} == set()
+    with TemporaryFile() as spool:
+        spool.write(b"seen?")
+        assert any("(deleted)" in name for name in list_open_files([os.getpid()]))
 
 
 def test_nothing_personal_is_anywhere_in_what_the_service_wrote_or_said(played: Played) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 MARK = "00000000-0000-4000-8000-000000000000"
 """Stands in the body wherever each delivery has its own instance id."""
+_OPENING_SECONDS = 0.03
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -79,27 +80,23 @@ class _Line:
 
 
 def send_load(plan: Plan, *, expected: int = 202) -> Seen:
-    """Send as fast as the answers come until the time is over."""
-    lines = [_Line(plan) for _ in range(plan.connections)]
-    times: list[float] = []
-    odd = 0
+    """Send as fast as the answers come until the time is over.
+
+    Connections are opened one after another under load, so that the process that is less busy takes the next one.
+    """
     with selectors.DefaultSelector() as selector:
-        for line in lines:
+        for _ in range(plan.connections):
+            line = _Line(plan)
             selector.register(line.socket, selectors.EVENT_READ, line)
             line.send()
+            _exchange(selector, _OPENING_SECONDS)
         started = time.perf_counter()
-        until = started + plan.seconds
-        while (now := time.perf_counter()) < until:
-            for key, _ in selector.select(timeout=until - now):
-                status = key.data.receive()
-                if status is not None:
-                    times.append(time.perf_counter() - key.data.sent_at)
-                    odd += status != expected
-                    key.data.send()
+        seen = _exchange(selector, plan.seconds)
         took = time.perf_counter() - started
-    for line in lines:
-        line.socket.close()
-    times.sort()
+        for key in list(selector.get_map().values()):
+            key.data.socket.close()
+    times = sorted(took for _, took in seen)
+    odd = sum(status != expected for status, _ in seen)
     return Seen(
         answers=len(times),
         rate=len(times) / took,
@@ -107,6 +104,19 @@ def send_load(plan: Plan, *, expected: int = 202) -> Seen:
         p99=times[int(len(times) * 0.99)] * 1000,
         odd=odd,
     )
+
+
+def _exchange(selector: selectors.BaseSelector, seconds: float) -> list[tuple[int, float]]:
+    """Send the next delivery on every line that has its answer; (status, seconds) of each."""
+    seen: list[tuple[int, float]] = []
+    until = time.perf_counter() + seconds
+    while (now := time.perf_counter()) < until:
+        for key, _ in selector.select(timeout=until - now):
+            status = key.data.receive()
+            if status is not None:
+                seen.append((status, time.perf_counter() - key.data.sent_at))
+                key.data.send()
+    return seen
 
 
 def run_load(plan: Plan) -> Seen:

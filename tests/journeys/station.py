@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 import requests
@@ -43,6 +43,8 @@ def wait_for(what: str, check: Callable[[], Any], *, seconds: float) -> Any:
 class Station:
     """`pimcollect up` as a child process, with what is needed to talk to it."""
 
+    COMMAND: ClassVar[tuple[str, ...]] = (str(PROGRAM), "up")
+
     def __init__(self, home: Path, *, log: Path | None = None, settings: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.url = ""
@@ -58,7 +60,7 @@ class Station:
 
     def start(self, *, port: int = 0) -> None:
         """Start and wait until it is ready; port 0 = any. Raises StationError with the end of its output."""
-        command = [str(PROGRAM), "up", "--home", str(self.home), "--port", str(port)]
+        command = [*self.COMMAND, "--home", str(self.home), "--port", str(port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:

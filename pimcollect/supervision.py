@@ -58,10 +58,10 @@ class Patience:
         pause = 0.0 if self.quick_deaths <= 1 else min(0.05 * 2**self.quick_deaths, _LONGEST_PAUSE)
         self.next_at = time.monotonic() + pause
 
-    def is_over(self, status: int) -> bool:
-        """True when it makes no sense to try again: a mistake in the settings shows sooner than bad luck ends."""
-        most = _MOST_QUICK_MISTAKES if status in _MISTAKES else _MOST_QUICK_DEATHS
-        return self.quick_deaths >= most
+    @property
+    def is_over(self) -> bool:
+        """True when it makes no sense to try again."""
+        return self.quick_deaths >= _MOST_QUICK_DEATHS
 
 
 def explain_exit(status: int) -> str:
@@ -108,7 +108,7 @@ class Supervisor:
         end = time.monotonic() + child.ready_seconds
         while not should_stop():
             status = life.process.poll()
-            if status == MISCONFIGURED:
+            if status in _MISTAKES:
                 raise PimError(ErrorCode.NOT_POSSIBLE_NOW, f"{child.name} cannot start; the line above says why.")
             if status is None and child.is_ready(life.process):
                 return
@@ -132,7 +132,7 @@ class Supervisor:
                 life.is_down = True
                 life.patience.note_death(lived=now - life.since)
                 say(f"{life.child.name} {explain_exit(status)}; starting it again")
-                if life.patience.is_over(status):
+                if life.patience.is_over:
                     raise give_up(life.child.name, status)
             if now >= life.patience.next_at:
                 life.process, life.since, life.is_down = life.child.start(), time.monotonic(), False
@@ -252,7 +252,8 @@ def _look_after(name: str, fork: _Fork, run: Callable[[], None]) -> None:
         fork.patience.note_death(lived=now - fork.since)
         if code != 0:
             say(f"{name} {explain_exit(code)}; starting it again")
-        if fork.patience.is_over(code):
+        is_mistake = code == MISCONFIGURED and fork.patience.quick_deaths >= _MOST_QUICK_MISTAKES
+        if fork.patience.is_over or is_mistake:
             raise give_up(name, code)
     if now >= fork.patience.next_at:
         fork.pid, fork.since = _fork(run), now

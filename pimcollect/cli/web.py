@@ -25,6 +25,7 @@ _BACKLOG = 1024
 _CHANNEL_SECONDS = 30
 _CONNECTIONS = 1000
 _DRAIN_SECONDS = 8.0
+_STALLED_SECONDS = 1.0
 _MEGABYTE = 1024 * 1024
 
 
@@ -37,13 +38,15 @@ def find_free_port(host: str, above: int) -> int:
     return 0
 
 
-def open_listener(host: str, port: int) -> socket.socket:
-    """The socket that all processes accept from. Raises PimError that names a free port when it is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+def open_listener(host: str, port: int, *, seconds: float = 0.0) -> socket.socket:
+    """The socket that all processes accept from; waits `seconds` for a taken port.
+
+    Raises PimError, which names a free port when this one stays taken.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
+        _bind(listener, (host, port), seconds=seconds)
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
@@ -59,6 +62,17 @@ def open_listener(host: str, port: int) -> socket.socket:
             remedy="Change PIMCOLLECT_BIND or PIMCOLLECT_PORT.",
         ) from error
     return listener
+
+
+def _bind(listener: socket.socket, address: tuple[str, int], *, seconds: float) -> None:
+    ends_at = time.monotonic() + seconds
+    while True:
+        try:
+            return listener.bind(address)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > ends_at:
+                raise
+        time.sleep(0.1)
 
 
 def _load_app_module() -> Any:
@@ -87,27 +101,35 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
         ident=None,
     )
-    ends_at = float("inf")
+    is_stopping = False
 
-    def drain(_number: int, _frame: object) -> None:
-        nonlocal ends_at
-        ends_at = time.monotonic() + _DRAIN_SECONDS
-        server.accepting = False
+    def stop(_number: int, _frame: object) -> None:
+        nonlocal is_stopping
+        is_stopping = True
         server.pull_trigger()
 
-    signal.signal(signal.SIGTERM, drain)
-    signal.signal(signal.SIGINT, drain)
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     loop = partial(server.asyncore.loop, use_poll=True, map=server._map, count=1)
-    while ends_at == float("inf"):
+    while not is_stopping:
         loop(timeout=0.5)
+    # the port is free for whoever follows us
+    server.del_channel()
+    server.socket.close()
+    ends_at = time.monotonic() + _DRAIN_SECONDS
     while _is_busy(server) and time.monotonic() < ends_at:
         loop(timeout=0.05)
 
 
 def _is_busy(server: Any) -> bool:
-    """True while a request is being answered or an answer is on its way."""
-    channels = list(server.active_channels.values())
-    return any(channel.requests or channel.total_outbufs_len for channel in channels)
+    """True while a request is arriving or being answered: a hook's sender may not try again when it is cut off."""
+    now = time.time()
+    return any(
+        channel.requests
+        or channel.total_outbufs_len
+        or (channel.request is not None and now - channel.last_activity < _STALLED_SECONDS)
+        for channel in list(server.active_channels.values())
+    )
 
 
 @click.command()
@@ -117,7 +139,8 @@ def web(port: int | None) -> None:
     """Serve hooks, phones and pages; one process for each of PIMCOLLECT_WEB_PROCESSES."""
     forbid_core_dumps()
     with servers(read_settings()) as settings:
-        listener = open_listener(settings.bind, settings.port if port is None else port)
+        # children of a web process that was killed hold the port for a moment longer
+        listener = open_listener(settings.bind, settings.port if port is None else port, seconds=3.0)
         # before the fork, so that a new process is there at once
         _load_app_module()
         names = [f"web {number + 1}" for number in range(settings.web_processes)]

@@ -189,10 +189,15 @@ def test_killed_children_are_back_within_a_second(service: Service) -> None:
 
 
 def test_a_killed_web_parent_takes_its_children_along_and_comes_back(service: Service) -> None:
-    web, children = service.find_child("pimcollect", "web"), _children_of_web(service)
-    os.kill(web, signal.SIGKILL)
-    wait_for(lambda: not any(read_command(pid) for pid in children), seconds=3)
-    wait_for(lambda: service.ask() == 200, seconds=15)
+    half_sent = b"POST /webhooks/x HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n"
+    for _ in range(3):
+        web, children = service.find_child("pimcollect", "web"), _children_of_web(service)
+        stalled = _stall(service.host, half_sent, 10)
+        os.kill(web, signal.SIGKILL)
+        wait_for(lambda: not any(read_command(pid) for pid in children), seconds=5)  # noqa: B023 - called at once
+        wait_for(lambda: service.ask() == 200, seconds=20)
+        for connection in stalled:
+            connection.close()
     assert service.process.poll() is None
 
 
@@ -249,6 +254,18 @@ def test_sigterm_stops_the_web_before_the_database(own_home: Path) -> None:
     log = (own_home / "logs" / "postgres.log").read_text()
     assert "received fast shutdown request" in log
     assert log.rstrip().endswith("database system is shut down")
+
+
+def test_a_delivery_on_its_way_is_still_answered_when_the_service_stops(own_home: Path) -> None:
+    with up(own_home) as service:
+        head = b"POST /webhooks/x HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n"
+        (slow,) = _stall(service.host, head, 1)
+        with slow:
+            service.process.send_signal(signal.SIGTERM)
+            for _ in range(4):
+                time.sleep(0.3)
+                slow.sendall(b"x" * 10)
+            assert slow.recv(100).startswith(b"HTTP/1.1 401")
 
 
 def test_nothing_outlives_a_killed_supervisor_and_the_next_start_works(own_home: Path) -> None:

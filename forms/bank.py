@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from forms import starter
-from pimcollect.domain.catalogue import (
-    SCREENING,
-    SELECTS,
-    Catalogue,
-    Item,
-    ListedChoice,
-    Module,
-    WashingtonItem,
-    find_references,
-)
+from forms.mistakes import Mistake, find_mistakes
+from pimcollect.domain.catalogue import Catalogue, Item, ListedChoice, Module, WashingtonItem
 from pimcollect.domain.conditions import names_used
 from pimcollect.domain.version import FlagRule, Pathway
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.schemas.bank import find_shape_errors
 
 LANGUAGE = "en"
 """The bank file holds English; other languages are loaded beside it."""
@@ -29,14 +20,9 @@ LANGUAGE = "en"
 SILENT_PATHWAYS = ("RP-GBV",)
 """Counted only without consent: these services must not reach a supervisor's list."""
 
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "roster": ("roster", "roster/sex", "roster/age", "roster/rel", "roster/caregiver"),
-    "wg_ss": ("dem_disab",),
-    "fgd": ("fgd_women", "fgd_men"),
-}
-"""Names that rules may use although no item has them (docs/imo/bank.md, section 2)."""
-
 _SHOWN = 20
+_NAMED_BY_ID = ("items", "flag_rules", "pathways")
+"""Parts whose rows people know by their id alone."""
 
 
 def read_document(source: bytes | str) -> dict[str, Any]:
@@ -75,9 +61,13 @@ def read_starter() -> Catalogue:
 
 def read_catalogue(document: Mapping[str, Any]) -> Catalogue:
     """Check a parsed bank file and make the catalogue of it. All or nothing. Raises PimError(BAD_BANK)."""
-    mistakes = list(_say_shape_errors(find_shape_errors(document), document))
-    if not mistakes:
-        mistakes = list(_find_broken_references(document))
+    refuse_mistakes(_say_mistake(one, document) for one in find_mistakes(document))
+    return make_catalogue(document)
+
+
+def refuse_mistakes(sentences: Iterable[str]) -> None:
+    """Raise PimError(BAD_BANK) with the first of them, if there are any."""
+    mistakes = list(sentences)
     if mistakes:
         more = f" And {len(mistakes) - _SHOWN} more." if len(mistakes) > _SHOWN else ""
         raise PimError(
@@ -85,93 +75,26 @@ def read_catalogue(document: Mapping[str, Any]) -> Catalogue:
             f"The bank was not taken. {' '.join(mistakes[:_SHOWN])}{more}",
             remedy="Correct the file and import it again; nothing was changed.",
         )
-    return _make(document)
 
 
-def _say_shape_errors(tree: Any, document: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
-    """Turn marshmallow's tree into sentences that name items by their id, not by their position."""
-    if isinstance(tree, list):
-        for message in tree:
-            yield f"{' '.join(path)}: {message}"
-        return
-    for key, below in tree.items():
-        inner = document
-        place = str(key)
-        if isinstance(key, int) and isinstance(document, list) and key < len(document):
-            inner = document[key]
+def _say_mistake(mistake: Mistake, document: Any) -> str:
+    """A sentence that names items by their id, not by their position."""
+    words, inner = [], document
+    for step in mistake.where:
+        if isinstance(step, int) and isinstance(inner, list) and step < len(inner):
+            inner = inner[step]
             named = inner if isinstance(inner, dict) else {}
-            place = str(named.get("id") or named.get("code") or named.get("name") or f"number {key + 1}")
-        elif isinstance(document, dict):
-            inner = document.get(key)
-        step = () if place in ("items", "value") and path[:1] != ("choice_lists",) else (place,)
-        yield from _say_shape_errors(below, inner, (*path, *step))
-
-
-def _twice(values: Iterable[str]) -> list[str]:
-    seen: set[str] = set()
-    return [value for value in values if value in seen or seen.add(value)]  # type: ignore[func-returns-value]
+            words.append(str(named.get("id") or named.get("code") or named.get("name") or f"number {step + 1}"))
+            continue
+        inner = inner.get(step) if isinstance(inner, dict) else inner
+        if step not in _NAMED_BY_ID or step == mistake.where[-1]:
+            words.append(str(step))
+    return f"{' '.join(words)}: {mistake.text}"
 
 
 def rule_names(expression: str) -> frozenset[str]:
     """The questions at the top of the form that a flag rule reads. Raises PimError(BAD_EXPRESSION)."""
     return frozenset(name for name in names_used(expression) if "/" not in name)
-
-
-def _find_broken_references(document: Mapping[str, Any]) -> Iterator[str]:
-    items, lists = document["items"], document["choice_lists"]
-    modules = {row["id"]: row for row in document["modules"]}
-    for what, values in (
-        ("id", [row["id"] for row in items]),
-        ("name", [row["name"] for row in items]),
-        ("module id", [row["id"] for row in document["modules"]]),
-        ("pathway code", [row["code"] for row in document["pathways"]]),
-        ("flag rule id", [row["id"] for row in document["flag_rules"]]),
-    ):
-        for value in _twice(values):
-            yield f"{value}: this {what} stands there twice."
-    names = {row["name"] for row in items} | {SCREENING}
-    names |= {part for row in items for part in PARTS.get(row["type"], ())}
-    for row in items:
-        yield from _find_broken_item(row, modules, lists, names)
-    for name, rows in lists.items():
-        for code in _twice(row["code"] for row in rows):
-            yield f"choice_lists {name}: the code {code} stands there twice."
-    if document["wg_ss"]["answers"] not in lists:
-        yield f"wg_ss answers: there is no choice list {document['wg_ss']['answers']}."
-    for name in sorted(find_references(document["ers_decision"]) - names):
-        yield f"ers_decision: there is no item {name}."
-    yield from _find_broken_rules(document, names)
-
-
-def _find_broken_item(
-    row: Mapping[str, Any], modules: Mapping[str, Any], lists: Mapping[str, Any], names: set[str]
-) -> Iterator[str]:
-    if row["module"] not in modules:
-        yield f"{row['id']} module: there is no module {row['module']}."
-    if row["type"] in (*SELECTS, "fgd", "repeat_5w", "wg_ss") and row["choices"] not in lists:
-        yield f"{row['id']} choices: there is no choice list {row['choices'] or '(empty)'}."
-    for field in ("rel", "constraint", "calc"):
-        for name in sorted(find_references(row[field]) - names):
-            yield f"{row['id']} {field}: there is no item {name}."
-    if row["cls"] == "direct" and row["treat"] != "vault":
-        yield f"{row['id']} treat: a direct identifier must be sealed; write vault."
-
-
-def _find_broken_rules(document: Mapping[str, Any], names: set[str]) -> Iterator[str]:
-    pathways = {row["code"] for row in document["pathways"]}
-    for rule in document["flag_rules"]:
-        if rule["pathway"] not in pathways:
-            yield f"{rule['id']} pathway: there is no pathway {rule['pathway']}."
-        try:
-            missing = names_used(rule["expression"]) - names
-        except PimError as error:
-            yield f"{rule['id']} expression: {error}"
-            continue
-        for name in sorted(missing):
-            yield f"{rule['id']} expression: there is no item {name}."
-    for code, pathway in document["request_map"].items():
-        if pathway not in pathways:
-            yield f"request_map {code}: there is no pathway {pathway}."
 
 
 def _say(text: str | None) -> dict[str, str]:
@@ -208,7 +131,8 @@ def _item(row: Mapping[str, Any]) -> Item:
     )
 
 
-def _make(document: Mapping[str, Any]) -> Catalogue:
+def make_catalogue(document: Mapping[str, Any]) -> Catalogue:
+    """The catalogue of a document that was checked."""
     return Catalogue(
         version=document["version"],
         modules=tuple(

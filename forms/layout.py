@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from forms.bank import PARTS, rule_names
+from forms.bank import rule_names
+from forms.mistakes import PARTS
 from forms.parts import expand
 from forms.rows import OWN_LISTS, PLACE_LISTS, VERSION_MARK, Row, list_places
 from forms.selection import Selection

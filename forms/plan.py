@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from forms.bank import PARTS, rule_names
+from forms.bank import rule_names
 from forms.layout import CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE, Layout
+from forms.mistakes import PARTS
 from forms.parts import ORGANISATION
 from forms.rows import DERIVED, PLACE_LISTS, Row
 from pimcollect.domain.catalogue import SCREENING, Catalogue, Item

@@ -42,7 +42,9 @@ TREATMENTS = (
 
 
 def _text(*, empty: bool = True) -> fields.String:
-    return fields.String(required=True, validate=None if empty else validate.Length(min=1))
+    return fields.String(
+        required=True, validate=None if empty else validate.Length(min=1, error="is empty; fill it in.")
+    )
 
 
 def _one_of(*codes: str) -> fields.String:

@@ -1,0 +1,149 @@
+"""What is wrong in a bank document, each mistake with its place in it, so that every file can say it in its own way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pimcollect.domain.catalogue import SCREENING, SELECTS, find_references
+from pimcollect.domain.conditions import names_used
+from pimcollect.errors import PimError
+from pimcollect.schemas.bank import find_shape_errors
+
+Place = tuple[str | int, ...]
+"""Way into the document: ("items", 5, "sens"), ("choice_lists", "yn", 0, "label")."""
+
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "roster": ("roster", "roster/sex", "roster/age", "roster/rel", "roster/caregiver"),
+    "wg_ss": ("dem_disab",),
+    "fgd": ("fgd_women", "fgd_men"),
+}
+"""Names that rules may use although no item has them (README of the bank, section 2)."""
+
+LONGEST = 32_767
+"""Signs that one cell of a workbook can hold."""
+
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_STEPS = ("value", "key")
+"""Words of marshmallow's tree that are no part of the document."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that is wrong, and where."""
+
+    where: Place
+    text: str
+    at: Place = ()
+    """A place that is more exact than people need who read the whole document; empty when `where` is all there is."""
+
+
+def find_mistakes(document: Any) -> list[Mistake]:
+    """All mistakes of a parsed bank. References are only followed when every field has its shape."""
+    found = [*_flatten(find_shape_errors(document)), *_find_unwritable(document)]
+    return found or list(_find_broken_references(document))
+
+
+def _flatten(tree: Any, where: Place = ()) -> Iterator[Mistake]:
+    if isinstance(tree, list):
+        for message in tree:
+            yield Mistake(where, message)
+        return
+    for key, below in tree.items():
+        yield from _flatten(below, where if key in _STEPS and where[:1] == ("choice_lists",) else (*where, key))
+
+
+def _find_unwritable(value: Any, where: Place = ()) -> Iterator[Mistake]:
+    """Control signs and halves of signs: neither the database nor a workbook can hold them."""
+    if isinstance(value, str):
+        if len(value) > LONGEST:
+            yield Mistake(where, f"is longer than {LONGEST} signs; shorten it.")
+        if _UNWRITABLE.search(value):
+            yield Mistake(where, "holds a control sign that cannot be seen; write the text anew.")
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            if isinstance(key, str) and _UNWRITABLE.search(key):
+                yield Mistake(where, "holds a name with a control sign; write it anew.")
+            else:
+                yield from _find_unwritable(below, (*where, key))
+    elif isinstance(value, list):
+        for number, below in enumerate(value):
+            yield from _find_unwritable(below, (*where, number))
+
+
+def _twice(values: Iterable[str]) -> Iterator[tuple[int, str]]:
+    seen: set[str] = set()
+    for number, value in enumerate(values):
+        if value in seen:
+            yield number, value
+        seen.add(value)
+
+
+def _find_broken_references(document: Mapping[str, Any]) -> Iterator[Mistake]:
+    items, lists = document["items"], document["choice_lists"]
+    modules = {row["id"]: row for row in document["modules"]}
+    for part, field, what in (
+        ("items", "id", "id"),
+        ("items", "name", "name"),
+        ("modules", "id", "module id"),
+        ("pathways", "code", "pathway code"),
+        ("flag_rules", "id", "flag rule id"),
+    ):
+        for number, value in _twice(row[field] for row in document[part]):
+            said = "" if field != "name" else f" ({value})"
+            yield Mistake((part, number), f"this {what}{said} stands there twice.", at=(part, number, field))
+    names = {row["name"] for row in items} | {SCREENING}
+    names |= {part for row in items for part in PARTS.get(row["type"], ())}
+    for number, row in enumerate(items):
+        yield from _find_broken_item(("items", number), row, modules, lists, names)
+    for name, rows in lists.items():
+        for number, code in _twice(row["code"] for row in rows):
+            at = ("choice_lists", name, number, "code")
+            yield Mistake(("choice_lists", name), f"the code {code} stands there twice.", at=at)
+    if document["wg_ss"]["answers"] not in lists:
+        yield Mistake(("wg_ss", "answers"), f"there is no choice list {document['wg_ss']['answers']}.")
+    yield from _find_missing_labels(document)
+    for name in sorted(find_references(document["ers_decision"]) - names):
+        yield Mistake(("ers_decision",), f"there is no item {name}.")
+    yield from _find_broken_rules(document, names)
+
+
+def _find_broken_item(
+    where: Place, row: Mapping[str, Any], modules: Mapping[str, Any], lists: Mapping[str, Any], names: set[str]
+) -> Iterator[Mistake]:
+    if row["module"] not in modules:
+        yield Mistake((*where, "module"), f"there is no module {row['module']}.")
+    if row["type"] in (*SELECTS, "fgd", "repeat_5w", "wg_ss") and row["choices"] not in lists:
+        yield Mistake((*where, "choices"), f"there is no choice list {row['choices'] or '(empty)'}.")
+    for field in ("rel", "constraint", "calc"):
+        for name in sorted(find_references(row[field]) - names):
+            yield Mistake((*where, field), f"there is no item {name}.")
+    if row["cls"] == "direct" and row["treat"] != "vault":
+        yield Mistake((*where, "treat"), "a direct identifier must be sealed; write vault.")
+
+
+def _find_missing_labels(document: Mapping[str, Any]) -> Iterator[Mistake]:
+    for name, rows in document["choice_lists"].items():
+        for number, row in enumerate(rows):
+            if row["label"] is None and name != document["wg_ss"]["answers"]:
+                yield Mistake(("choice_lists", name, number, "label"), "is empty; only locked wording may be.")
+
+
+def _find_broken_rules(document: Mapping[str, Any], names: set[str]) -> Iterator[Mistake]:
+    pathways = {row["code"] for row in document["pathways"]}
+    for number, rule in enumerate(document["flag_rules"]):
+        where = ("flag_rules", number)
+        if rule["pathway"] not in pathways:
+            yield Mistake((*where, "pathway"), f"there is no pathway {rule['pathway']}.")
+        try:
+            missing = names_used(rule["expression"]) - names
+        except PimError as error:
+            yield Mistake((*where, "expression"), str(error))
+            continue
+        for name in sorted(missing):
+            yield Mistake((*where, "expression"), f"there is no item {name}.")
+    for code, pathway in document["request_map"].items():
+        if pathway not in pathways:
+            yield Mistake(("request_map", code), f"there is no pathway {pathway}.")

@@ -28,19 +28,30 @@ _NAMED_BY_ID = ("items", "flag_rules", "pathways")
 def read_document(source: bytes | str) -> dict[str, Any]:
     """Parse a bank file. Raises PimError(BAD_BANK) with line and column."""
     try:
-        document = json.loads(source)
+        document = json.loads(source, object_pairs_hook=_refuse_twice, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         where = ""
         if isinstance(error, json.JSONDecodeError):
             where = f" (line {error.lineno}, column {error.colno})"
         raise PimError(
             ErrorCode.BAD_BANK,
-            f"The bank file is not JSON{where}.",
+            f"The bank file is not JSON{where}, or a key stands twice in one object.",
             remedy="Repair that place, or start again from the starter bank.",
         ) from error
     if not isinstance(document, dict):
         raise PimError(ErrorCode.BAD_BANK, "The bank file must hold one JSON object.")
     return document
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(name)  # NaN and Infinity are no JSON
 
 
 def hash_document(document: Mapping[str, Any]) -> str:

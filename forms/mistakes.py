@@ -42,7 +42,10 @@ class Mistake:
 
 def find_mistakes(document: Any) -> list[Mistake]:
     """All mistakes of a parsed bank. References are only followed when every field has its shape."""
-    found = [*_flatten(find_shape_errors(document)), *_find_unwritable(document)]
+    try:
+        found = [*_flatten(find_shape_errors(document)), *_find_unwritable(document)]
+    except RecursionError:
+        return [Mistake((), "it is nested too deeply.")]
     return found or list(_find_broken_references(document))
 
 

@@ -1,0 +1,81 @@
+"""A bank as a file: .xlsx, a folder of CSV files, or .json; read whole and checked, or refused with every place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from forms.bank import make_catalogue, read_catalogue, read_document, refuse_mistakes
+from forms.bank_sheets import OPTIONS, SHEETS, lay_bank, place_mistake, read_sheets, scrub, shown_columns
+from forms.grids import Fault, Table, read_csv, read_workbook, write_csv, write_workbook
+from forms.mistakes import find_mistakes
+from forms.safety import MAX_BYTES
+from pimcollect.domain.catalogue import Catalogue
+from pimcollect.errors import ErrorCode, PimError
+
+Read = tuple[dict[str, Any], Catalogue]
+_SAY_ENDING = "Name a .xlsx workbook, a .json file or a folder of CSV files."
+
+
+def write_bank(document: Mapping[str, Any], path: Path) -> dict[Path, bytes]:
+    """The files that a bank is written to, with their content. The same bank gives the same bytes.
+
+    `path` ends with .xlsx or .json; without an ending it is a folder for one CSV file for each sheet.
+    """
+    document = scrub(dict(document))
+    if path.suffix == ".json":
+        return {path: write_json(document).encode()}
+    grids = lay_bank(document)
+    if path.suffix == ".xlsx":
+        return {path: write_workbook(grids, title=f"Indicator bank {document['version']}", options=OPTIONS)}
+    if path.suffix:
+        raise PimError(ErrorCode.BAD_FILE, f"A bank is not written as {path.suffix}.", remedy=_SAY_ENDING)
+    return {path / f"{name}.csv": write_csv(rows) for name, rows in grids.items()}
+
+
+def write_json(document: Mapping[str, Any]) -> str:
+    """The document for programs: fields by name, one line for each, rows in their order."""
+    return json.dumps(scrub(dict(document)), sort_keys=True, ensure_ascii=False, indent=1) + "\n"
+
+
+def read_bank_file(path: Path) -> Read:
+    """The checked document and catalogue of a file or folder. All or nothing.
+
+    Raises PimError: BAD_BANK with sheet, row and column of each fault, BAD_FILE or TOO_LARGE for what cannot be read.
+    """
+    if path.is_dir():
+        faults: list[Fault] = []
+        return _read_tables(_read_folder(path, faults), faults)
+    if path.suffix.lower() in (".json", ".xlsx"):
+        if path.stat().st_size > MAX_BYTES:
+            raise PimError(ErrorCode.TOO_LARGE, f"The file is larger than {MAX_BYTES // 1024 // 1024} MB.")
+        return read_bank_bytes(path.read_bytes(), is_workbook=path.suffix.lower() == ".xlsx")
+    raise PimError(ErrorCode.BAD_FILE, "This is no file that a bank is kept in.", remedy=_SAY_ENDING)
+
+
+def read_bank_bytes(data: bytes, *, is_workbook: bool) -> Read:
+    """The same for the content of a .xlsx workbook or a .json file."""
+    if is_workbook:
+        faults: list[Fault] = []
+        return _read_tables(read_workbook(data, faults), faults)
+    document = scrub(read_document(data))
+    return document, read_catalogue(document)
+
+
+def _read_folder(folder: Path, faults: list[Fault]) -> dict[str, Table]:
+    tables = {}
+    for name in SHEETS:
+        path = folder / f"{name}.csv"
+        if path.is_file():
+            tables[name] = read_csv(path.name, path.read_bytes(), faults, expected=shown_columns(name))
+    return tables
+
+
+def _read_tables(tables: Mapping[str, Table], faults: list[Fault]) -> Read:
+    read = read_sheets(tables, faults)
+    if not faults:
+        faults += [place_mistake(one, read.rows) for one in find_mistakes(read.document)]
+    refuse_mistakes(str(fault) for fault in sorted(faults, key=lambda fault: fault.row))
+    return read.document, make_catalogue(read.document)

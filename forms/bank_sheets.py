@@ -1,0 +1,219 @@
+"""The bank as sheets: which columns each has, the document laid out in them, and read back with every fault placed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from forms.grids import Fault, Grids, Options, Table, tidy
+from forms.mistakes import Mistake, Place
+from pimcollect.domain.weights import SENSITIVITIES, TREATMENTS
+from pimcollect.schemas.bank import TYPES
+
+TEXT, MARK, NUMBER, LETTERS, MAYBE, LOCKED = "text", "yes/no", "number", "letters", "text or nothing", "text or locked"
+"""What a cell holds. MAYBE: an empty cell is no field. LOCKED: an empty cell is wording that is not loaded."""
+
+_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "type": TYPES,
+    "sens": tuple(SENSITIVITIES),
+    "treat": TREATMENTS,
+    "cls": ("none", "quasi", "sens", "comm", "direct"),
+    "comp": ("T", "V", "C", "X", "R", "P"),
+    "matrix": ("POP", "PNA", "PM", "CM", "RME", "SSA", "SEC", "CWC"),
+    "lvl": ("hh", "person", "community", "site"),
+    "req": ("yes", "no"),
+    "core_hh": ("yes", "no"),
+    "kind": ("control", "indicator"),
+    "urgency": ("U", "H", "R"),
+    "default_urgency": ("U", "H", "R"),
+    "personal_data": ("yes", "no"),
+}
+
+
+def _texts(names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), TEXT)
+
+
+SHEETS: Mapping[str, Mapping[str, str]] = {
+    "bank": _texts("field value"),
+    "modules": {**_texts("id prefix title"), "tools": LETTERS, "kind": TEXT},
+    "items": {
+        **_texts("id name module tools q hint type choices sens cls treat rel constraint calc"),
+        **{"req": MARK, "core_hh": MARK, "seconds": NUMBER},
+        **_texts("key lvl use comp gpc matrix disagg flag path urg"),
+    },
+    "choices": {"list": TEXT, "code": TEXT, "label": LOCKED, "aggregate_to": MAYBE, "wording": MAYBE},
+    "flag_rules": _texts("id expression pathway urgency"),
+    "pathways": {**_texts("code service default_urgency"), "personal_data": MARK},
+    "requests": _texts("service pathway"),
+}
+"""Sheet -> column -> what its cells hold. docs/imo/bank.md explains the columns."""
+
+OPTIONS = tuple(
+    Options(sheet, column, _OPTIONS[column])
+    for sheet, columns in SHEETS.items()
+    for column in columns
+    if column in _OPTIONS
+)
+
+_FIELDS = ("version", "ers_decision", "wg_ss")
+"""Rows of the first sheet: `wg_ss` is the locked part of the Short Set, as it is in the file for programs."""
+_ROWS = ("modules", "items", "flag_rules", "pathways")
+_YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
+
+
+@dataclass(frozen=True)
+class Sheeted:
+    """A document that was read from sheets, and the row in which each part of it stands."""
+
+    document: dict[str, Any]
+    rows: Mapping[Place, tuple[str, int]]
+
+
+def scrub(value: Any) -> Any:
+    """The same document with tidy texts and without empty optional fields: what a round trip gives back."""
+    if isinstance(value, str):
+        return tidy(value)
+    if isinstance(value, list):
+        return [scrub(one) for one in value]
+    if isinstance(value, dict):
+        return {key: scrub(one) for key, one in value.items() if not (key in ("aggregate_to", "wording") and one == "")}
+    return value
+
+
+def lay_bank(document: Mapping[str, Any]) -> Grids:
+    """The sheets of a bank, in the order of the document; choice lists by name."""
+    grids: dict[str, list[list[str]]] = {name: [list(columns)] for name, columns in SHEETS.items()}
+    grids["bank"] += [
+        ["version", document["version"]],
+        ["ers_decision", document["ers_decision"]],
+        ["wg_ss", _canon(document["wg_ss"])],
+    ]
+    for part in _ROWS:
+        grids[part] += [[_write(row.get(column)) for column in SHEETS[part]] for row in document[part]]
+    for name, rows in sorted(document["choice_lists"].items()):
+        grids["choices"] += [[name, *(_write(row.get(one)) for one in list(SHEETS["choices"])[1:])] for row in rows]
+    grids["requests"] += [[code, pathway] for code, pathway in sorted(document["request_map"].items())]
+    return grids
+
+
+def _canon(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _write(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return "".join(value)
+    return "" if value is None else str(value)
+
+
+def read_sheets(tables: Mapping[str, Table], faults: list[Fault]) -> Sheeted:
+    """The document of the sheets. Adds to `faults` every sheet, column and cell that cannot be taken."""
+    for name in tables.keys() - SHEETS.keys():
+        faults.append(Fault(name, 0, "", "is no sheet of a bank; delete it, or let its name begin with _."))
+    for name, columns in SHEETS.items():
+        _check_columns(name, tables.get(name), columns, faults)
+    if faults:
+        return Sheeted({}, {})
+    rows: dict[Place, tuple[str, int]] = {}
+    document: dict[str, Any] = _read_fields(tables["bank"], rows, faults)
+    for part in _ROWS:
+        document[part] = []
+        for number, cells in tables[part].rows:
+            rows[part, len(document[part])] = (part, number)
+            document[part].append(_read_row(part, number, cells, faults))
+    lists: dict[str, list[dict[str, Any]]] = {}
+    document["choice_lists"] = lists
+    for number, cells in tables["choices"].rows:
+        row = _read_row("choices", number, cells, faults)
+        name = row.pop("list")
+        rows.setdefault(("choice_lists", name), ("choices", number))
+        rows["choice_lists", name, len(lists.setdefault(name, []))] = ("choices", number)
+        lists[name].append(row)
+    document["request_map"] = requests = {}
+    for number, cells in tables["requests"].rows:
+        rows["request_map", cells["service"]] = ("requests", number)
+        if cells["service"] in requests:
+            faults.append(Fault("requests", number, "service", f"{cells['service']} stands there twice."))
+        requests[cells["service"]] = cells["pathway"]
+    return Sheeted(document, rows)
+
+
+def place_mistake(mistake: Mistake, rows: Mapping[Place, tuple[str, int]]) -> Fault:
+    """The cell in which a mistake of the document stands."""
+    where = mistake.at or mistake.where
+    for length in range(len(where), 0, -1):
+        if where[:length] in rows:
+            sheet, row = rows[where[:length]]
+            rest = [str(step) for step in where[length:]]
+            column = rest[0] if rest and rest[0] in SHEETS[sheet] else ""
+            if where[0] == "request_map":
+                column = "pathway"
+            return Fault(sheet, row, column, mistake.text)
+    return Fault(str(where[0]) if where else "bank", 0, "", mistake.text)
+
+
+def _check_columns(name: str, table: Table | None, columns: Mapping[str, str], faults: list[Fault]) -> None:
+    if table is None:
+        faults.append(Fault(name, 0, "", "is missing; export the bank anew and work in that copy."))
+        return
+    faults += [Fault(name, 1, one, "is missing; put it back.") for one in columns if one not in table.columns]
+    faults += [
+        Fault(name, 1, one, "is no column of this sheet; delete it.")
+        for one in dict.fromkeys(table.columns)
+        if one and one not in columns
+    ]
+
+
+def _read_fields(table: Table, rows: dict[Place, tuple[str, int]], faults: list[Fault]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for number, cells in table.rows:
+        field = cells["field"]
+        if field not in _FIELDS or field in found:
+            faults.append(Fault("bank", number, "field", f"must be one of {', '.join(_FIELDS)}, each once."))
+            continue
+        rows[(field,)] = ("bank", number)
+        found[field] = cells["value"]
+    faults += [Fault("bank", 0, "field", f"{one} is missing; put it back.") for one in _FIELDS if one not in found]
+    if "wg_ss" in found:
+        try:
+            found["wg_ss"] = json.loads(found["wg_ss"])
+        except (ValueError, RecursionError):
+            faults.append(Fault("bank", rows[("wg_ss",)][1], "value", "is locked; put back what was exported."))
+    return found
+
+
+def _read_row(sheet: str, number: int, cells: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for column, kind in SHEETS[sheet].items():
+        cell = cells[column]
+        if kind == MAYBE and not cell:
+            continue
+        try:
+            row[column] = _read(cell, kind)
+        except ValueError as error:
+            faults.append(Fault(sheet, number, column, str(error)))
+    return row
+
+
+def _read(cell: str, kind: str) -> Any:
+    if kind == MARK:
+        if cell.lower() not in (*_YES, *_NO):
+            raise ValueError("must be yes or no.")
+        return cell.lower() in _YES
+    if kind == NUMBER:
+        if not (cell.isascii() and cell.isdigit() and len(cell) < 10):
+            raise ValueError("must be a whole number.")
+        return int(cell)
+    if kind == LETTERS:
+        return list(cell)
+    return cell or None if kind == LOCKED else cell
+
+
+def shown_columns(sheet: str) -> Sequence[str]:
+    """The columns of one sheet, in their order."""
+    return tuple(SHEETS[sheet])

@@ -1,0 +1,220 @@
+"""Cells in and out: a workbook or a folder of CSV files as named grids of strings. Nothing is ever evaluated."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import xlsxwriter
+from openpyxl import load_workbook
+
+from forms.safety import MAX_BYTES, check_workbook
+from forms.workbook import CREATED_AT
+from pimcollect.errors import ErrorCode, PimError
+
+MAX_ROWS, MAX_COLUMNS = 100_000, 100
+_PLAIN = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
+_MARK = "'"
+_RISKY = ("=", "+", "-", "@", "|", "%", "\t", "\r", "\n", "＝", "＋", "－", "＠", "\ufeff", _MARK)
+"""What a spreadsheet may take for a formula at the start of a CSV cell (OWASP ASVS 5, 1.2.10), and our own mark."""
+
+Grids = Mapping[str, Sequence[Sequence[str]]]
+"""Sheet -> rows of cells; the first row names the columns."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one cell, row or sheet; row 0 and an empty column mean the whole."""
+
+    sheet: str
+    row: int
+    column: str
+    text: str
+
+    def __str__(self) -> str:
+        place = [self.sheet, f"row {self.row}" if self.row else "", f"column {self.column}" if self.column else ""]
+        return f"{', '.join(part for part in place if part)}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One sheet as it was read: its columns, and each row that is not empty with its number and its cells."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, dict[str, str]], ...]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The codes that a column offers, for a list to choose from."""
+
+    sheet: str
+    column: str
+    codes: tuple[str, ...]
+
+
+def write_workbook(grids: Grids, *, title: str, options: Iterable[Options] = ()) -> bytes:
+    """The .xlsx of the grids, always the same bytes: every cell a string, every column formatted as text."""
+    buffer = io.BytesIO()
+    book = xlsxwriter.Workbook(buffer, _PLAIN)
+    book.set_properties({"title": title, "created": CREATED_AT})
+    text = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
+    head = book.add_format({"num_format": "@", "bold": True})
+    for name, rows in grids.items():
+        sheet = book.add_worksheet(name)
+        sheet.set_column(0, max(len(rows[0]) - 1, 0), 18, text)
+        sheet.freeze_panes(1, 0)
+        for number, cells in enumerate(rows):
+            for column, cell in enumerate(cells):
+                if cell:
+                    sheet.write_string(number, column, cell, text if number else head)
+        for one in options:
+            if one.sheet == name:
+                place = list(rows[0]).index(one.column)
+                sheet.data_validation(1, place, MAX_ROWS, place, {"validate": "list", "source": list(one.codes)})
+    book.close()
+    return buffer.getvalue()
+
+
+def write_csv(rows: Sequence[Sequence[str]]) -> bytes:
+    """One grid as CSV in UTF-8 with a mark that Excel knows, lines ended by CR LF, no cell that reads as a formula."""
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="\r\n").writerows([[_disarm(cell) for cell in row] for row in rows])
+    return buffer.getvalue().encode("utf-8-sig")
+
+
+def _disarm(cell: str) -> str:
+    return _MARK + cell if cell.startswith(_RISKY) else cell
+
+
+def _rearm(cell: str) -> str:
+    """The same cell before it was written; a mark that nobody needed is somebody's apostrophe."""
+    return cell[1:] if cell.startswith(_MARK) and cell[1:].startswith(_RISKY) else cell
+
+
+def tidy(cell: str) -> str:
+    """One way to end a line, no spaces around."""
+    return cell.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def read_workbook(data: bytes, faults: list[Fault]) -> dict[str, Table]:
+    """The sheets of a workbook, those whose name begins with _ left out. Adds to `faults` what cannot be taken.
+
+    Raises PimError(BAD_FILE, TOO_LARGE) for a file that is no plain workbook.
+    """
+    check_workbook(data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and extensions that we do not read
+            book = load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
+            return {
+                sheet.title: _make_table(sheet.title, _read_sheet(sheet, faults), faults)
+                for sheet in book.worksheets
+                if not sheet.title.startswith("_")
+            }
+    except PimError:
+        raise
+    except Exception as error:  # openpyxl raises whatever its parsers raise
+        raise PimError(
+            ErrorCode.BAD_FILE,
+            "The workbook was not opened: a part of it cannot be read.",
+            remedy="Open it in a spreadsheet program and save it as a plain .xlsx workbook.",
+        ) from error
+
+
+def _read_sheet(sheet: Any, faults: list[Fault]) -> Iterator[tuple[int, list[str]]]:
+    sheet.reset_dimensions()  # the size that the file claims may be a lie
+    for number, cells in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS), start=1):
+        if number > MAX_ROWS:
+            faults.append(Fault(sheet.title, number, "", f"more than {MAX_ROWS} rows; delete the empty ones."))
+            return
+        yield number, [_read_cell(cell, sheet.title, number, faults) for cell in cells]
+
+
+def _read_cell(cell: Any, sheet: str, row: int, faults: list[Fault]) -> str:
+    value = cell.value
+    if value is None:
+        return ""
+    if cell.data_type == "f":
+        faults.append(Fault(sheet, row, cell.column_letter, "is a formula; copy it and paste its value as text."))
+        return ""
+    if cell.data_type == "e":
+        faults.append(Fault(sheet, row, cell.column_letter, "shows an error of the spreadsheet; write the value."))
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return str(int(value)) if float(value).is_integer() else repr(value)
+    if not isinstance(value, str):
+        faults.append(Fault(sheet, row, cell.column_letter, "is a date; format the cell as text and write it anew."))
+        return ""
+    return tidy(value)
+
+
+def read_csv(name: str, data: bytes, faults: list[Fault], *, expected: Sequence[str]) -> Table:
+    """One CSV file, cells divided by comma, semicolon or tab, lines ended as they like. Adds to `faults`."""
+    if len(data) > MAX_BYTES:
+        faults.append(Fault(name, 0, "", f"is larger than {MAX_BYTES // 1024 // 1024} MB."))
+        return Table((), ())
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        faults.append(Fault(name, line, "", "is not UTF-8; save it as CSV UTF-8."))
+        return Table((), ())
+    if "\0" in text:
+        faults.append(Fault(name, 0, "", "is not text; save it as CSV UTF-8."))
+        return Table((), ())
+    return _make_table(name, _read_lines(name, text, faults, expected), faults)
+
+
+def _choose_delimiter(text: str, expected: Sequence[str]) -> str:
+    head = text.splitlines()[0] if text.strip() else ""
+    return max(",;\t", key=lambda sign: len({cell.strip(' "') for cell in head.split(sign)} & set(expected)))
+
+
+def _read_lines(name: str, text: str, faults: list[Fault], expected: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_choose_delimiter(text, expected), strict=True)
+    number, width = 0, 0
+    try:
+        for cells in reader:
+            number += 1
+            width = width or len(cells)
+            if number > MAX_ROWS:
+                faults.append(Fault(name, number, "", f"more than {MAX_ROWS} rows; delete the empty ones."))
+                return
+            if 1 < len(cells) < width:
+                faults.append(Fault(name, number, "", f"has {len(cells)} cells, the first row has {width}."))
+            yield number, [tidy(_rearm(cell)) for cell in cells]
+    except csv.Error:
+        faults.append(
+            Fault(
+                name, number + 1, "", "has a quotation mark that is not closed or doubled, or a cell that is too long."
+            )
+        )
+
+
+def _make_table(name: str, lines: Iterable[tuple[int, list[str]]], faults: list[Fault]) -> Table:
+    """Rows by the names of the first one; what stands outside of named columns is a fault."""
+    columns: list[str] = []
+    rows = []
+    for number, cells in lines:
+        if number == 1:
+            columns = [cell.strip() for cell in cells]
+            while columns and not columns[-1]:
+                columns.pop()
+            faults += [Fault(name, 1, one, "stands there twice.") for one in sorted(_twice(columns))]
+        elif any(cells):
+            if any(cells[len(columns) :]) or any(cell for cell, head in zip(cells, columns, strict=False) if not head):
+                faults.append(Fault(name, number, "", "has a cell in a column without a name."))
+            rows.append((number, dict(zip(columns, [*cells, *[""] * (len(columns) - len(cells))], strict=False))))
+    return Table(tuple(columns), tuple(rows))
+
+
+def _twice(columns: Iterable[str]) -> set[str]:
+    seen: set[str] = set()
+    return {one for one in columns if one and (one in seen or seen.add(one))}  # type: ignore[func-returns-value]

@@ -1,0 +1,278 @@
+"""The bank in and out: what comes back is what went out, to the byte; what cannot be taken is named by its cell."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from forms import starter
+from forms.bank_files import read_bank_bytes, read_bank_file, write_bank
+from forms.bank_sheets import lay_bank, scrub
+from forms.grids import read_workbook, write_csv
+from pimcollect.errors import ErrorCode, PimError
+
+BANK: dict[str, Any] = json.loads(starter.read_bytes("bank.json"))
+SMALL: dict[str, Any] = {
+    **BANK,
+    "items": [row for row in BANK["items"] if row["module"] == "M01"],
+    "choice_lists": {
+        name: rows
+        for name, rows in BANK["choice_lists"].items()
+        if name == "wg" or any(row["choices"] == name for row in BANK["items"] if row["module"] == "M01")
+    },
+    "ers_decision": "'general'",
+    "flag_rules": [
+        {"id": f"FR0{number}", "expression": "con_adult=='no'", "pathway": "RP-CP", "urgency": "U"}
+        for number in range(1, 6)
+    ],
+}
+"""The consent module alone: what is told of a file need not be told of a large one."""
+TARGETS = ("bank.xlsx", "bank.json", "bank")
+
+
+def put(files: dict[Path, bytes]) -> None:
+    for path, content in files.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+
+
+def complain(path: Path) -> str:
+    with pytest.raises(PimError) as caught:
+        read_bank_file(path)
+    assert caught.value.remedy
+    return caught.value.message
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    put(write_bank(SMALL, tmp_path / "bank"))
+    return tmp_path / "bank"
+
+
+def workbook(change: Callable[[Any], object]) -> bytes:
+    files = write_bank(SMALL, Path("bank.xlsx"))
+    book = openpyxl.load_workbook(io.BytesIO(files[Path("bank.xlsx")]))
+    change(book)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+# what is refused in a workbook
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda b: b["items"].__setitem__("I3", "Q"), "items, row 3, column sens: Must be one of"),
+        (lambda b: b["items"].__setitem__("A3", "C01"), "items, row 3, column id: this id stands there twice"),
+        (lambda b: b["items"].__setitem__("E3", None), "items, row 3, column q: is empty"),
+        (lambda b: b["items"].__setitem__("E3", "=1+1"), "items, row 3, column E: is a formula"),
+        (lambda b: b["items"].__setitem__("Q3", "soon"), "items, row 3, column seconds: must be a whole number"),
+        (lambda b: b["items"].__setitem__("O3", "perhaps"), "items, row 3, column req: must be yes or no"),
+        (lambda b: b["items"].__setitem__("H3", "nowhere"), "items, row 3, column choices: there is no choice list"),
+        (lambda b: b["items"].__setitem__("N3", "${gone}"), "items, row 3, column calc: there is no item gone"),
+        (lambda b: b["items"].__setitem__("AZ3", "lost"), "items, row 3: has a cell in a column without a name"),
+        (lambda b: b["items"].__setitem__("A1", "ID"), "items, row 1, column ID: is no column"),
+        (lambda b: b["items"].__setitem__("B1", "id"), "items, row 1, column id: stands there twice"),
+        (lambda b: b["choices"].__setitem__("C2", None), "choices, row 2, column label: is empty"),
+        (lambda b: b["choices"].__setitem__("B3", b["choices"]["B2"].value), "choices, row 3, column code: the code"),
+        (lambda b: b["requests"].__setitem__("B2", "RP-X"), "requests, row 2, column pathway: there is no pathway"),
+        (lambda b: b["requests"].__setitem__("A3", b["requests"]["A2"].value), "requests, row 3, column service"),
+        (lambda b: b["bank"].__setitem__("B2", "a b"), "bank, row 2: Use letters, digits and dots"),
+        (lambda b: b["bank"].__setitem__("A2", "edition"), "bank, row 2, column field: must be one of"),
+        (lambda b: b["bank"].__setitem__("B4", "{"), "bank, row 4, column value: is locked"),
+        (lambda b: b.remove(b["pathways"]), "pathways: is missing"),
+        (lambda b: b.create_sheet("my notes"), "my notes: is no sheet of a bank"),
+    ],
+)
+def test_a_fault_is_named_by_sheet_row_and_column(change: Callable[[Any], object], place: str) -> None:
+    with pytest.raises(PimError) as caught:
+        read_bank_bytes(workbook(change), is_workbook=True)
+    assert caught.value.code is ErrorCode.BAD_BANK
+    assert place in caught.value.message
+
+
+def test_dates_and_errors_of_the_spreadsheet_are_named() -> None:
+    def change(book: Any) -> None:
+        import datetime
+
+        book["items"]["E3"] = datetime.date(2026, 1, 1)
+        book["items"]["E4"] = "#N/A"
+        book["items"]["E4"].data_type = "e"
+
+    faults: list[Any] = []
+    read_workbook(workbook(change), faults)
+    assert [(one.row, one.column) for one in faults] == [(3, "E"), (4, "E")]
+
+
+def test_all_faults_are_said_at_once_and_nothing_is_taken() -> None:
+    def change(book: Any) -> None:
+        book["items"]["K3"] = "Q"
+        book["pathways"]["C2"] = "?"
+
+    with pytest.raises(PimError) as caught:
+        read_bank_bytes(workbook(change), is_workbook=True)
+    assert "items, row 3" in caught.value.message
+    assert "pathways, row 2" in caught.value.message
+
+
+@pytest.mark.parametrize("data", [b"", b"PK", b"a,b\n1,2\n", b"\xd0\xcf\x11\xe0" + bytes(600)])
+def test_what_is_no_workbook_is_refused_before_it_is_parsed(data: bytes) -> None:
+    with pytest.raises(PimError) as caught:
+        read_bank_bytes(data, is_workbook=True)
+    assert caught.value.code is ErrorCode.BAD_FILE
+
+
+# what is refused in a folder of CSV files
+
+
+def _edit(folder: Path, name: str, change: Callable[[bytes], bytes]) -> str:
+    path = folder / f"{name}.csv"
+    path.write_bytes(change(path.read_bytes()))
+    return complain(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda b: b"", "flag_rules, row 1, column id: is missing"),
+        (lambda b: b.split(b"\r\n", 1)[1], "flag_rules, row 1"),
+        (lambda b: b.decode("utf-8-sig").encode("utf-16"), "flag_rules.csv, row 1: is not UTF-8"),
+        (lambda b: b.replace(b"RP-CP", "protégé".encode("cp1252")), "flag_rules.csv, row 2: is not UTF-8"),
+        (lambda b: b.replace(b"RP-CP", b"RP\0CP"), "flag_rules.csv: is not text"),
+        (lambda b: b.replace(b",", b"|"), "flag_rules, row 1"),
+        (lambda b: b + b'"open', "flag_rules.csv, row"),
+        (lambda b: b + b'a,"b"c,d,U', "flag_rules.csv, row"),
+        (lambda b: b + b"FR99," + b"x" * 1_000_000 + b",RP-CP,U\r\n", "flag_rules.csv, row"),
+        (lambda b: b.replace(b"urgency", b"urgency,urgency", 1), "flag_rules.csv, row 1, column urgency: stands there"),
+        (lambda b: b.replace(b"urgency", b"urgency,colour", 1), "column colour: is no column"),
+        (lambda b: b.replace(b"pathway,", b"", 1), "flag_rules, row 1, column pathway: is missing"),
+        (lambda b: b + b"FR99,yes\r\n", "has 2 cells, the first row has 4"),
+        (lambda b: b + b"FR99,yes,RP-CP,U,more\r\n", "has a cell in a column without a name"),
+        (lambda b: b + b"FR99,con_adult=='\x07',RP-CP,U\r\n", "column expression: holds a control sign"),
+    ],
+)
+def test_a_wrong_csv_is_refused_with_its_place(folder: Path, change: Callable[[bytes], bytes], place: str) -> None:
+    assert place in _edit(folder, "flag_rules", change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda b: b.removeprefix(b"\xef\xbb\xbf"),
+        lambda b: b.replace(b"\r\n", b"\n"),
+        lambda b: b.replace(b"\r\n", b"\r"),
+        lambda b: b.replace(b"\r\n", b"\n", 3),
+        lambda b: b + b"\r\n,,,\r\n\r\n",
+        lambda b: _with_delimiter(b, ";"),
+        lambda b: _with_delimiter(b, "\t"),
+    ],
+)
+def test_what_spreadsheet_programs_do_to_a_csv_does_no_harm(folder: Path, change: Callable[[bytes], bytes]) -> None:
+    for name in ("flag_rules", "items"):
+        path = folder / f"{name}.csv"
+        if not path.read_bytes().endswith(b",,,\r\n"):
+            path.write_bytes(change(path.read_bytes()))
+    assert read_bank_file(folder)[0] == SMALL
+
+
+def _with_delimiter(data: bytes, sign: str) -> bytes:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, delimiter=sign).writerows(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+    return buffer.getvalue().encode("utf-8-sig")
+
+
+def test_a_missing_csv_is_named(folder: Path) -> None:
+    (folder / "modules.csv").unlink()
+    assert "modules: is missing" in complain(folder)
+
+
+# the file for programs
+
+
+@pytest.mark.parametrize("text", ['{"version": "1", "version": "2"}', '{"version": NaN}', "[" * 900 + "]" * 900])
+def test_json_that_two_programs_would_read_differently_is_refused(text: str) -> None:
+    with pytest.raises(PimError) as caught:
+        read_bank_bytes(text.encode(), is_workbook=False)
+    assert caught.value.code is ErrorCode.BAD_BANK
+
+
+# what comes back
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_round_trip_is_stable_to_the_byte(target: str, tmp_path: Path) -> None:
+    files = write_bank(BANK, tmp_path / target)
+    put(files)
+    document, catalogue = read_bank_file(tmp_path / target)
+    assert document == BANK
+    assert len(catalogue.items) == len(BANK["items"])
+    assert write_bank(document, tmp_path / target) == files
+
+
+def test_a_workbook_saved_by_another_program_reads_the_same() -> None:
+    assert read_bank_bytes(workbook(lambda book: None), is_workbook=True)[0] == SMALL
+
+
+def test_numbers_and_ticks_of_a_spreadsheet_are_taken_as_they_look() -> None:
+    def change(book: Any) -> None:
+        book["bank"]["B2"] = 2026.2
+        book["items"]["Q2"] = 15.0
+        book["items"]["O2"] = True
+        book["items"]["P2"] = "TRUE"
+
+    document, _ = read_bank_bytes(workbook(change), is_workbook=True)
+    assert document["version"] == "2026.2"
+    assert (document["items"][0]["seconds"], document["items"][0]["req"], document["items"][0]["core_hh"]) == (
+        15,
+        True,
+        True,
+    )
+
+
+def test_no_cell_of_a_csv_reads_as_a_formula(folder: Path) -> None:
+    for path in folder.iterdir():
+        for row in csv.reader(io.StringIO(path.read_text("utf-8-sig"), newline="")):
+            assert not any(cell.startswith(("=", "+", "-", "@", "|", "%", "\t", "\r")) for cell in row)
+
+
+def test_every_cell_of_a_workbook_is_a_string() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(write_bank(BANK, Path("b.xlsx"))[Path("b.xlsx")]))
+    kinds = {cell.data_type for sheet in book for row in sheet.iter_rows() for cell in row if cell.value is not None}
+    assert kinds == {"s"}
+
+
+_WORDS = st.text(
+    st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff")
+    | st.sampled_from("\n\r='+@_x00D"),
+    max_size=30,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(words=st.lists(_WORDS, min_size=6, max_size=6), target=st.sampled_from(TARGETS))
+def test_whatever_people_write_comes_back(words: list[str], target: str, tmp_path: Path) -> None:
+    small = copy.deepcopy(SMALL)
+    for row, word in zip(small["items"], words, strict=False):
+        row["q"], row["hint"] = f"x{word}", word
+    small = scrub(small)
+    files = write_bank(small, tmp_path / target)
+    put(files)
+    assert read_bank_file(tmp_path / target)[0] == small
+    assert write_bank(read_bank_file(tmp_path / target)[0], tmp_path / target) == files
+
+
+def test_csv_keeps_a_cell_that_begins_with_an_apostrophe() -> None:
+    assert b"''=x" in write_csv([["'=x"]])
+    assert lay_bank(BANK)["requests"][0] == ["service", "pathway"]

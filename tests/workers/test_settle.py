@@ -268,3 +268,48 @@ def test_an_error_while_settling_tells_no_value(household: Household, engine: En
     with pytest.raises(PimError) as caught:
         open_value(b"0123456789", ring=household.hands.keys.intake, context="entry")
     assert "0123456789" not in str(caught.value)
+
+
+def test_consent_given_again_brings_the_referral_back_with_a_case_of_its_own(
+    household: Household, engine: Engine
+) -> None:
+    first, second, third = (str(uuid4()) for _ in range(3))
+    answers = {**BASE, **PLACE, **AGREED, "svc_ill": "yes", "ref_name": "Canary"}
+    household.post(answers, root=first)
+    household.settle()
+    household.post(
+        {**BASE, **PLACE, "svc_ill": "no"}, root=first, edition=second, **{"meta/deprecatedID": f"uuid:{first}"}
+    )
+    household.settle()
+    assert one(engine, "SELECT state FROM referrals") == {"state": "recalled"}
+    household.post(answers, root=first, edition=third, **{"meta/deprecatedID": f"uuid:{second}"})
+    household.settle()
+    assert one(engine, "SELECT state FROM referrals") == {"state": "waiting"}
+    assert one(engine, "SELECT sealed IS NOT NULL AS is_there, shredded_at FROM cases") == {
+        "is_there": True,
+        "shredded_at": None,
+    }
+    assert [row["kind"] for row in rows(engine, "SELECT kind FROM notices ORDER BY kind, edition")] == [
+        "new",
+        "new",
+        "recalled",
+    ]
+
+
+def test_an_edition_that_changes_nothing_leaves_a_service_chosen_by_hand(household: Household, engine: Engine) -> None:
+    root, second = str(uuid4()), str(uuid4())
+    answers = {**BASE, **PLACE, **AGREED, "svc_ill": "yes"}
+    household.post(answers, root=root)
+    household.settle()
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE referrals SET service = 'supervisor', state = 'accepted'"))
+    household.post(
+        {**answers, "doc_birth": 1, "mov_intent": "stay"},
+        root=root,
+        edition=second,
+        **{"meta/deprecatedID": f"uuid:{root}"},
+    )
+    household.settle()
+    assert {"service": "supervisor", "state": "accepted"} in rows(
+        engine, "SELECT service, state FROM referrals WHERE pathway = 'RP-MED'"
+    )

@@ -21,7 +21,7 @@ from pimcollect.home import ADMIN, find_running
 from tests.factories import kobo
 
 PROGRAM = Path(sys.executable).parent / "pimcollect"
-START_SECONDS = 120.0
+START_SECONDS = 180.0
 STOP_SECONDS = 60.0
 SETTLE_SECONDS = 60.0
 

@@ -39,11 +39,14 @@ def test_a_folder_that_is_not_the_demos_is_left_alone_and_said_so(tmp_path: Path
     assert (tmp_path / ".pimcollect-demo/mine.txt").read_text() == "keep me"
 
 
-def test_the_demo_tells_the_whole_story_and_can_be_told_again(tmp_path: Path) -> None:
+def test_the_demo_clears_what_an_earlier_one_left_and_tells_the_whole_story(tmp_path: Path) -> None:
     need(find_jvm)
-    for _ in range(2):
-        done = run_demo(tmp_path)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stderr == ""
-        for told in ("10. Look around", "waits for you", "RP-CP: 1", "one refusal", "not found", "doctor"):
-            assert told in done.stdout
+    left = tmp_path / ".pimcollect-demo"
+    left.mkdir()
+    (left / "lock").write_text("1")
+    (left / "postgres.secret").write_text("of an earlier demo")
+    done = run_demo(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    for told in ("10. Look around", "waits for you", "RP-CP: 1", "one refusal", "not found", "doctor"):
+        assert told in done.stdout

@@ -88,6 +88,24 @@ def find_bank(session: Session) -> BankRow | None:
     return session.scalar(select(BankRow).order_by(BankRow.imported_at.desc()).limit(1))
 
 
+def find_bank_sha(session: Session) -> str | None:
+    """Which bank was imported last, without reading it."""
+    return session.scalar(select(BankRow.sha256).order_by(BankRow.imported_at.desc()).limit(1))
+
+
+def find_place_names(session: Session, codes: set[str]) -> dict[str, dict[str, Any]]:
+    """Code -> names of these places."""
+    if not codes:
+        return {}
+    rows = session.execute(select(PlaceRow.code, PlaceRow.names).where(PlaceRow.code.in_(codes)))
+    return {row.code: row.names for row in rows}
+
+
+def has_places(session: Session) -> bool:
+    """Whether a gazetteer was imported."""
+    return session.scalar(select(PlaceRow.code).limit(1)) is not None
+
+
 def find_places(session: Session) -> list[PlaceRow]:
     """All places, coarsest first, then by code."""
     return list(session.scalars(select(PlaceRow).order_by(PlaceRow.level, PlaceRow.code)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, abort, render_template, request
 
-from forms.current import read_current
 from pimcollect.domain.catalogue import Catalogue, Item
 from pimcollect.domain.grammar import names_used
 from pimcollect.domain.roles import allow
 from pimcollect.web.access import acting_member
+from pimcollect.web.catalogue import is_starter_bank, read_bank
 from pimcollect.web.store import reading
 
 blueprint = Blueprint("bank", __name__, url_prefix="/bank")
@@ -36,8 +36,8 @@ def find_items(catalogue: Catalogue, *, module: str = "", words: str = "") -> li
 def show_list() -> str:
     """Modules, and the items of one of them or of a search."""
     allow(acting_member(), "bank.list")
-    current = read_current(reading())
-    catalogue = current.catalogue
+    session = reading()
+    catalogue = read_bank(session)
     module, words = request.args.get("module", ""), request.args.get("q", "")[:_LONGEST_SEARCH]
     counts = {one.id: 0 for one in catalogue.modules}
     for item in catalogue.items:
@@ -47,7 +47,7 @@ def show_list() -> str:
     return render_template(
         "bank/list.html",
         catalogue=catalogue,
-        is_starter=current.is_starter_bank,
+        is_starter=is_starter_bank(session),
         counts=counts,
         chosen=chosen,
         words=words,
@@ -59,7 +59,7 @@ def show_list() -> str:
 def show_one(item_id: str) -> str:
     """One item: how it is asked, who may see the answer, and what is kept of it."""
     allow(acting_member(), "bank.show")
-    catalogue = read_current(reading()).catalogue
+    catalogue = read_bank(reading())
     item = next((one for one in catalogue.items if one.id == item_id), None)
     if item is None:
         abort(404)

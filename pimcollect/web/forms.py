@@ -15,6 +15,7 @@ from forms.wording import LANGUAGES
 from pimcollect.actions.forms import keep_version
 from pimcollect.domain.roles import allow
 from pimcollect.errors import PimError
+from pimcollect.tables.catalogue import has_places
 from pimcollect.tables.forms import FormVersionRow, find_forms
 from pimcollect.web.access import acting_member
 from pimcollect.web.store import acting, reading
@@ -30,7 +31,7 @@ def _render_list(mistake: PimError | None = None, built: str = "") -> str:
         rows=find_forms(session),
         kinds=KINDS,
         languages=list(LANGUAGES),
-        are_starter_places=read_current(session).are_starter_places,
+        are_starter_places=not has_places(session),
         mistake=mistake,
         built=built,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -14,7 +14,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
-from forms.current import Current, read_current
 from pimcollect.actions.referrals import (
     accept_referral,
     close_referral,
@@ -26,12 +25,14 @@ from pimcollect.actions.referrals import (
 from pimcollect.actions.reveals import Answer, ask_reveal, take_answer
 from pimcollect.domain import referrals
 from pimcollect.domain.roles import Actor, may, serves
+from pimcollect.domain.version import Pathway
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import find_services
 from pimcollect.tables.referrals import ReferralRow
 from pimcollect.vault import OpenKey, create_open_key, open_value
 from pimcollect.web.access import acting_member
-from pimcollect.web.persons import find_place_name, read_person
+from pimcollect.web.catalogue import name_places, read_bank
+from pimcollect.web.persons import read_person
 from pimcollect.web.store import acting, reading
 from pimcollect.web.words import STATES, say
 
@@ -79,16 +80,23 @@ class Shown:
         return self.is_open and self.row.due_at < now
 
 
-def _show(actor: Actor, row: ReferralRow, current: Current) -> Shown:
+def _show(session: Session, actor: Actor, rows: list[ReferralRow]) -> list[Shown]:
+    """One query for the names of all places."""
+    pathways = read_bank(session).pathways
+    places = name_places(session, (row.place for row in rows))
+    return [_show_row(actor, row, pathways, places) for row in rows]
+
+
+def _show_row(actor: Actor, row: ReferralRow, pathways: Mapping[str, Pathway], places: Mapping[str, str]) -> Shown:
     is_mine = serves(actor, row.service)
     may_reroute = may(actor, "referrals.reroute") and row.state in _UNSERVED
-    known = current.catalogue.pathways.get(row.pathway)
+    known = pathways.get(row.pathway)
     title = known.title if known else row.pathway
     return Shown(
         row,
         # only whom it is addressed to; and, while nobody takes it, who must find a service
         pathway=title if is_mine or may_reroute else "",
-        place=find_place_name(row.place, current) or row.place or "",
+        place=places.get(row.place or "", row.place or ""),
         is_mine=is_mine,
         may_reveal=is_mine
         and row.state in referrals.REVEALABLE
@@ -100,9 +108,7 @@ def _show(actor: Actor, row: ReferralRow, current: Current) -> Shown:
 
 def find_visible(session: Session, actor: Actor, *, is_over: bool = False) -> list[Shown]:
     """What this member may see: unserved first, then by urgency and deadline."""
-    rows = list_referrals(session, actor)
-    current = read_current(session)
-    shown = [_show(actor, row, current) for row in rows]
+    shown = _show(session, actor, list_referrals(session, actor))
     return sorted((one for one in shown if one.is_open is not is_over), key=lambda one: not one.is_unserved)
 
 
@@ -116,8 +122,8 @@ def show_list() -> str:
 
 def _render(reference: str, **more: Any) -> str:
     session, actor = reading(), acting_member()
-    found, current = show_referral(session, actor, reference), read_current(session)
-    one = _show(actor, found.referral, current)
+    found = show_referral(session, actor, reference)
+    one = _show(session, actor, [found.referral])[0]
     services = [row for row in find_services(session) if not row.is_suspended] if one.may_reroute else []
     return render_template(
         "referrals/show.html",
@@ -233,4 +239,4 @@ def _wait(take: Callable[[Session], Answer]) -> Answer:
 
 
 def _open(sealed: bytes, key: OpenKey, *, context: str) -> list[tuple[str, str]]:
-    return read_person(open_value(sealed, ring=(key,), context=context), read_current(reading()))
+    return read_person(reading(), open_value(sealed, ring=(key,), context=context))

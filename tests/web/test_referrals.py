@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from pimcollect.domain.roles import Role
 from pimcollect.tables.journal import JournalRow
@@ -162,3 +162,19 @@ def test_a_ticket_shows_nobody_since_it_is_about_nobody(site: Site) -> None:
     page = visitor.read(f"/referrals/{row.reference}").text
     assert "Show who it is about" not in page
     assert visitor.send(f"/referrals/{row.reference}/reveal", reason="contact").status_code == 409
+
+
+def test_a_list_asks_the_database_equally_often_however_long_it_is(site: Site) -> None:
+    visitor = site.monitor()
+    site.desk.referral()
+    visitor.read("/referrals")
+    engine = site.app.extensions["store"].session_factory.kw["bind"]
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    visitor.read("/referrals")
+    few = len(asked)
+    for _ in range(12):
+        site.desk.referral()
+    asked.clear()
+    assert visitor.read("/referrals").text.count('<a class="row') == 13
+    assert len(asked) == few <= 6

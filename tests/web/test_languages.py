@@ -1,0 +1,114 @@
+"""Every text of the pages exists in every language, is compiled, and reads the right way round."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import read_mo, write_mo
+from babel.messages.pofile import read_po
+
+import pimcollect.web
+from pimcollect.actions.inbox import MENDS as MENDS_FOR_COMMANDS
+from pimcollect.actions.reveals import REASONS as REVEALS
+from pimcollect.domain.outcomes import Course, HeldReason
+from pimcollect.domain.referrals import CLOSE_REASONS, DECLINE_REASONS, State
+from pimcollect.domain.roles import MEMBER_ROLES, Role
+from pimcollect.web import words
+from tests.web.site import Site
+
+WEB = Path(next(iter(pimcollect.web.__path__)))
+LANGUAGES = ("fr", "ar")
+_PLACEHOLDER = re.compile(r"%\(\w+\)s")
+
+
+def texts() -> set[str]:
+    """Every text that a page says, as its code and templates hold it."""
+    found = extract_from_dir(
+        WEB,
+        method_map=[("**.py", "python"), ("**/templates/**.html", "jinja2")],
+        options_map={"**/templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true"}},
+        keywords={"gettext": None, "ngettext": (1, 2), "lazy_gettext": None, "_": None},
+    )
+    return {one[2] if isinstance(one[2], str) else one[2][0] for one in found}
+
+
+def read_catalog(language: str) -> Catalog:
+    with (WEB / "translations" / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_translated_and_none_is_left_over(language: str) -> None:
+    catalog = read_catalog(language)
+    said = {one.id if isinstance(one.id, str) else one.id[0]: one for one in catalog if one.id}
+    assert texts() - said.keys() == set()
+    assert said.keys() - texts() == set()
+    for text, one in said.items():
+        translated = one.string if isinstance(one.string, tuple) else (one.string,)
+        assert all(translated), text
+        assert not one.fuzzy, text
+        if isinstance(one.id, str):
+            assert sorted(_PLACEHOLDER.findall(text)) == sorted(_PLACEHOLDER.findall(translated[0])), text
+
+
+def list_texts(compiled: bytes) -> list[tuple[str, str]]:
+    return sorted((str(one.id), str(one.string)) for one in read_mo(io.BytesIO(compiled)) if one.id)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_compiled_file_is_the_one_of_these_texts(language: str) -> None:
+    compiled = io.BytesIO()
+    write_mo(compiled, read_catalog(language))
+    kept = (WEB / "translations" / language / "LC_MESSAGES" / "messages.mo").read_bytes()
+    assert list_texts(kept) == list_texts(compiled.getvalue())
+
+
+def test_every_code_has_its_word() -> None:
+    for known, codes in (
+        (words.STATES, State),
+        (words.DECLINE_REASONS, DECLINE_REASONS),
+        (words.CLOSE_REASONS, CLOSE_REASONS),
+        (words.REVEAL_REASONS, REVEALS),
+        (words.HELD_REASONS, HeldReason),
+        (words.MENDS, HeldReason),
+        (words.MENDS, MENDS_FOR_COMMANDS),
+        (words.COURSES, set(Course) - {Course.COUNT}),
+        (words.ROLES, MEMBER_ROLES),
+    ):
+        assert set(known) == {str(code) for code in codes}
+
+
+@pytest.mark.parametrize(
+    ("asked", "language", "direction", "word"),
+    [
+        ("ar,en;q=0.5", "ar", "rtl", "دخول"),
+        ("fr-CA,fr;q=0.9", "fr", "ltr", "Se connecter"),
+        ("my,xx", "en", "ltr", "Log in"),
+        ("", "en", "ltr", "Log in"),
+    ],
+)
+def test_a_page_speaks_what_the_browser_asks_for(
+    site: Site, asked: str, language: str, direction: str, word: str
+) -> None:
+    page = site.app.test_client().get("/login", headers={"Accept-Language": asked}).text
+    assert f'<html lang="{language}" dir="{direction}">' in page
+    assert word in page
+
+
+def test_the_language_chosen_wins_over_the_one_asked_for(site: Site) -> None:
+    client = site.app.test_client()
+    answer = client.get("/language/ar?next=/login", headers={"Accept-Language": "fr"})
+    assert answer.location == "/login"
+    assert 'dir="rtl"' in client.get("/login", headers={"Accept-Language": "fr"}).text
+    assert client.get("/language/xx").status_code == 404
+
+
+def test_wording_that_exists_in_english_only_is_marked_as_english(site: Site) -> None:
+    visitor = site.logged_in(Role.IMO)
+    page = visitor.client.get("/bank/E05", headers={"Accept-Language": "ar"}).text
+    assert '<span lang="en" dir="auto">Would you like to answer' in page

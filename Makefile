@@ -1,5 +1,7 @@
 # One place for every command. `make` alone lists them.
-PY   ?= python3
+# the Python to build the environment with: python3 if it is new enough, else a newer one beside it
+PY   ?= $(firstword $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
+	  $$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$each; done) python3)
 HOME_DIR ?= .pimcollect
 BIN  := .venv/bin
 DONE := .venv/.done-$(shell cat requirements-*.txt pyproject.toml | cksum | cut -d' ' -f1)
@@ -13,7 +15,7 @@ help:
 	@echo "make setup | lint | house | format | bench | chaos | locks | clean"
 
 $(DONE):
-	@$(PY) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, for example: make PY=python3.12 demo")'
+	@$(PY) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, for example: make PY=python3.13 demo")'
 	@$(PY) -c 'import ensurepip' 2>/dev/null || { echo "This Python cannot make environments; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@echo "setting up (once) ..."
 	@test -x $(BIN)/python || $(PY) -m venv .venv

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func, select
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.tables.base import Base
@@ -134,6 +136,32 @@ def find_forms(session: Session, *, limit: int = 500) -> list[dict[str, Any]]:
         .limit(limit)
     )
     return [dict(row._mapping) for row in rows]
+
+
+def find_uses(session: Session, items: Collection[str], *, limit: int = 1000) -> list[dict[str, Any]]:
+    """Frozen versions that ask one of these bank items: form, version, version_id, frozen_at, is_newest, items (which
+    of them). By form, newest first; one query that looks through the documents of all versions."""
+    newest = func.max(FormVersionRow.frozen_at).over(partition_by=FormVersionRow.form)
+    every = select(
+        FormVersionRow.form,
+        FormVersionRow.version,
+        FormVersionRow.id.label("version_id"),
+        FormVersionRow.frozen_at,
+        (FormVersionRow.frozen_at == newest).label("is_newest"),
+        func.jsonb_path_query_array(FormVersionRow.document, "$.questions[*].item", type_=JSONB).label("asked"),
+    ).cte()
+    rows = session.execute(
+        select(every)
+        .where(every.c.asked.has_any(cast(list(items), ARRAY(String))))
+        .order_by(every.c.form, every.c.frozen_at.desc())
+        .limit(limit)
+    )
+    found = []
+    for row in rows:
+        facts = dict(row._mapping)
+        asked = facts.pop("asked")
+        found.append({**facts, "items": sorted(set(items).intersection(asked))})
+    return found
 
 
 def find_hook(session: Session, key: str) -> HookRow | None:

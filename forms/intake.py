@@ -125,7 +125,6 @@ def _make_version(outline: Outline, overrides: Overrides, fates: Mapping[str, Fa
 
 
 def _question(one: Field, treatment: Treatment) -> Question:
-    is_direct = identifies(one) and treatment.kind in ("drop", "derive", "vault", "pseudonym")
     return Question(
         key=one.key,
         path=one.path,
@@ -133,7 +132,7 @@ def _question(one: Field, treatment: Treatment) -> Question:
         treatment=treatment,
         repeat=one.repeat,
         choices=one.choices,
-        disclosure="direct" if is_direct else "",
+        disclosure="direct" if identifies(one) else "",
     )
 
 

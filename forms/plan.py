@@ -47,12 +47,18 @@ _SCOPES: Mapping[str, tuple[str, ...]] = {
 """What each answer to `ref_scope` releases (R04); `roster` is the household's members as bands, never more."""
 
 
+WITHDRAWAL_CODE = "clo_code"
+"""Written on the respondent's card (Z02): whoever holds the card may have the interview withdrawn."""
+
+
 def choose_treatment(item: Item, row: Row, layout: Layout) -> Treatment:
     """The treatment of one column: the bank's code, made exact by the column's type.
 
     An area is coarsened whatever the item says of its counts; members of a roster are banded by their age alone.
     """
     code, choices = item.treatment, row.choices
+    if row.name == WITHDRAWAL_CODE:
+        return Treatment("restrict")  # the bank keeps it; in an export it would lead from a card to an interview
     if code in ("vault", "derive", "restrict", "drop"):
         return Treatment("restrict") if row.name == "dem_disab" else Treatment(code)
     if code in ("never_store", "redact"):

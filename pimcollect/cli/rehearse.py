@@ -80,7 +80,7 @@ def _print(results: list[Rehearsed], prepared: Prepared) -> None:
         click.echo(f"{'ok     ' if not one.differences else 'DIFFERS'}  {one.id}  {one.case}")
         click.echo(f"         kept as: {one.store}")
         for pathway, urgency, course in one.results:
-            unserved = ", no service in this area" if pathway in one.without_service and course != "count_only" else ""
+            unserved = ", no service in this area" if pathway in one.without_service else ""
             click.echo(f"         {pathway}  urgency {urgency}  {course}{unserved}")
         for difference in one.differences:
             click.echo(f"         {difference}")

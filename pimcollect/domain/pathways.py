@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,7 +12,6 @@ from pimcollect.domain.outcomes import Course, Directory, PathwayRule
 from pimcollect.domain.places import find_lineage
 from pimcollect.domain.treatments import band_label
 from pimcollect.domain.version import Pathway, Version
-from pimcollect.errors import ErrorCode, PimError
 
 UNKNOWN = "unknown"
 """The value of a dimension that the person did not tell. Its own row in the directory: never a guess."""
@@ -127,24 +126,3 @@ def _is_open(directory: Directory, code: str, on: date) -> bool:
     if service is None or service.is_suspended:
         return False
     return service.valid_until is None or service.valid_until >= on
-
-
-def check_rules(rules: Iterable[PathwayRule]) -> None:
-    """Refuse two rules for exactly the same case: nothing would say which wins. Raises PimError(BAD_FILE)."""
-    seen: dict[tuple[str | None, ...], PathwayRule] = {}
-    for rule in rules:
-        case = (rule.pathway, rule.place, rule.group, rule.sex, rule.age)
-        first = seen.setdefault(case, rule)
-        if first is not rule:
-            raise PimError(
-                ErrorCode.BAD_FILE,
-                f"Two rules serve the same case: {name_rule(first)} and {name_rule(rule)}.",
-                remedy="Keep one of them, or name a place, group, sex or age that tells them apart.",
-            )
-
-
-def name_rule(rule: PathwayRule) -> str:
-    """A rule in words: `RP-CP in XX0101 for idp -> CP-NORTH`."""
-    place = f" in {rule.place}" if rule.place else ""
-    who = " ".join(value for value in (rule.group, rule.sex, rule.age) if value)
-    return f"{rule.pathway}{place}{' for ' + who if who else ''} -> {rule.service}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from pimcollect.domain.answers import read_values
 from pimcollect.domain.decide import Prepared, decide_answers
-from pimcollect.domain.outcomes import Decision, Directory, Kept, Refused
+from pimcollect.domain.outcomes import Course, Decision, Directory, Kept, Refused
 
 Result = tuple[str, str, str]
 """Pathway, urgency, course."""
@@ -55,7 +55,7 @@ def rehearse(
     for extra in sorted(set(results) - set(expected)):
         differences.append(f"not expected: {' '.join(extra)}")
     differences += _compare_also(decision, scenario.get("also") or {})
-    unserved = [item.pathway for item in decision.items if item.service is None] if isinstance(decision, Kept) else []
+    unserved = _find_unserved(decision)
     return Rehearsed(
         id=str(scenario["id"]),
         case=str(scenario.get("case", "")),
@@ -72,6 +72,12 @@ def _tell_store(decision: Decision) -> str:
     if isinstance(decision, Kept):
         return "shareable" if decision.may_share else "internal"
     return f"held: {decision.reason}"
+
+
+def _find_unserved(decision: Decision) -> list[str]:
+    if not isinstance(decision, Kept):
+        return []
+    return [one.pathway for one in decision.items if one.service is None and one.course is not Course.COUNT]
 
 
 def _tell_results(decision: Decision) -> tuple[Result, ...]:

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pimcollect.domain.outcomes import Course, Directory, PathwayRule, Place, Service
-from pimcollect.domain.pathways import Person, Profiler, check_rules, choose_course, choose_service
+from pimcollect.domain.pathways import Person, Profiler, choose_course, choose_service
 from pimcollect.domain.places import climb, find_lineage
 from pimcollect.domain.version import Pathway
-from pimcollect.errors import ErrorCode, PimError
 from tests.factories.versions import PLACES, bank_version, directory
 
 TODAY = date(2026, 11, 20)
@@ -98,15 +97,6 @@ def test_the_place_is_the_finest_one_that_the_directory_knows() -> None:
     assert profiler.find_places({"clo_place_adm1": "nowhere"}, known) == ()
 
 
-def test_two_rules_for_one_case_are_refused_and_both_are_named() -> None:
-    check_rules([rule("a", place="XX01"), rule("b"), rule("c", place="XX01", group="idp")])
-    with pytest.raises(PimError) as refused:
-        check_rules([rule("a", place="XX01", group="idp"), rule("x"), rule("b", place="XX01", group="idp")])
-    assert refused.value.code is ErrorCode.BAD_FILE
-    assert "RP in XX01 for idp -> a" in refused.value.message
-    assert "RP in XX01 for idp -> b" in refused.value.message
-
-
 def test_broken_and_circular_parents_end_where_they_break() -> None:
     known = Directory({"A": Place("A", 3, "B"), "B": Place("B", 2, "A"), "C": Place("C", 3, "gone")})
     assert [place.code for place in find_lineage(known, "A")] == ["A", "B"]
@@ -155,7 +145,6 @@ def test_the_order_of_the_rules_says_nothing_and_no_fitting_rule_is_more_specifi
     cases: list[tuple[str | None, ...]], person: Person
 ) -> None:
     rules = [PathwayRule("RP", f"S{number}", *case) for number, case in enumerate(cases)]
-    check_rules(rules)
     results = {chosen(person, *order) for order in permutations(rules)}
     assert len(results) == 1
     winner = results.pop()

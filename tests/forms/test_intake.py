@@ -8,8 +8,9 @@ import pytest
 
 from forms.intake import adopt_form
 from pimcollect.domain.version import Condition, Question, Treatment
-from pimcollect.errors import ErrorCode
+from pimcollect.errors import ErrorCode, PimError
 from tests.forms.books import CONSENT, adopt, refuse, write_book
+from tests.payloads import HERE
 
 PM_KAC = (Path(__file__).parents[1] / "payloads" / "pm_kac.xlsx").read_bytes()
 BANDS = Treatment("band", {"cuts": [0, 5, 12, 18, 60]})
@@ -221,3 +222,11 @@ def test_a_calculation_that_goes_in_circles_is_dropped() -> None:
     survey = f"{CONSENT}\ncalculate | a |  | ${{b}} + 1\ncalculate | b |  | ${{a}} + 1"
     fates = adopt(survey).fates
     assert (fates["a"].treatment, fates["b"].treatment) == (DROP, DROP)
+
+
+def test_a_name_that_a_treatments_file_wants_to_keep_is_refused_by_its_place() -> None:
+    treatments = b'{"treatments": {"resp/name": "keep"}}'
+    with pytest.raises(PimError) as refused:
+        adopt_form((HERE / "pm_kac.xlsx").read_bytes(), name="pm_kac.xlsx", consent="consent", treatments=treatments)
+    assert refused.value.code is ErrorCode.BAD_TREATMENT
+    assert "name" in refused.value.message

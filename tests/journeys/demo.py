@@ -245,6 +245,7 @@ def play(story: Story, stack: ExitStack) -> None:
     log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "up.log"
     mailbox = stack.enter_context(open_mailbox())
     settings = {"PIMCOLLECT_SMTP_URL": mailbox.smtp_url, "PIMCOLLECT_MAIL_FROM": "pimcollect@demo.example.org"}
+    settings["PIMCOLLECT_DUTY_EMAIL"] = "duty@demo.example.org"
     story.chapter("The service starts")
     with open_station(HOME, port=choose_port(), log=log, settings=settings) as station:
         story.say(
@@ -259,6 +260,8 @@ def play(story: Story, stack: ExitStack) -> None:
         referral = show_referrals(station, story)
         show_notice(mailbox, referral, story)
         search_everywhere(station, mailbox, story)
+        states = {row["state"] for row in station.read("doctor")}
+        hold(states <= {"ok", "attention"}, "pimcollect doctor finds nothing broken")
         first_member = [line for line in station.read_log().splitlines() if line.startswith("First log-in")]
     story.chapter("Look around")
     story.look_around(HOME, first_member[0] if first_member else "")

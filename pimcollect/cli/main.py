@@ -90,7 +90,7 @@ def _explain(error: Exception) -> int:
 
 
 def main() -> None:
-    """Entry point: exit 0 done, 1 failed (or: found differences), 2 a mistake that the caller can mend, 130 Ctrl-C."""
+    """Exit status: 0 done; 1 failed, differences found, or Ctrl-C; 2 a mistake that the caller can mend."""
     try:
         group(standalone_mode=True)
     except Exception as error:

@@ -51,7 +51,7 @@ def main() -> None:
         connection.execute(MAKE)
     roof: Any = SimpleNamespace(create_app=make_app)
     web._load_app_module = lambda: roof
-    listener = web.open_listener(settings.bind, settings.port)
+    listener = web.open_listener(settings.bind, settings.port, seconds=3.0)
     names = [f"bare {number + 1}" for number in range(settings.web_processes)]
     keep_forked({name: lambda: web.serve(settings, listener) for name in names})
 

@@ -44,6 +44,17 @@ _FAMILIES: tuple[tuple[Mapping[str, Any], str, tuple[str, ...], tuple[str, ...]]
 )
 
 
+def _by_key(answers: Mapping[str, Any], version: Version) -> dict[str, Any]:
+    """The answers with members by the key that rules use (`age`) and not by the form's name (`mem_age`)."""
+    keys = {question.path.rpartition("/")[2]: question.key for question in version.questions if question.repeat}
+    return {
+        name: [{keys[field]: given for field, given in member.items()} for member in value]
+        if name == "roster"
+        else value
+        for name, value in answers.items()
+    }
+
+
 def write_household(answers: Mapping[str, Any], version: Version, *, root_id: str, number: int = 1) -> bytes:
     """The JSON body that a Kobo server posts for a filled household form."""
     asset = kobo.Asset()
@@ -51,7 +62,7 @@ def write_household(answers: Mapping[str, Any], version: Version, *, root_id: st
         {
             "_id": number,
             "formhub/uuid": asset.form_uuid,
-            **flatten(answers, version),
+            **flatten(_by_key(answers, version), version),
             "pim_catalogue_version": version.version,
             "__version__": asset.version,
             "meta/instanceID": f"uuid:{root_id}",

@@ -12,8 +12,8 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -66,6 +66,15 @@ def read_order(words: Sequence[str]) -> Order:
     parser.add_argument("--seed", type=int, default=Order.seed)
     parser.add_argument("--naive", action="store_true", help="the same to a service that answers before it stores")
     return Order(**vars(parser.parse_args(words)))
+
+
+@contextmanager
+def explained(station: Station) -> Iterator[None]:
+    """Whatever does not come to its end inside is told together with the last lines of the service."""
+    try:
+        yield
+    except StationError as error:
+        raise StationError(f"{error}; it said: {station.read_log()[-2000:]}") from None
 
 
 def torment(station: Station, hooks: dict[str, Hook], sent: list[Sent], order: Order) -> tuple[Crowd, Killer]:
@@ -136,7 +145,8 @@ def run_real(order: Order, folder: Path) -> tuple[dict[str, Any], bool]:
         version = read_version(json.loads((folder / "forms" / f"{HOUSEHOLD}.version.json").read_text()))
         sent = list(islice(make_mixed(version, seed=order.seed), order.submissions))
         started = time.monotonic()
-        crowd, killer = torment(station, hooks, sent, order)
+        with explained(station):
+            crowd, killer = torment(station, hooks, sent, order)
         taken_at = time.monotonic()
         station.wait_until_settled(seconds=_DRAIN_SECONDS)
         drained_at = time.monotonic()
@@ -144,7 +154,7 @@ def run_real(order: Order, folder: Path) -> tuple[dict[str, Any], bool]:
         sent_at = time.monotonic()
         verdict = judge(station, crowd.acknowledged)
         judge_answers(crowd, verdict)
-        look_for_canaries(station, also=(), mails=mailbox.raw, verdict=verdict)
+        look_for_canaries(station, mails=mailbox.raw, verdict=verdict)
         if missing := order.submissions - len(crowd.acknowledged):
             verdict.complain(f"{missing} deliveries were never acknowledged")
         line = summarise(
@@ -184,7 +194,8 @@ def run_naive(order: Order, folder: Path) -> tuple[dict[str, Any], bool]:
         sent = list(islice(make_mixed(bank_version(HOUSEHOLD), seed=order.seed), order.submissions))
         hook = Hook(f"{station.url}/", kobo.write_headers())
         started = time.monotonic()
-        crowd, killer = torment(station, {HOUSEHOLD: hook, ADOPTED: hook}, sent, order)
+        with explained(station):
+            crowd, killer = torment(station, {HOUSEHOLD: hook, ADOPTED: hook}, sent, order)
         taken_at = time.monotonic()
         stored = _wait_until_still(station)
         line = summarise(

@@ -52,7 +52,7 @@ def make_app(settings: Settings) -> Flask:
 
     @app.post("/")
     def receive() -> tuple[str, int]:
-        queue.enqueue(store, request.get_data(as_text=True))
+        queue.enqueue("tests.bench.naive.store", request.get_data(as_text=True))
         return "", 200
 
     @app.get("/readyz")
@@ -66,7 +66,7 @@ def run_web(settings: Settings) -> None:
     """As many processes as the real one has, on the same server."""
     roof: Any = SimpleNamespace(create_app=make_app)
     web._load_app_module = lambda: roof
-    listener = web.open_listener(settings.bind, settings.port)
+    listener = web.open_listener(settings.bind, settings.port, seconds=3.0)
     names = [f"naive web {number + 1}" for number in range(settings.web_processes)]
     keep_forked({name: lambda: web.serve(settings, listener) for name in names})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from flask import Flask, request
@@ -117,6 +117,9 @@ CASE_FIELDS = {
     "roster": _("Family member"),
 }
 
+_TWO = 2
+"""From two on a larger unit is used: 47 hours, but 2 days."""
+
 
 def say(words: dict[str, Any], code: str | None) -> str:
     """The word for a code."""
@@ -136,8 +139,12 @@ def month(day: date) -> str:
 
 
 def distance(at: datetime, now: datetime | None = None) -> str:
-    """How far away a time is: `in 3 hours`, `2 days ago`."""
-    return str(format_timedelta(at - (now or datetime.now(UTC)), add_direction=True, threshold=1.2))
+    """How far away a time is: `in 3 hours`, `2 days ago`. Never says more time than there is left."""
+    left = at - (now or datetime.now(UTC))
+    unit = next(
+        (one for one in (timedelta(days=1), timedelta(hours=1)) if abs(left) >= _TWO * one), timedelta(minutes=1)
+    )
+    return str(format_timedelta(left // unit * unit, add_direction=True, threshold=_TWO))
 
 
 def teach_templates(app: Flask) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser
+from sqlalchemy import func
 
 from pimcollect.domain.roles import Role
 from pimcollect.tables.referrals import ReferralRow
@@ -187,3 +189,60 @@ def test_a_keyboard_reaches_the_content_first_and_every_field_has_a_label(monito
             )
             assert unnamed == [], path
             assert page.locator("h1").count() == 1
+
+
+def fill(site: Site) -> None:
+    """A morning at a service: urgent, overdue, routine, and a report without a person."""
+    rows = [
+        (site.desk.referral(urgency="U", pathway="RP-SAFE"), 5),
+        (site.desk.referral(urgency="H", pathway="RP-CP", state="sent"), -3),
+        (site.desk.referral(urgency="H", pathway="RP-FTR", state="accepted", accepted_by=site.actor(MAIL).id), 20),
+        (site.desk.referral(urgency="R", pathway="RP-LEGAL", state="sent"), 60),
+        (site.desk.referral(urgency="R", pathway="RP-EOR", course="ticket_no_identity"), 30),
+    ]
+    with site.desk.hands.sessions.begin() as session:
+        for row, hours in rows:
+            session.get_one(ReferralRow, row.id).due_at = func.now() + func.make_interval(0, 0, 0, 0, hours, 20)
+
+
+@pytest.mark.parametrize("language", WORDS)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_full_list_reads_well_by_day_and_by_night(
+    monitored: Site, chromium: Browser, size: str, language: str, scheme: Literal["light", "dark"]
+) -> None:
+    fill(monitored)
+    with monitored.served() as url, open_window(chromium, url, size=SIZES[size], language=language) as window:
+        window.page.emulate_media(color_scheme=scheme)
+        window.log_in(MAIL, PASSWORD)
+        window.go("/referrals")
+        check(window, f"referrals-{size}-{language}" + ("-dark" if scheme == "dark" else ""))
+        assert (
+            window.page.locator(".urgency-U, .urgency-H, .urgency-R").evaluate_all(
+                "all => all.map(e => e.className.slice(-1)).join('')"
+            )
+            == "UHHRR"
+        )
+        assert window.page.locator(".row.late").count() == 1
+        assert find_faint_text(window) == []
+
+
+def find_faint_text(window: Window) -> list[str]:
+    """Texts whose contrast to what lies behind them is under 4.5 (WCAG 2.2, 1.4.3)."""
+    found: list[str] = window.page.evaluate(
+        """() => {
+        const parse = c => c.match(/[\\d.]+/g).map(Number);
+        const light = c => { const [r, g, b] = c.slice(0, 3).map(v => { v /= 255;
+            return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
+            return .2126 * r + .7152 * g + .0722 * b; };
+        const behind = e => { for (; e; e = e.parentElement) {
+            const c = parse(getComputedStyle(e).backgroundColor);
+            if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
+        const said = [...document.querySelectorAll('body *')].filter(e => e.className !== 'skip' &&
+            [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()));
+        return said.flatMap(e => { const a = light(parse(getComputedStyle(e).color)), b = light(behind(e));
+            const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+            return ratio < 4.5 ? [e.textContent.trim().slice(0, 40) + ' ' + ratio.toFixed(2)] : []; });
+        }"""
+    )
+    return found

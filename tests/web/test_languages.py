@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,14 @@ def test_wording_that_exists_in_english_only_is_marked_as_english(site: Site) ->
     visitor = site.logged_in(Role.IMO)
     page = visitor.client.get("/bank/E05", headers={"Accept-Language": "ar"}).text
     assert '<span lang="en" dir="auto">Would you like to answer' in page
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [(0.5, "in 29 minutes"), (3.9, "in 3 hours"), (47, "in 46 hours"), (60, "in 2 days"), (-3, "4 hours ago")],
+)
+def test_a_deadline_never_promises_more_time_than_there_is(site: Site, hours: float, said: str) -> None:
+    now = datetime(2026, 11, 20, 12, 0, 1, tzinfo=UTC)
+    at = datetime(2026, 11, 20, 12, 0, tzinfo=UTC) + timedelta(hours=hours)
+    with site.app.test_request_context():
+        assert words.distance(at, now) == said

@@ -217,7 +217,7 @@ def test_a_killed_database_comes_back_and_the_web_says_503_meanwhile(service: Se
     statuses = set()
 
     def is_ready() -> bool:
-        statuses.add(service.ask("/readyz"))
+        statuses.add(service.ask("/readyz", seconds=30))
         return 200 in statuses and int(_postmaster(service)) != pid
 
     wait_for(is_ready, seconds=60)

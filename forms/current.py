@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -10,9 +11,11 @@ from forms.bank import read_catalogue, read_starter
 from forms.places import read_starter_places
 from forms.services import Codes
 from pimcollect.domain.catalogue import Catalogue, NamedPlace
+from pimcollect.domain.governance import State
 from pimcollect.domain.pathways import UNKNOWN
 from pimcollect.domain.treatments import AGE_CUTS, band_label
 from pimcollect.tables.catalogue import find_bank, find_places
+from pimcollect.tables.governance import find_item_states, find_wordings
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,46 @@ class Current:
         return {UNKNOWN} | {code for one in choices for code in (one.code, one.broader) if code}
 
 
-def read_current(session: Session) -> Current:
-    """Read both from the database; two queries."""
+def read_current(session: Session, *, is_field_test: bool = False) -> Current:
+    """Read both from the database; four queries. Only active items may be asked; in a field test also those that are
+    being tried. Official wording that was loaded is laid over the bank."""
     bank, rows = find_bank(session), find_places(session)
+    catalogue = read_starter()
+    if bank is not None:
+        catalogue = read_catalogue(bank.document)
+        catalogue = replace(catalogue, held=find_held(session, catalogue, is_field_test=is_field_test))
     return Current(
-        catalogue=read_starter() if bank is None else read_catalogue(bank.document),
+        catalogue=lay_wordings(catalogue, {row.language: row.texts for row in find_wordings(session)}),
         places=tuple(NamedPlace(row.code, row.level, row.parent, row.names) for row in rows) or read_starter_places(),
         is_starter_bank=bank is None,
         are_starter_places=not rows,
+    )
+
+
+def find_held(session: Session, catalogue: Catalogue, *, is_field_test: bool = False) -> dict[str, str]:
+    """Id of each item that no form may ask now -> why."""
+    asked = {State.ACTIVE, State.FIELD_TEST, State.ENDORSED} if is_field_test else {State.ACTIVE}
+    states = {(row.item, row.key): row.state for row in find_item_states(session)}
+    found = {item.id: states.get((item.id, item.key), State.DRAFT) for item in catalogue.items}
+    return {
+        item: f"is not active: {State(state).replace('_', ' ')}" for item, state in found.items() if state not in asked
+    }
+
+
+def lay_wordings(catalogue: Catalogue, wordings: Mapping[str, Mapping[str, str]]) -> Catalogue:
+    """The same catalogue speaking the official wording of each language that was loaded."""
+    if not wordings:
+        return catalogue
+
+    def say(name: str) -> dict[str, str]:
+        return {language: texts[name] for language, texts in wordings.items() if name in texts}
+
+    answers = catalogue.washington_list
+    return replace(
+        catalogue,
+        washington=tuple(replace(one, label=say(one.name)) for one in catalogue.washington),
+        lists={
+            **catalogue.lists,
+            answers: tuple(replace(one, label=say(one.code)) for one in catalogue.lists[answers]),
+        },
     )

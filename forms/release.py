@@ -118,12 +118,13 @@ def write_files(frozen: Frozen, folder: Path) -> tuple[Path, ...]:
         (f"{form}.version.json", write_version(frozen.version).encode()),
     ):
         path = folder / name
-        _write_whole(path, content)
+        write_whole(path, content)
         written.append(path)
     return tuple(written)
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, readable for all."""
     descriptor, waiting = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

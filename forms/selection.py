@@ -109,6 +109,8 @@ def _needs(item: Item, catalogue: Catalogue) -> frozenset[str]:
 
 
 def _find_reason_against(item: Item, catalogue: Catalogue, tool: str, by_name: dict[str, Item]) -> str:
+    if item.id in catalogue.held:
+        return catalogue.held[item.id]
     if item.type == "wg_ss" and not (
         all(one.label for one in catalogue.washington)
         and all(choice.label for choice in catalogue.lists[catalogue.washington_list])

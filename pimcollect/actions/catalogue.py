@@ -1,11 +1,10 @@
-"""Import the bank, the places and the services of an operation."""
+"""Import the places and the services of an operation."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -17,19 +16,10 @@ from pimcollect.tables.catalogue import (
     ServiceRow,
     find_places,
     replace_rules,
-    store_bank,
     store_places,
 )
 from pimcollect.tables.journal import write_journal
 from pimcollect.vault import SealKey, seal_value
-
-
-def import_bank(session: Session, actor: Actor, *, version: str, sha256: str, document: dict[str, Any]) -> bool:
-    """Keep a checked bank document; False when exactly this one is here already (it is the current one again)."""
-    allow(actor, "bank.import")
-    is_new = store_bank(session, version=version, sha256=sha256, document=document)
-    write_journal(session, actor=actor.id, action="import", noun="bank", noun_id=version)
-    return is_new
 
 
 def import_places(session: Session, actor: Actor, places: Iterable[NamedPlace]) -> int:

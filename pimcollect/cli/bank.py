@@ -1,4 +1,4 @@
-"""pimcollect bank: import the indicator bank, list its items, show one."""
+"""pimcollect bank: import and export the indicator bank, list its items and versions, show one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,29 @@ from pathlib import Path
 import click
 
 from forms import starter
-from forms.bank import read_catalogue, read_document
+from forms.bank_files import read_bank_bytes, read_bank_file, write_bank
 from forms.current import read_current
 from forms.places import read_starter_places
-from pimcollect.actions.catalogue import has_places, import_bank, import_places
-from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
+from forms.release import write_whole
+from pimcollect.actions.banks import Bank, Comparison, compare_bank, import_bank
+from pimcollect.actions.catalogue import has_places, import_places
+from pimcollect.cli.bank_compare import (
+    check_command,
+    class_option,
+    diff_command,
+    overlaps_command,
+    read_class,
+    read_version,
+    say_comparison,
+    show_comparison,
+    where_used_command,
+)
+from pimcollect.cli.bank_review import COMMANDS
+from pimcollect.cli.desk import by_option, find_actor, json_option, open_desk, print_json, print_rows
+from pimcollect.cli.wording import wording
 from pimcollect.domain.catalogue import Catalogue, Item
-from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.catalogue import find_bank_versions
 
 
 @click.group()
@@ -24,29 +39,83 @@ def bank() -> None:
 
 
 @bank.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
-def import_command(file: Path | None) -> None:
-    """Check a bank file whole and make it the current one. Without FILE: the starter bank that ships with pimcollect.
+@click.argument("file", type=click.Path(exists=True, path_type=Path), required=False)
+@click.option(
+    "--dry-run", "is_dry", is_flag=True, help="Show what would change and which forms that touches; write nothing."
+)
+@class_option
+@click.option(
+    "--endorsed-elsewhere", "is_endorsed", is_flag=True, help="Others have agreed already: all of it is active."
+)
+@by_option
+@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
+def import_command(
+    file: Path | None, is_dry: bool, wanted: str | None, is_endorsed: bool, mail: str, as_json: bool
+) -> None:
+    """Check a bank whole and make it the current one: a .xlsx, a folder of CSV files or a .json; all or nothing.
 
-    Where no places were imported yet, the invented practice country comes along.
+    Without FILE: the starter bank that ships with pimcollect. Where no places were imported yet, the invented practice
+    country comes along. What breaks a series or protects people less is not taken: propose it.
     """
-    document = read_document(file.read_bytes() if file else starter.read_bytes("bank.json"))
-    catalogue = read_catalogue(document)
+    document, catalogue = (
+        read_bank_file(file) if file else read_bank_bytes(starter.read_bytes("bank.json"), is_workbook=False)
+    )
+    given = Bank(catalogue.version, catalogue.sha256, document)
     with open_desk() as desk, desk.transaction() as session:
-        is_new = import_bank(
-            session, COMMAND_LINE, version=catalogue.version, sha256=catalogue.sha256, document=document
+        actor = find_actor(session, mail)
+        if is_dry:
+            say_comparison(given, compare_bank(session, actor, given, wanted=read_class(wanted)), as_json=as_json)
+            return
+        comparison, is_new = import_bank(
+            session, actor, given, wanted=read_class(wanted), is_endorsed_elsewhere=is_endorsed
         )
-        places = 0 if has_places(session) else import_places(session, COMMAND_LINE, read_starter_places())
+        places = 0 if has_places(session) else import_places(session, actor, read_starter_places())
+    if as_json:
+        print_json({**show_comparison(given, comparison), "is_new": is_new, "places": places})
+        return
+    _say_imported(catalogue, comparison, is_new=is_new, places=places)
+
+
+def _say_imported(catalogue: Catalogue, comparison: Comparison, *, is_new: bool, places: int) -> None:
     click.echo(
         f"Bank {catalogue.version} {'imported' if is_new else 'was here already and is the current one'}: "
         f"{len(catalogue.items)} items in {len(catalogue.modules)} modules, {len(catalogue.lists)} choice lists, "
         f"{len(catalogue.flags)} flag rules, {len(catalogue.pathways)} pathways."
     )
+    if comparison.changes:
+        click.echo(f"{len(comparison.changes)} differences from the one before: {comparison.chosen.word}.")
     if places:
         click.echo(f"No places were here: {places} places of the invented practice country were imported too.")
     locked = [one.name for one in catalogue.washington if not one.label]
     if locked:
-        click.echo(f"Official wording is not loaded for {', '.join(locked)}: forms leave it out and say so.")
+        click.echo(
+            f"Official wording is not loaded for {', '.join(locked)}: forms leave it out and say so, until it is "
+            "loaded by `pimcollect bank wording load`."
+        )
+
+
+@bank.command("export")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--version", help="A kept version; else the current one.")
+def export_command(target: Path, version: str | None) -> None:
+    """Write the bank as TARGET.xlsx, TARGET.json, or a folder TARGET of CSV files: the same bank, the same bytes."""
+    with open_desk() as desk, desk.transaction() as session:
+        document = read_version(session, version or "current")
+    files = write_bank(document, target)
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+        click.echo(f"Wrote {path}")
+
+
+@bank.command("versions")
+@json_option
+def versions_command(as_json: bool) -> None:
+    """Every version that was ever in use; `export --version` writes it, `diff` compares it."""
+    with open_desk() as desk, desk.transaction() as session:
+        rows = find_bank_versions(session)
+    columns = {"version": "version", "items": "items", "imported_at": "in use since", "sha256": "sha256"}
+    print_rows(rows, as_json=as_json, columns=columns, empty="No bank was imported yet.")
 
 
 def _read() -> tuple[Catalogue, bool]:
@@ -119,3 +188,7 @@ def show_command(item: str, as_json: bool) -> None:
     for choice in choices:
         shared = f" (shared as {choice['shared_as']})" if choice["shared_as"] else ""
         click.echo(f"{'':<12} {choice['code']}: {choice['label'] or 'locked wording, not loaded'}{shared}")
+
+
+for _command in (*COMMANDS, check_command, diff_command, overlaps_command, where_used_command, wording):
+    bank.add_command(_command)

@@ -18,10 +18,16 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from pimcollect.config import Settings, read_settings
 from pimcollect.db import open_engine, open_sessions, transaction
+from pimcollect.domain.roles import COMMAND_LINE, Actor, read_roles
 from pimcollect.embedded import servers
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.members import find_member
 
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs: a JSON list of objects.")
 
+by_option = click.option(
+    "--by", "mail", default="", help="Mail address of the member who does it; else the command line does."
+)
 
 _WIDE = 240
 """Width of a table that goes into a file or a pipe, where nothing should be folded."""
@@ -52,6 +58,18 @@ def open_desk() -> Iterator[Desk]:
             yield Desk(settings, open_sessions(engine))
         finally:
             engine.dispose()
+
+
+def find_actor(session: Session, mail: str) -> Actor:
+    """The member of this address, as if logged in: with the member's own rights. Without one: the command line."""
+    if not mail:
+        return COMMAND_LINE
+    member = find_member(session, mail)
+    if member is None or not member.is_active:
+        raise PimError(
+            ErrorCode.NOT_FOUND, "No active account has this address.", remedy="`pimcollect members list` shows them."
+        )
+    return Actor(str(member.id), read_roles(role.role for role in member.role_rows), member.service)
 
 
 def _plain(value: Any) -> Any:

@@ -20,13 +20,11 @@ from pimcollect.actions.referrals import (
     resend_notice,
     show_referral,
 )
-from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
+from pimcollect.cli.desk import by_option, find_actor, json_option, open_desk, print_json, print_rows
 from pimcollect.domain.referrals import REASONS
-from pimcollect.domain.roles import COMMAND_LINE, Actor, read_roles
+from pimcollect.domain.roles import COMMAND_LINE, Actor
 from pimcollect.doorbell import Bell
-from pimcollect.errors import ErrorCode, PimError
 from pimcollect.schemas.referrals import MoveSchema, NoticeSchema, ReferralSchema
-from pimcollect.tables.members import find_member
 from pimcollect.tables.referrals import ReferralRow
 
 _COLUMNS = {
@@ -104,7 +102,7 @@ _NEEDS = {"decline": "reason", "close": "reason", "reroute": "service"}
 @click.argument("verb", type=click.Choice(list(_MOVES)))
 @click.option("--reason", default="", help="Code of a reason; without one the possible codes are listed.")
 @click.option("--service", default="", help="For reroute: code of the service that takes it.")
-@click.option("--by", "mail", default="", help="Mail address of the member who does it; else the command line does.")
+@by_option
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 def move_command(reference: str, verb: str, reason: str, service: str, mail: str, as_json: bool) -> None:
     """Accept, decline, close, reroute to another service, or tell the receiver again (resend)."""
@@ -115,7 +113,7 @@ def move_command(reference: str, verb: str, reason: str, service: str, mail: str
         raise click.UsageError(f"Say --{needed} for {verb}.{codes}")
     with open_desk() as desk:
         with desk.transaction() as session:
-            actor = _find_actor(session, mail) if mail else COMMAND_LINE
+            actor = find_actor(session, mail)
             done = _MOVES[verb](session, actor, asked)
             session.flush()
             row = done.referral if isinstance(done, Told) else done
@@ -127,16 +125,6 @@ def move_command(reference: str, verb: str, reason: str, service: str, mail: str
         print_json(shown)
     else:
         click.echo(f"{shown['reference']} is {shown['state']}.")
-
-
-def _find_actor(session: Session, mail: str) -> Actor:
-    """The member of this address, as if logged in: with the member's own rights, not the command line's."""
-    member = find_member(session, mail)
-    if member is None or not member.is_active:
-        raise PimError(
-            ErrorCode.NOT_FOUND, "No active account has this address.", remedy="`pimcollect members list` shows them."
-        )
-    return Actor(str(member.id), read_roles(role.role for role in member.role_rows), member.service)
 
 
 def _fresh(session: Session, row: ReferralRow) -> ReferralRow:

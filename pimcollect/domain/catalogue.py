@@ -117,6 +117,8 @@ class Catalogue:
     """Service code that a person can ask for -> pathway."""
     sha256: str = field(default="", compare=False)
     """Of the document it was read from."""
+    held: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Item id -> why no form may ask it now: it is not active yet, or no longer."""
 
 
 @dataclass(frozen=True)

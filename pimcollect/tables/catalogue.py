@@ -106,6 +106,28 @@ def has_places(session: Session) -> bool:
     return session.scalar(select(PlaceRow.code).limit(1)) is not None
 
 
+def find_bank_version(session: Session, version: str) -> BankRow | None:
+    """A kept bank by its version; the one imported last where two have the same."""
+    return session.scalar(
+        select(BankRow).where(BankRow.version == version).order_by(BankRow.imported_at.desc()).limit(1)
+    )
+
+
+def find_bank_versions(session: Session, *, limit: int = 200) -> list[dict[str, Any]]:
+    """All kept versions, newest first: version, sha256, imported_at, items (how many)."""
+    rows = session.execute(
+        select(
+            BankRow.version,
+            BankRow.sha256,
+            BankRow.imported_at,
+            func.jsonb_array_length(BankRow.document["items"]).label("items"),
+        )
+        .order_by(BankRow.imported_at.desc())
+        .limit(limit)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
 def find_places(session: Session) -> list[PlaceRow]:
     """All places, coarsest first, then by code."""
     return list(session.scalars(select(PlaceRow).order_by(PlaceRow.level, PlaceRow.code)))

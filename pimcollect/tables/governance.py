@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.tables.base import Base
@@ -151,6 +152,8 @@ def find_wordings(session: Session) -> list[WordingRow]:
     """The newest wording of each language."""
     return list(
         session.scalars(
-            select(WordingRow).distinct(WordingRow.language).order_by(WordingRow.language, WordingRow.loaded_at.desc())
+            select(WordingRow)
+            .ext(distinct_on(WordingRow.language))
+            .order_by(WordingRow.language, WordingRow.loaded_at.desc())
         )
     )

@@ -1,5 +1,7 @@
 """Governance of the bank: states of items, changes, verdicts, official wordings."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -12,7 +14,7 @@ _CLASSES = "computed IN ('none', 'patch', 'minor', 'major') AND chosen IN ('none
 _JSON = postgresql.JSONB(none_as_null=True, astext_type=sa.Text())
 
 
-def _life() -> list[sa.Column]:
+def _life() -> list[sa.Column[Any]]:
     now = sa.text("clock_timestamp()")
     return [
         sa.Column("state", sa.String(), nullable=False),

@@ -1,0 +1,159 @@
+"""What two forms, or the questions of one bank, have in common: shared keys, and questions that should share one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lxml import etree
+
+from pimcollect.domain.catalogue import Catalogue, Item
+from pimcollect.domain.similarity import find_pairs
+
+_XFORMS = "{http://www.w3.org/2002/xforms}"
+_LANGUAGE = "en"
+
+
+@dataclass(frozen=True)
+class FormTexts:
+    """A frozen form as far as comparing needs it."""
+
+    document: Mapping[str, Any]
+    """As `domain.version.write_version` writes it."""
+    xform: str
+    keys: Mapping[str, str]
+    """Bank item -> comparability key, by the bank that the form was built from; empty for an adopted form."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    path: str
+    key: str
+    type: str
+    codes: frozenset[str]
+
+
+def read_labels(xform: str) -> dict[str, str]:
+    """Path below the root -> label in the form's first language, for each question that is shown."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    root = etree.fromstring(xform.encode(), parser)
+    texts = _read_itext(root)
+    labels = {}
+    for element in root.iter(etree.Element):
+        label = element.find(f"{_XFORMS}label")
+        ref = element.get("ref")
+        if ref and label is not None and element.tag != f"{_XFORMS}group":
+            spoken = label.get("ref", "")
+            words = texts.get(spoken[len("jr:itext('") : -2], "") if spoken else _say(label)
+            labels["/".join(ref.strip("/").split("/")[1:])] = words
+    return labels
+
+
+def _read_itext(root: Any) -> dict[str, str]:
+    translations = root.findall(f".//{_XFORMS}translation")
+    if not translations:
+        return {}
+    first = next((one for one in translations if one.get("default") is not None), translations[0])
+    return {
+        text.get("id"): _say(value)
+        for text in first.findall(f"{_XFORMS}text")
+        for value in text.findall(f"{_XFORMS}value")
+        if value.get("form") is None
+    }
+
+
+def _say(element: Any) -> str:
+    return " ".join("".join(element.itertext()).split())
+
+
+def _read_asked(form: FormTexts) -> dict[str, _Asked]:
+    choices = form.document.get("choices", {})
+    return {
+        row["path"]: _Asked(
+            path=row["path"],
+            key=form.keys.get(row.get("item", ""), ""),
+            type=row["type"],
+            codes=frozenset(one["code"] for one in choices.get(row.get("choices", ""), ())),
+        )
+        for row in form.document["questions"]
+    }
+
+
+def find_overlaps(one: FormTexts, other: FormTexts) -> list[dict[str, Any]]:
+    """Rows of kind, key, one, other, score and remark: shared keys first, then keys of one concept with different units
+    (never to be averaged), then questions that are nearly the same without sharing a key."""
+    mine, theirs = _read_asked(one), _read_asked(other)
+    keys = _by_key(mine), _by_key(theirs)
+    shared = sorted(keys[0].keys() & keys[1].keys())
+    rows = [
+        _row("shared key", key, keys[0][key], keys[1][key], _find_difference(keys, key, mine, theirs)) for key in shared
+    ]
+    rows += [
+        _row("other unit", f"{a} / {b}", keys[0][a], keys[1][b], "the same concept: never average them")
+        for a in sorted(keys[0])
+        for b in sorted(keys[1])
+        if a != b and _concept(a) == _concept(b) and a not in shared and b not in shared
+    ]
+    labels = read_labels(one.xform), read_labels(other.xform)
+    for pair in find_pairs(
+        {path: text for path, text in labels[0].items() if path in mine},
+        {path: text for path, text in labels[1].items() if path in theirs},
+    ):
+        a, b = mine[pair.one], theirs[pair.other]
+        if not a.key or a.key != b.key:
+            remark = "the same choices" if a.codes and a.codes == b.codes else ""
+            key = " / ".join(text for text in (a.key, b.key) if text)
+            rows.append(_row("nearly the same", key, [a.path], [b.path], remark, pair.score))
+    return rows
+
+
+def _by_key(asked: Mapping[str, _Asked]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in asked.values():
+        if row.key:
+            found[row.key].append(row.path)
+    return dict(found)
+
+
+def _find_difference(
+    keys: tuple[dict[str, list[str]], ...], key: str, mine: Mapping[str, _Asked], theirs: Mapping[str, _Asked]
+) -> str:
+    """Why answers under one key may not be counted together although the key says so."""
+    one = [(mine[path].type, mine[path].codes) for path in sorted(keys[0][key])]
+    other = [(theirs[path].type, theirs[path].codes) for path in sorted(keys[1][key])]
+    return "" if sorted(map(str, one)) == sorted(map(str, other)) or one == other else "other type or other choices"
+
+
+def _concept(key: str) -> str:
+    return key.rpartition(".")[0]
+
+
+def _row(
+    kind: str, key: str, one: list[str], other: list[str], remark: str, score: float | None = None
+) -> dict[str, Any]:
+    return {"kind": kind, "key": key, "one": " ".join(one), "other": " ".join(other), "score": score, "remark": remark}
+
+
+def find_doubles(catalogue: Catalogue) -> list[dict[str, Any]]:
+    """The same rows within one bank: a key that two items have, and labels that are nearly the same (L11, L12)."""
+    by_key: dict[str, list[Item]] = defaultdict(list)
+    for item in catalogue.items:
+        by_key[item.key].append(item)
+    rows = list(_find_same_keys(by_key))
+    keys = {item.id: item.key for item in catalogue.items}
+    lists = {item.id: (item.type, item.choices) for item in catalogue.items}
+    for pair in find_pairs({item.id: item.label.get(_LANGUAGE, "") for item in catalogue.items}):
+        if keys[pair.one] != keys[pair.other]:
+            remark = "the same type and choices" if lists[pair.one] == lists[pair.other] else ""
+            key = f"{keys[pair.one]} / {keys[pair.other]}"
+            rows.append(_row("nearly the same", key, [pair.one], [pair.other], remark, pair.score))
+    return rows
+
+
+def _find_same_keys(by_key: Mapping[str, list[Item]]) -> Iterator[dict[str, Any]]:
+    for key, items in sorted(by_key.items()):
+        for other in items[1:]:
+            is_same = (items[0].type, items[0].choices) == (other.type, other.choices)
+            yield _row("key twice", key, [items[0].id], [other.id], "" if is_same else "other type or other choices")

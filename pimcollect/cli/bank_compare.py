@@ -1,0 +1,174 @@
+"""pimcollect bank diff, check, where-used, overlaps: what differs, what is nearly the same, and which forms ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from forms import starter
+from forms.bank import read_catalogue, read_document
+from forms.bank_files import read_bank_file
+from forms.current import read_current
+from forms.overlaps import FormTexts, find_doubles, find_overlaps
+from pimcollect.actions.banks import Bank, Comparison
+from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
+from pimcollect.domain.changes import Change, find_changes, weigh
+from pimcollect.domain.weights import Weight
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.catalogue import find_bank, find_bank_version
+from pimcollect.tables.forms import find_newest_version, find_uses
+
+class_option = click.option(
+    "--class",
+    "wanted",
+    type=click.Choice(["patch", "minor", "major"]),
+    help="Call the change more than what was computed; never less.",
+)
+_DIFF = {
+    "part": "part",
+    "id": "id",
+    "field": "field",
+    "before": "before",
+    "after": "after",
+    "class": "class",
+    "why": "why",
+}
+
+
+def read_class(word: str | None) -> Weight | None:
+    """The class that an editor named."""
+    return None if word is None else Weight[word.upper()]
+
+
+def read_version(session: Session, name: str) -> Mapping[str, Any]:
+    """A bank by name: `current`, `starter`, a kept version, or a file. Raises PimError(NOT_FOUND)."""
+    path = Path(name)
+    if name == "current":
+        row = find_bank(session)
+        return row.document if row else read_document(starter.read_bytes("bank.json"))
+    if name == "starter":
+        return read_document(starter.read_bytes("bank.json"))
+    row = find_bank_version(session, name)
+    if row is not None:
+        return row.document
+    if path.exists():
+        return read_bank_file(path)[0]
+    raise PimError(
+        ErrorCode.NOT_FOUND,
+        f"There is no bank {name!r}.",
+        remedy="Name a file, `current`, `starter`, or one that `pimcollect bank versions` lists.",
+    )
+
+
+def _change_row(one: Change) -> dict[str, Any]:
+    return {
+        "part": one.part,
+        "id": one.id,
+        "field": one.field,
+        "before": one.before,
+        "after": one.after,
+        "class": one.weight.word,
+        "why": one.why + (", protects less" if one.is_loosening else ""),
+        "is_loosening": one.is_loosening,
+    }
+
+
+def show_comparison(bank: Bank, comparison: Comparison) -> dict[str, Any]:
+    """A comparison for programs."""
+    return {
+        "version": bank.version,
+        "sha256": bank.sha256,
+        "computed": comparison.computed.word,
+        "class": comparison.chosen.word,
+        "changes": [_change_row(one) for one in comparison.changes],
+        "forms": list(comparison.forms),
+        "obstacles": list(comparison.obstacles),
+        "approvals": list(comparison.approvals),
+    }
+
+
+def say_comparison(bank: Bank, comparison: Comparison, *, as_json: bool) -> None:
+    """What a bank would change, for people or programs."""
+    if as_json:
+        print_json(show_comparison(bank, comparison))
+        return
+    rows = [_change_row(one) for one in comparison.changes]
+    print_rows(rows, as_json=False, columns=_DIFF, empty="No difference from the current bank.")
+    if rows:
+        click.echo(f"{len(rows)} differences. Class: {comparison.chosen.word}.")
+    if comparison.forms:
+        click.echo("Touches these forms:")
+        _print_uses(comparison.forms, as_json=False)
+    for sentence in comparison.obstacles:
+        click.echo(f"In the way: {sentence}")
+    for sentence in comparison.approvals:
+        click.echo(f"Others must agree: {sentence}")
+    click.echo("Nothing was changed.")
+
+
+def _print_uses(uses: Any, *, as_json: bool) -> None:
+    rows = [{**one, "items": one["items"] if as_json else " ".join(one["items"])} for one in uses]
+    columns = {"form": "form", "version": "version", "is_newest": "newest", "frozen_at": "frozen", "items": "items"}
+    print_rows(rows, as_json=as_json, columns=columns, empty="No frozen form asks it.")
+
+
+@click.command("diff")
+@click.argument("one")
+@click.argument("other", default="current")
+@json_option
+def diff_command(one: str, other: str, as_json: bool) -> None:
+    """What differs between two banks: ONE before, OTHER after. Each is `current`, `starter`, a version or a file."""
+    with open_desk() as desk, desk.transaction() as session:
+        changes = find_changes(read_version(session, one), read_version(session, other))
+    print_rows([_change_row(change) for change in changes], as_json=as_json, columns=_DIFF, empty="No difference.")
+    if changes and not as_json:
+        click.echo(f"{len(changes)} differences. Class: {weigh(changes).word}.")
+
+
+@click.command("where-used")
+@click.argument("items", nargs=-1, required=True)
+@json_option
+def where_used_command(items: tuple[str, ...], as_json: bool) -> None:
+    """Which frozen versions of which forms ask these items (ids, or names of the current bank)."""
+    with open_desk() as desk, desk.transaction() as session:
+        names = {item.name: item.id for item in read_current(session).catalogue.items}
+        uses = find_uses(session, {names.get(item, item) for item in items})
+    _print_uses(uses, as_json=as_json)
+
+
+@click.command("check")
+@click.argument("bank", required=False)
+@json_option
+def check_command(bank: str | None, as_json: bool) -> None:
+    """Check a bank (else the current one): refuse broken references, list keys and questions that should be one."""
+    with open_desk() as desk, desk.transaction() as session:
+        catalogue = read_catalogue(read_version(session, bank or "current"))
+    columns = {"kind": "what", "key": "key", "one": "one", "other": "other", "score": "alike", "remark": "remark"}
+    rows = find_doubles(catalogue)
+    print_rows(rows, as_json=as_json, columns=columns, empty="Every reference holds, and nothing is there twice.")
+
+
+@click.command("overlaps")
+@click.argument("one")
+@click.argument("other")
+@json_option
+def overlaps_command(one: str, other: str, as_json: bool) -> None:
+    """What two forms share: keys to count together, keys never to average, questions that should share one."""
+    with open_desk() as desk, desk.transaction() as session:
+        rows = find_overlaps(_read_form(session, one), _read_form(session, other))
+    columns = {"kind": "what", "key": "key", "one": one, "other": other, "score": "alike", "remark": "remark"}
+    print_rows(rows, as_json=as_json, columns=columns, empty="These forms share nothing.")
+
+
+def _read_form(session: Session, form: str) -> FormTexts:
+    row = find_newest_version(session, form)
+    if row is None:
+        raise PimError(ErrorCode.NOT_FOUND, f"There is no form {form!r}.", remedy="`pimcollect forms list` shows them.")
+    version = row.document.get("bank_version", "")
+    bank = find_bank_version(session, version) if version else None
+    document = bank.document if bank else read_version(session, "current") if version else {"items": []}
+    return FormTexts(row.document, row.xform, {item["id"]: item["key"] for item in document["items"]})

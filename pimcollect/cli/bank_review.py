@@ -1,0 +1,185 @@
+"""pimcollect bank propose, review, endorse, activate, deprecate, retire; and what stands where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from forms.bank_files import read_bank_file
+from pimcollect.actions.banks import Bank, activate, propose_change
+from pimcollect.actions.governance import (
+    Subject,
+    deprecate_item,
+    judge,
+    list_standings,
+    list_verdicts,
+    propose_item,
+    retire_item,
+)
+from pimcollect.cli.bank_compare import class_option, read_class, say_comparison
+from pimcollect.cli.desk import by_option, find_actor, json_option, open_desk, print_json, print_rows
+from pimcollect.domain.governance import REASONS, Step
+from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.tables.governance import find_changes_of_bank
+
+_one_object = click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
+_refuse_option = click.option(
+    "--refuse", type=click.Choice(list(REASONS)), help="Say no, back to draft, for this reason; else it is a yes."
+)
+_STEPS = {"im": Step.IM, "protection": Step.PROTECTION, "data": Step.DATA, "community": Step.COMMUNITY}
+
+
+def _say(subject: Subject, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"noun": subject.noun, "id": subject.id, "state": subject.row.state, "round": subject.row.round})
+        return
+    click.echo(f"{subject.id} is {subject.row.state.replace('_', ' ')}.")
+
+
+@click.command("propose")
+@click.argument("what")
+@class_option
+@by_option
+@_one_object
+def propose_command(what: str, wanted: str | None, mail: str, as_json: bool) -> None:
+    """Propose a draft of the bank (WHAT is its id or name), or a whole change (WHAT is a .xlsx, .json or folder).
+
+    A proposed change is held: the current bank stays in use until others agreed and somebody activates it.
+    """
+    path = Path(what)
+    with open_desk() as desk, desk.transaction() as session:
+        actor = find_actor(session, mail)
+        if not path.exists():
+            _say(propose_item(session, actor, what), as_json=as_json)
+            return
+        document, catalogue = read_bank_file(path)
+        bank = Bank(catalogue.version, catalogue.sha256, document)
+        comparison = propose_change(session, actor, bank, wanted=read_class(wanted))
+    say_comparison(bank, comparison, as_json=as_json)
+    if not as_json:
+        click.echo(f"The change is proposed as {bank.version}; the current bank stays in use.")
+
+
+@click.command("review")
+@click.argument("code")
+@click.option("--as", "step", type=click.Choice(list(_STEPS)), required=True, help="Which review this is.")
+@_refuse_option
+@by_option
+@_one_object
+def review_command(code: str, step: str, refuse: str | None, mail: str, as_json: bool) -> None:
+    """Say yes, or no with --refuse, to an item (id or name) or a change (version): information management, protection,
+    data protection (severe ones only), then the community."""
+    with open_desk() as desk, desk.transaction() as session:
+        _say(judge(session, find_actor(session, mail), code, step=_STEPS[step], refusal=refuse), as_json=as_json)
+
+
+@click.command("endorse")
+@click.argument("code")
+@_refuse_option
+@by_option
+@_one_object
+def endorse_command(code: str, refuse: str | None, mail: str, as_json: bool) -> None:
+    """Endorse what was tried in the field, or refuse it. Never one's own proposal."""
+    with open_desk() as desk, desk.transaction() as session:
+        subject = judge(session, find_actor(session, mail), code, step=Step.ENDORSEMENT, refusal=refuse)
+        _say(subject, as_json=as_json)
+
+
+@click.command("activate")
+@click.argument("code")
+@by_option
+@_one_object
+def activate_command(code: str, mail: str, as_json: bool) -> None:
+    """Take what was endorsed into use: an item into live forms, a change as the current bank."""
+    with open_desk() as desk, desk.transaction() as session:
+        _say(activate(session, find_actor(session, mail), code), as_json=as_json)
+
+
+@click.command("deprecate")
+@click.argument("item")
+@by_option
+@_one_object
+def deprecate_command(item: str, mail: str, as_json: bool) -> None:
+    """Let no new form ask an active item; `activate` takes that back."""
+    with open_desk() as desk, desk.transaction() as session:
+        _say(deprecate_item(session, find_actor(session, mail), item), as_json=as_json)
+
+
+@click.command("retire")
+@click.argument("item")
+@by_option
+@_one_object
+def retire_command(item: str, mail: str, as_json: bool) -> None:
+    """End a deprecated item for ever; its code and its meaning stay."""
+    with open_desk() as desk, desk.transaction() as session:
+        _say(retire_item(session, find_actor(session, mail), item), as_json=as_json)
+
+
+@click.command("states")
+@click.option("--open", "is_open", is_flag=True, help="Only those that are not simply active.")
+@json_option
+def states_command(is_open: bool, as_json: bool) -> None:
+    """Where every item of the current bank stands, and which verdicts are due."""
+    with open_desk() as desk, desk.transaction() as session:
+        found = list_standings(session, COMMAND_LINE)
+    rows = [
+        {
+            "item": one.item,
+            "key": one.key,
+            "state": one.state,
+            "note": one.note,
+            "due": list(one.due) if as_json else ", ".join(one.due),
+        }
+        for one in found
+        if not (is_open and one.state == "active")
+    ]
+    columns = {"item": "item", "key": "key", "state": "state", "due": "due", "note": "how it came there"}
+    print_rows(rows, as_json=as_json, columns=columns, empty="Nothing to show.")
+
+
+@click.command("changes")
+@json_option
+def changes_command(as_json: bool) -> None:
+    """All changes of the bank, proposed and taken, with their class."""
+    with open_desk() as desk, desk.transaction() as session:
+        rows = find_changes_of_bank(session)
+    columns = {"version": "version", "state": "state", "computed": "computed", "chosen": "class", "note": "how"}
+    print_rows(rows, as_json=as_json, columns={**columns, "since": "since"}, empty="The bank was never changed.")
+
+
+@click.command("verdicts")
+@click.argument("code")
+@json_option
+def verdicts_command(code: str, as_json: bool) -> None:
+    """Who said yes or no to an item or an open change, in which role, when and why."""
+    with open_desk() as desk, desk.transaction() as session:
+        found = list_verdicts(session, COMMAND_LINE, code)
+    rows = [
+        {
+            "round": one.round,
+            "step": one.step,
+            "is_yes": one.is_yes,
+            "reason": one.reason,
+            "role": one.role,
+            "member": one.member,
+            "at": one.at,
+        }
+        for one in found
+    ]
+    columns = {"round": "round", "step": "step", "is_yes": "yes", "reason": "reason", "role": "role"}
+    print_rows(rows, as_json=as_json, columns={**columns, "member": "member", "at": "when"}, empty="No verdicts yet.")
+
+
+COMMANDS = (
+    propose_command,
+    review_command,
+    endorse_command,
+    activate_command,
+    deprecate_command,
+    retire_command,
+    states_command,
+    changes_command,
+    verdicts_command,
+)
+"""What `pimcollect bank` has of these."""

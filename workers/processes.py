@@ -83,6 +83,6 @@ def _answers(connection: Redis) -> bool:
 
 def keep_working(settings: Settings) -> None:
     """Keep one child for each queue alive until a stop signal comes. Forked after the jobs have been imported."""
-    for path in JOBS.values():
-        import_module(path.rpartition(".")[0])
+    for module in [*(path.rpartition(".")[0] for path in JOBS.values()), "psycopg"]:
+        import_module(module)
     keep_forked({f"worker {queue}": partial(work_queue, queue, settings) for queue in QUEUES})

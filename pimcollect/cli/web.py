@@ -141,7 +141,8 @@ def web(port: int | None) -> None:
     with servers(read_settings()) as settings:
         # children of a web process that was killed hold the port for a moment longer
         listener = open_listener(settings.bind, settings.port if port is None else port, seconds=3.0)
-        # before the fork, so that a new process is there at once
+        # before the fork, so that a new process is there at once; the engine would load its driver in each
         _load_app_module()
+        import_module("psycopg")
         names = [f"web {number + 1}" for number in range(settings.web_processes)]
         keep_forked({name: lambda: serve(settings, listener) for name in names})

@@ -23,7 +23,7 @@ from pimcollect.domain.version import read_version
 from tests.bench.bodies import ADOPTED, HOUSEHOLD, Sent, make_mixed
 from tests.bench.crowd import Crowd, Hook, repeat_some
 from tests.bench.judge import Verdict, judge, look_for_canaries
-from tests.bench.killer import Killer
+from tests.bench.killer import Killer, NobodyToKillError
 from tests.bench.naive import NaiveStation
 from tests.factories import kobo
 from tests.factories.versions import bank_version
@@ -31,8 +31,6 @@ from tests.journeys.mailbox import Mailbox, open_mailbox
 from tests.journeys.station import Station, StationError, open_station, wait_for
 
 ROOT = Path(__file__).parents[2]
-_SECONDS_A_KILL = 0.6
-_LEAST_SECONDS = 8.0
 _DRAIN_SECONDS = 180.0
 _NOTICE_SECONDS = 150.0
 """A notice that was being sent when its sender was killed is free again after its lease of a minute."""
@@ -49,11 +47,6 @@ class Order:
     flushes: int = 2
     seed: int = 1
     naive: bool = False
-
-    @property
-    def seconds(self) -> float:
-        """How long the deliveries and the kills are spread over."""
-        return max(_LEAST_SECONDS, self.kills * _SECONDS_A_KILL)
 
 
 def read_order(words: Sequence[str]) -> Order:
@@ -73,26 +66,22 @@ def explained(station: Station) -> Iterator[None]:
     """Whatever does not come to its end inside is told together with the last lines of the service."""
     try:
         yield
-    except StationError as error:
+    except (StationError, NobodyToKillError) as error:
         raise StationError(f"{error}; it said: {station.read_log()[-2000:]}") from None
 
 
 def torment(station: Station, hooks: dict[str, Hook], sent: list[Sent], order: Order) -> tuple[Crowd, Killer]:
-    """Send everything while processes die. Returns when all was acknowledged and all kills are done."""
+    """Send everything, a burst for each kill. Returns when all was acknowledged and all kills are done."""
     assert station.process is not None
     posts = repeat_some(sent, part=order.duplicates, seed=order.seed)
-    crowd = Crowd(posts, hooks, seconds=order.seconds)
+    crowd = Crowd(posts, hooks)
     killer = Killer(station.process.pid, station.redis_url, seed=order.seed)
-    flushes = [(number + 0.5) / order.flushes * order.seconds for number in range(order.flushes)]
-    moments = [(moment, False) for moment in killer.plan(kills=order.kills - order.flushes, seconds=order.seconds)]
+    plan = killer.plan(kills=order.kills, flushes=order.flushes)
     crowd.start()
-    started = time.monotonic()
-    for moment, is_flush in sorted([*moments, *((moment, True) for moment in flushes)]):
-        time.sleep(max(0.0, started + moment - time.monotonic()))
-        if is_flush:
-            killer.flush()
-        else:
-            wait_for("somebody to kill", killer.kill_one, seconds=30)
+    for number, step in enumerate(plan):
+        crowd.allow((number + 1) / len(plan))
+        killer.do(step)
+    crowd.allow(1)
     wait_for("everything to be acknowledged", lambda: crowd.is_done, seconds=_DRAIN_SECONDS)
     return crowd, killer
 

@@ -16,8 +16,6 @@ from tests.bench.bodies import Sent
 CLIENTS = 6
 _TIMEOUT = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
-_BURST = 60
-"""Deliveries that come at once: a queue that is never full has nothing to lose."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +27,15 @@ class Hook:
 
 
 class Crowd:
-    """Client threads that send `posts` in bursts over `seconds`. What is acknowledged is known here, not in the
-    service that is tested."""
+    """Client threads that send `posts` in bursts, as they are allowed to. What is acknowledged is known here, not in
+    the service that is tested."""
 
-    def __init__(self, posts: Sequence[Sent], hooks: Mapping[str, Hook], *, seconds: float) -> None:
+    def __init__(self, posts: Sequence[Sent], hooks: Mapping[str, Hook]) -> None:
         self._posts = posts
         self._hooks = hooks
-        self._pace = seconds / max(1, len(posts))
         self._lock = threading.Lock()
         self._next = 0
-        self._started = 0.0
+        self._allowed = 0
         self._stop = threading.Event()
         self.acknowledged: dict[str, Sent] = {}
         self.statuses: Counter[int] = Counter()
@@ -46,8 +43,7 @@ class Crowd:
         self._threads = [threading.Thread(target=self._send_all, daemon=True) for _ in range(CLIENTS)]
 
     def start(self) -> None:
-        """Begin to send."""
-        self._started = time.monotonic()
+        """Begin to wait for permission to send."""
         for thread in self._threads:
             thread.start()
 
@@ -56,10 +52,9 @@ class Crowd:
         """True when everything was taken."""
         return not any(thread.is_alive() for thread in self._threads)
 
-    @property
-    def progress(self) -> float:
-        """The part of the posts that somebody has begun to send, 0 to 1."""
-        return self._next / max(1, len(self._posts))
+    def allow(self, part: float) -> None:
+        """Let the posts up to `part` (0 to 1) of all go out, as fast as they are answered."""
+        self._allowed = round(part * len(self._posts))
 
     def stop(self) -> None:
         """Send no more."""
@@ -68,15 +63,14 @@ class Crowd:
             thread.join(_TIMEOUT * 2)
 
     def _take(self) -> Sent | None:
-        """The next post, when its burst has begun."""
+        """The next post, when it is allowed."""
         with self._lock:
             number = self._next
             if number >= len(self._posts):
                 return None
             self._next += 1
-        begins = self._started + (number // _BURST) * _BURST * self._pace
-        while (left := begins - time.monotonic()) > 0 and not self._stop.is_set():
-            time.sleep(min(left, 0.2))
+        while number >= self._allowed and not self._stop.is_set():
+            time.sleep(_FIRST_PAUSE / 4)
         return self._posts[number]
 
     def _send_all(self) -> None:

@@ -8,7 +8,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,19 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 WEB_PARENT, WEB, WORKERS, WORKER_CHILD, CLOCK = "web parent", "web", "workers", "worker's child", "clock"
-_WEIGHTS = {WEB_PARENT: 1, WEB: 4, WORKERS: 3, WORKER_CHILD: 5, CLOCK: 1}
+_WEIGHTS = {WEB_PARENT: 1, WEB: 4, WORKERS: 3, WORKER_CHILD: 6, CLOCK: 1}
+_COME_BACK_SECONDS = 30.0
+"""How long a victim that was killed before is waited for: on a busy machine it needs seconds to be there again."""
 _AT_WORK_SECONDS = 0.5
 """How long a victim is watched for a sign of work; killed in the middle of nothing it would prove nothing."""
 _TICK = 0.002
+_LATEST_SECONDS = 0.4
+"""A victim is chosen at a random moment up to so long after a burst of deliveries began."""
+FLUSH = "flush"
+
+
+class NobodyToKillError(RuntimeError):
+    """A process that was killed did not come back."""
 
 
 @dataclass(frozen=True)
@@ -88,36 +97,44 @@ class Killer:
 
     def __init__(self, supervisor: int, redis_url: str, *, seed: int) -> None:
         self._supervisor = supervisor
+        self._roles = [role for role, pids in find_victims(supervisor).items() if pids]
         self._redis_url = redis_url
         self._chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
         self.kills: Counter[str] = Counter()
         self.flushes = 0
 
-    def plan(self, *, kills: int, seconds: float) -> Iterator[float]:
-        """Moments in seconds from the start, in order: one for each kill."""
-        yield from sorted(self._chance.uniform(0.05, 1.0) * seconds for _ in range(kills))
+    def plan(self, *, kills: int, flushes: int) -> list[str]:
+        """What is done, in order: the role of each victim, and FLUSH for the flushes, spread over the run."""
+        roles = self._chance.choices(self._roles, weights=[_WEIGHTS[role] for role in self._roles], k=kills - flushes)
+        for number in range(flushes):
+            roles.insert((2 * number + 1) * (kills - flushes) // (2 * flushes) + number, FLUSH)
+        return roles
 
-    def kill_one(self) -> bool:
-        """Kill one process with signal 9. False when there was none to kill just now."""
-        victims = {role: pids for role, pids in find_victims(self._supervisor).items() if pids}
-        if not victims:
-            return False
-        role = self._chance.choices(list(victims), weights=[_WEIGHTS[role] for role in victims])[0]
-        return self._kill(role, victims[role])
+    def do(self, step: str) -> None:
+        """One step of the plan, some time after it was asked for."""
+        time.sleep(self._chance.uniform(0, _LATEST_SECONDS))
+        if step == FLUSH:
+            self._flush()
+        else:
+            self._kill(step)
 
-    def kill_of(self, role: str) -> bool:
-        """Kill one process of a role."""
-        pids = find_victims(self._supervisor)[role]
-        return bool(pids) and self._kill(role, pids)
+    def _find(self, role: str) -> list[int]:
+        until = time.monotonic() + _COME_BACK_SECONDS
+        while time.monotonic() < until:
+            if pids := find_victims(self._supervisor)[role]:
+                return pids
+            time.sleep(0.05)
+        raise NobodyToKillError(f"nobody came back as {role}")
 
-    def _kill(self, role: str, pids: Sequence[int]) -> bool:
-        try:
-            pid = self._choose_at_work(pids)
-            os.kill(pid, signal.SIGKILL)
-        except (OSError, ValueError):
-            return False
-        self.kills[role] += 1
-        return True
+    def _kill(self, role: str) -> None:
+        """Kill one process of a role with signal 9; when it is gone already, another one."""
+        while True:
+            try:
+                os.kill(self._choose_at_work(self._find(role)), signal.SIGKILL)
+            except OSError:
+                continue
+            self.kills[role] += 1
+            return
 
     def _choose_at_work(self, pids: Sequence[int]) -> int:
         """The first of them that is seen working, a random moment into its work; any of them when none is."""
@@ -131,9 +148,9 @@ class Killer:
             time.sleep(_TICK)
         return self._chance.choice(list(pids))
 
-    def flush(self) -> None:
+    def _flush(self) -> None:
         """Empty the whole queue, right after its worker was killed: it is not empty then."""
-        self.kill_of(WORKERS)
+        self._kill(WORKERS)
         time.sleep(self._chance.uniform(0.1, 0.4))
         with contextlib.closing(Redis.from_url(self._redis_url, socket_timeout=5)) as connection:
             for _ in range(20):

@@ -49,16 +49,22 @@ class Told:
 
 
 def list_referrals(
-    session: Session, actor: Actor, *, states: list[str] | None = None, limit: int = 200
+    session: Session,
+    actor: Actor,
+    *,
+    states: list[str] | None = None,
+    is_newest_first: bool = False,
+    limit: int = 200,
 ) -> list[ReferralRow]:
     """What the actor may see, the most urgent first: a monitor those of the own service, overseers all others too."""
     allow(actor, "referrals.list")
     if sees_all_referrals(actor):
-        rows = find_referrals(session, states=states, limit=limit)
+        rows = find_referrals(session, states=states, is_newest_first=is_newest_first, limit=limit)
         return [row for row in rows if _sees(actor, row)]
     if actor.service is None:
         return []
-    return find_referrals(session, services=[actor.service], states=states, limit=limit)
+    own = [actor.service]
+    return find_referrals(session, services=own, states=states, is_newest_first=is_newest_first, limit=limit)
 
 
 def show_referral(session: Session, actor: Actor, reference: str) -> Shown:

@@ -150,10 +150,17 @@ _URGENCY_ORDER = case({"U": 0, "H": 1, "R": 2}, value=ReferralRow.urgency)
 
 
 def find_referrals(
-    session: Session, *, services: list[str] | None = None, states: list[str] | None = None, limit: int = 200
+    session: Session,
+    *,
+    services: list[str] | None = None,
+    states: list[str] | None = None,
+    is_newest_first: bool = False,
+    limit: int = 200,
 ) -> list[ReferralRow]:
-    """Referrals by urgency, then deadline. `services` limits to those addressed to them (None = all)."""
-    query = select(ReferralRow).order_by(_URGENCY_ORDER, ReferralRow.due_at, ReferralRow.id).limit(limit)
+    """Referrals by urgency, then deadline; or those that moved last first. `services` limits to those addressed to
+    them (None = all)."""
+    order = (ReferralRow.moved_at.desc(),) if is_newest_first else (_URGENCY_ORDER, ReferralRow.due_at)
+    query = select(ReferralRow).order_by(*order, ReferralRow.id).limit(limit)
     if services is not None:
         query = query.where(ReferralRow.service.in_(services))
     if states is not None:

@@ -24,7 +24,7 @@ from pimcollect.actions.referrals import (
 )
 from pimcollect.actions.reveals import Answer, ask_reveal, take_answer
 from pimcollect.domain import referrals
-from pimcollect.domain.roles import Actor, may, serves
+from pimcollect.domain.roles import Actor, may, sees_all_referrals, serves
 from pimcollect.domain.version import Pathway
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import find_services
@@ -38,7 +38,10 @@ from pimcollect.web.words import STATES, say
 
 blueprint = Blueprint("referrals", __name__, url_prefix="/referrals")
 _OVER = [state.value for state in referrals.State if state not in referrals.OPEN]
-_UNSERVED = (referrals.State.NO_SERVICE, referrals.State.DECLINED)
+_UNSERVED = [referrals.State.NO_SERVICE.value, referrals.State.DECLINED.value]
+_ADDRESSED = [state.value for state in referrals.State if state in referrals.OPEN and state not in _UNSERVED]
+_MOST = 200
+"""How many a list shows of each kind; it says so when there are more."""
 _REVEAL_SECONDS = 8.0
 _LOOK_SECONDS = 0.1
 
@@ -107,9 +110,16 @@ def _show_row(actor: Actor, row: ReferralRow, pathways: Mapping[str, Pathway], p
 
 
 def find_visible(session: Session, actor: Actor, *, is_over: bool = False) -> list[Shown]:
-    """What this member may see: unserved first, then by urgency and deadline."""
-    shown = _show(session, actor, list_referrals(session, actor))
-    return sorted((one for one in shown if one.is_open is not is_over), key=lambda one: not one.is_unserved)
+    """What this member may see: unserved first, then by urgency and deadline. What is over: the last that moved first.
+
+    What the own service declined is over for its monitor, and open for whoever must find another service.
+    """
+    if is_over:
+        rows = list_referrals(session, actor, states=_OVER + _UNSERVED[1:], is_newest_first=True, limit=_MOST)
+    else:
+        rows = list_referrals(session, actor, states=_UNSERVED, limit=_MOST) if sees_all_referrals(actor) else []
+        rows += list_referrals(session, actor, states=_ADDRESSED, limit=_MOST)
+    return [one for one in _show(session, actor, rows) if one.is_open is not is_over]
 
 
 @blueprint.get("")
@@ -117,7 +127,8 @@ def show_list() -> str:
     """Open ones, or those that are over."""
     is_over = request.args.get("over") == "yes"
     rows = find_visible(reading(), acting_member(), is_over=is_over)
-    return render_template("referrals/list.html", rows=rows, is_over=is_over, now=datetime.now(UTC))
+    is_cut = len(rows) >= _MOST
+    return render_template("referrals/list.html", rows=rows, is_over=is_over, is_cut=is_cut, now=datetime.now(UTC))
 
 
 def _render(reference: str, **more: Any) -> str:

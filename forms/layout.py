@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from forms.bank import rule_names
 from forms.mistakes import PARTS
 from forms.parts import expand
-from forms.rows import OWN_LISTS, PLACE_LISTS, VERSION_MARK, Row, list_places
+from forms.rows import PLACE_LISTS, VERSION_MARK, Row, find_own_list, list_places
 from forms.selection import Selection
-from forms.wording import say
-from pimcollect.domain.catalogue import SCREENING, Catalogue, Item, ListedChoice, Module, NamedPlace
+from forms.translations import SOURCE
+from forms.wording import ENGLISH, say
+from pimcollect.domain.catalogue import SCREENING, Catalogue, Item, ListedChoice, Module, NamedPlace, Text
 from pimcollect.errors import ErrorCode, PimError
 
 CONSENT_MODULE, SCREENING_MODULE, REFERRAL_MODULE, CLOSING_MODULE = "M01", "M02", "M17", "M18"
@@ -64,11 +65,35 @@ def lay_out(
     _refuse_untranslated(rows, lists, languages)
     return Layout(
         form=selection.form,
-        title=selection.title,
+        title=_title(selection, languages),
         languages=languages,
-        rows=tuple(rows),
-        lists=lists,
+        rows=tuple(_speak(row, languages) for row in rows),
+        lists={
+            name: tuple(replace(choice, label=_only(choice.label, languages)) for choice in choices)
+            for name, choices in lists.items()
+        },
         left_out=(*selection.left_out, *_find_lost_rules(catalogue, chosen)),
+    )
+
+
+def _title(selection: Selection, languages: tuple[str, ...]) -> str:
+    """The title in the form's first language, where it is one of ours: a workbook has room for one."""
+    key = f"form_{selection.form}"
+    said = say(key) if key in ENGLISH else {}
+    return said.get(languages[0], selection.title) if said.get(SOURCE) == selection.title else selection.title
+
+
+def _only(text: Text, languages: tuple[str, ...]) -> dict[str, str]:
+    """What the form says of it: a language that was not chosen must not change the form."""
+    return {language: text[language] for language in languages if language in text}
+
+
+def _speak(row: Row, languages: tuple[str, ...]) -> Row:
+    return replace(
+        row,
+        label=_only(row.label, languages),
+        hint=_only(row.hint, languages),
+        message=_only(row.message, languages),
     )
 
 
@@ -80,7 +105,7 @@ def _both(*conditions: str) -> str:
 
 def _observation() -> list[Row]:
     return [
-        Row("begin_group", "con", label={"en": "Observation"}),
+        Row("begin_group", "con", label=say("observation")),
         Row("select_one yn", "obs_only", label=say("obs_only"), is_required=True, module=CONSENT_MODULE),
         Row("end_group"),
     ]
@@ -153,7 +178,7 @@ def _collect_lists(
         if name in PLACE_LISTS:
             lists[name] = list_places(name, places)
         else:
-            lists[name] = OWN_LISTS.get(name) or catalogue.lists[name]
+            lists[name] = find_own_list(name) or catalogue.lists[name]
     return lists
 
 
@@ -164,14 +189,15 @@ def _refuse_untranslated(
         f"{row.name} ({language})"
         for row in rows
         for language in languages
-        if row.is_shown and (language not in row.label or (row.hint and language not in row.hint))
+        if row.is_shown
+        and not (row.label.get(language) and all(language in one for one in (row.hint, row.message) if one))
     ]
     missing += [
         f"{name} {choice.code} ({language})"
         for name, choices in lists.items()
         for choice in choices
         for language in languages
-        if language not in choice.label
+        if not choice.label.get(language)
     ]
     if missing:
         more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""

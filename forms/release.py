@@ -13,7 +13,8 @@ from forms import plan
 from forms.checks import refuse_faults
 from forms.layout import Layout, lay_out
 from forms.selection import Selection, select
-from forms.wording import LANGUAGE_NAMES, LANGUAGES
+from forms.translations import SOURCE, count_drafts, translate
+from forms.wording import ENGLISH, LANGUAGE_NAMES, LANGUAGES
 from forms.workbook import lay_sheets, write_workbook
 from forms.xform import to_clean_xform
 from pimcollect.domain.catalogue import Catalogue, NamedPlace
@@ -58,7 +59,8 @@ def build_form(
 
     Raises PimError: NOT_FOUND for an unknown form id, BAD_FORM for everything that forbids the build.
     """
-    selection = select(catalogue, form)
+    catalogue = translate(catalogue)
+    selection = select(catalogue, form, languages=languages)
     layout = lay_out(catalogue, selection, places=places, languages=languages)
     return freeze_version(catalogue, selection, layout)
 
@@ -98,7 +100,27 @@ def plan_version(catalogue: Catalogue, selection: Selection, layout: Layout) -> 
         referral=plan.plan_referral(names, repeats),
         profile=plan.plan_profile(names),
         left_out=layout.left_out,
+        drafted=tuple(one for one in layout.languages if count_drafted(catalogue, layout, one)),
     )
+
+
+def count_drafted(catalogue: Catalogue, layout: Layout, language: str) -> int:
+    """How many texts of a form are a machine's draft in this language: nobody has approved them."""
+    asked = {row.item for row in layout.rows}
+    modules = {row.module for row in layout.rows}
+    items = [item for item in catalogue.items if item.id in asked]
+    texts = {
+        "items": {(item.id, item.label.get(SOURCE, "")) for item in items}
+        | {(f"{item.id}.hint", item.hint[SOURCE]) for item in items if SOURCE in item.hint},
+        "modules": {(one.id, one.title.get(SOURCE, "")) for one in catalogue.modules if one.id in modules},
+        "choices": {
+            (f"{name}.{choice.code}", choice.label.get(SOURCE, ""))
+            for name in layout.lists
+            for choice in catalogue.lists.get(name, ())
+        },
+        "words": set(ENGLISH.items()),
+    }
+    return count_drafts(texts, language)
 
 
 def _hash_content(version: Version, layout: Layout) -> str:

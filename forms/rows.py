@@ -27,9 +27,12 @@ PLACE_LISTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
 }
 """Choice lists made from the gazetteer: level, and the codes offered besides the places."""
 
-OWN_LISTS: Mapping[str, tuple[ListedChoice, ...]] = {
-    "act_status": tuple(ListedChoice(code, say(code)) for code in ("planned", "ongoing", "completed", "stopped"))
-}
+_OWN_LISTS: Mapping[str, tuple[str, ...]] = {"act_status": ("planned", "ongoing", "completed", "stopped")}
+
+
+def find_own_list(name: str) -> tuple[ListedChoice, ...]:
+    """A choice list that is the form's own; empty when it is the bank's."""
+    return tuple(ListedChoice(code, say(code)) for code in _OWN_LISTS.get(name, ()))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from pimcollect.domain.catalogue import SCREENING, Catalogue, Item, find_references
@@ -52,11 +52,11 @@ def find_kind(form: str) -> Kind:
     return KINDS[form]
 
 
-def select(catalogue: Catalogue, form: str) -> Selection:
+def select(catalogue: Catalogue, form: str, *, languages: Collection[str] = ("en",)) -> Selection:
     """Choose the items of a form id (`hh`, `hh_core`, `ki`, `fgd`, `obs`). Pure: same bank, same selection.
 
     Control modules that the tool knows are always in. An item that a chosen one refers to comes along; where the tool
-    does not ask it, the chosen one is left out and named.
+    does not ask it, the chosen one is left out and named; so is official wording that is not loaded in `languages`.
     """
     kind = find_kind(form)
     controls = {module.id for module in catalogue.modules if module.is_control}
@@ -70,10 +70,19 @@ def select(catalogue: Catalogue, form: str) -> Selection:
             for item in catalogue.items
             if kind.tool in item.tools and (item.is_core or not kind.is_core or item.module in controls)
         ],
+        languages=languages,
     )
 
 
-def select_items(catalogue: Catalogue, *, form: str, title: str, tool: str, wanted: Iterable[str]) -> Selection:
+def select_items(
+    catalogue: Catalogue,
+    *,
+    form: str,
+    title: str,
+    tool: str,
+    wanted: Iterable[str],
+    languages: Collection[str] = ("en",),
+) -> Selection:
     """The same for a free choice of item ids."""
     by_name = {item.name: item for item in catalogue.items}
     by_id = {item.id: item for item in catalogue.items}
@@ -84,7 +93,7 @@ def select_items(catalogue: Catalogue, *, form: str, title: str, tool: str, want
         item = by_id[waiting.pop()]
         if item.id in chosen or item.id in refused:
             continue
-        reason = _find_reason_against(item, catalogue, tool, by_name)
+        reason = _find_reason_against(item, catalogue, tool, by_name, languages)
         if reason:
             refused[item.id] = reason
             continue
@@ -108,14 +117,18 @@ def _needs(item: Item, catalogue: Catalogue) -> frozenset[str]:
     return names
 
 
-def _find_reason_against(item: Item, catalogue: Catalogue, tool: str, by_name: dict[str, Item]) -> str:
+def _find_reason_against(
+    item: Item, catalogue: Catalogue, tool: str, by_name: dict[str, Item], languages: Collection[str]
+) -> str:
     if item.id in catalogue.held:
         return catalogue.held[item.id]
-    if item.type == "wg_ss" and not (
-        all(one.label for one in catalogue.washington)
-        and all(choice.label for choice in catalogue.lists[catalogue.washington_list])
-    ):
-        return "official wording is locked and not loaded"
+    if item.type == "wg_ss":
+        texts = [one.label for one in catalogue.washington]
+        texts += [choice.label for choice in catalogue.lists[catalogue.washington_list]]
+        if not all(texts):
+            return "official wording is locked and not loaded"
+        if lost := [language for language in languages if not all(text.get(language) for text in texts)]:
+            return f"official wording is not loaded in {', '.join(lost)}"
     absent = sorted(name for name in _needs(item, catalogue) if name in by_name and tool not in by_name[name].tools)
     return f"needs {', '.join(absent)}, which this tool does not ask" if absent else ""
 

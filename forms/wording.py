@@ -1,13 +1,15 @@
-"""The sentences that a form says itself: notes, messages and labels that no item of the bank has. English for now."""
+"""The sentences that a form says itself: notes, messages and labels that no item of the bank has."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from forms.translations import translate_text
+
 LANGUAGE_NAMES: Mapping[str, str] = {"en": "English (en)", "fr": "French (fr)", "ar": "Arabic (ar)"}
 """How XLSForm columns name a language."""
 
-_ENGLISH: Mapping[str, str] = {
+ENGLISH: Mapping[str, str] = {
     "con_intro": (
         "We come from a humanitarian organisation. We want to understand which dangers people here live with, so that "
         "help fits better. Taking part is voluntary: you need not answer a question that you do not like, and you can "
@@ -21,6 +23,7 @@ _ENGLISH: Mapping[str, str] = {
         "Then go to the closing section."
     ),
     "con_thanks": "Say thank you and do not ask again. Then go to the closing section.",
+    "observation": "Observation",
     "obs_only": "Enumerator: is this an observation only, with nobody interviewed and nobody described?",
     "ers_stop": (
         "Stop the questions now. See to the safety of the person and of yourself; the closing section comes next."
@@ -66,14 +69,17 @@ _ENGLISH: Mapping[str, str] = {
     "age_range": "Write an age from 0 to 120.",
     "org_code": "Write the short code only: 2 to 12 letters, digits, - or _.",
     "not_future": "This month lies in the future.",
+    "form_hh": "Household interview, long",
+    "form_hh_core": "Household interview, core",
+    "form_ki": "Key informant interview",
+    "form_fgd": "Focus group discussion",
+    "form_obs": "Observation of a site",
 }
 
-_WORDS: Mapping[str, Mapping[str, str]] = {"en": _ENGLISH}
-
-LANGUAGES = tuple(_WORDS)
+LANGUAGES = tuple(LANGUAGE_NAMES)
 """Languages in which a form can speak at all."""
 
 
 def say(key: str) -> dict[str, str]:
     """One sentence in every language that has it."""
-    return {language: words[key] for language, words in _WORDS.items() if key in words}
+    return translate_text("words", key, {"en": ENGLISH[key]})

@@ -11,6 +11,7 @@ from forms.intake import Adopted, adopt_form
 from forms.release import Frozen, build_form, read_languages, write_files
 from forms.safety import MAX_BYTES
 from forms.selection import KINDS
+from forms.wording import LANGUAGE_NAMES
 from forms.xform import validate_with_odk
 from pimcollect.actions.forms import keep_version
 from pimcollect.cli.desk import json_option, open_desk, print_rows
@@ -46,6 +47,9 @@ def _say_frozen(frozen: Frozen) -> None:
     version = frozen.version
     items = len({question.item for question in version.questions if question.item})
     click.echo(f"{version.form} {version.version}: {items} items, {len(version.questions)} fields, {version.title}.")
+    if version.drafted:
+        names = ", ".join(LANGUAGE_NAMES[one] for one in version.drafted)
+        click.echo(f"Machine-drafted, not approved by anybody yet: {names}. For trials only.")
     if version.left_out:
         click.echo("Left out:")
         for line in version.left_out:

@@ -172,11 +172,19 @@ class Version:
     is_encrypted: bool = False
     left_out: tuple[str, ...] = ()
     """Items that the selection wanted and could not have, each `ID reason`."""
+    drafted: tuple[str, ...] = ()
+    """Languages in which some wording is a machine's draft that nobody has approved."""
 
 
 def write_version(version: Version) -> str:
-    """The canonical JSON text of a version: sorted keys, no spaces, UTF-8; equal versions give equal bytes."""
-    return json.dumps({"format": FORMAT, **asdict(version)}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """The canonical JSON text of a version: sorted keys, no spaces, UTF-8; equal versions give equal bytes.
+
+    `drafted` stands there only when there is something to say: versions that are older than it keep their bytes.
+    """
+    document = {"format": FORMAT, **asdict(version)}
+    if not version.drafted:
+        del document["drafted"]
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def hash_version(version: Version) -> str:
@@ -222,4 +230,5 @@ def read_version(document: Mapping[str, Any]) -> Version:
         profile=Profile(**{**document["profile"], "places": tuple(document["profile"]["places"])}),
         is_encrypted=document["is_encrypted"],
         left_out=tuple(document["left_out"]),
+        drafted=tuple(document.get("drafted", ())),
     )

@@ -95,7 +95,7 @@ def test_a_built_form_is_stored_once_and_says_what_is_missing(
 
 def test_a_language_that_is_not_there_builds_nothing(run: Run, sessions: sessionmaker[Session]) -> None:
     with pytest.raises(PimError):
-        run("forms", "build", "hh", "--languages", "fr")
+        run("forms", "build", "hh", "--languages", "es")
     with sessions() as session:
         assert find_newest_version(session, "hh") is None
 

@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
+
+from pimcollect.errors import ErrorCode, PimError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _CONNECT_SECONDS = 2
 _POOL_WAIT_SECONDS = 2
+_PATIENT = {"connect_timeout": 10}
 _MIGRATION_LOCK = 7_206_101
 
 
@@ -74,14 +78,31 @@ def _alembic(url: str) -> Config:
     return config
 
 
+def _connect(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except OperationalError as error:
+        # its text may repeat the address, and with it the password
+        raise PimError(
+            ErrorCode.AWAY,
+            "The database does not answer, or does not let us in.",
+            remedy="Is the server of DATABASE_URL up, and are its name, user and password right?",
+        ) from error
+
+
 def migrate(url: str, revision: str = "head") -> None:
-    """Bring the tables to `revision`; two at once wait for each other. `base` takes everything down again."""
+    """Bring the tables to `revision`; two at once wait for each other. `base` takes everything down again.
+
+    Raises PimError(AWAY) when the server does not let us in.
+    """
     from alembic import command
 
     config = _alembic(url)
-    engine = create_engine(driver_url(url), hide_parameters=True)
+    engine = create_engine(
+        driver_url(url), hide_parameters=True, connect_args={"connect_timeout": _MIGRATE_WAIT_SECONDS}
+    )
     try:
-        with engine.connect() as connection:
+        with _connect(engine) as connection:
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
             connection.commit()
             config.attributes["connection"] = connection

@@ -232,7 +232,7 @@ def servers(settings: Settings) -> Iterator[Settings]:
             return
         supervisor = Supervisor()
         held.callback(supervisor.stop)
-        place = settle_in(settings.home)
+        place = settle_in(settings.home, needs_postgres=not settings.database_url)
         start_servers(supervisor, place, postgres=not settings.database_url, valkey=not settings.redis_url)
         found = with_servers(settings, database_url=place.database_url(), redis_url=place.redis_url)
         if not settings.database_url:

@@ -18,8 +18,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from pimcollect.binaries import Quarters, choose_quarters, find_postgres
+from pimcollect.binaries import PostgresPrograms, Quarters, choose_quarters, find_postgres
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.launch import SAME_USER
 
 _LONGEST_SOCKET_PATH = 100
 """The kernel takes 107 bytes; PostgreSQL's name for its socket is part of them."""
@@ -161,10 +162,18 @@ def _read_passwords(home: Path) -> dict[str, str]:
     return passwords
 
 
-def settle_in(home: Path, *, is_durable: bool = True, namespaces: bool | None = None) -> Place:
-    """Everything the servers of `home` need before they start. Call with the lock held."""
+def settle_in(
+    home: Path, *, needs_postgres: bool = True, is_durable: bool = True, namespaces: bool | None = None
+) -> Place:
+    """Everything the servers of `home` need before they start. Call with the lock held.
+
+    Raises PimError(NO_SERVER_BINARIES) when a PostgreSQL is needed and there is none for this machine.
+    """
     open_home(home)
-    quarters = choose_quarters(home, find_postgres(), namespaces=namespaces)
+    if needs_postgres:
+        quarters = choose_quarters(home, find_postgres(), namespaces=namespaces)
+    else:
+        quarters = Quarters(SAME_USER, PostgresPrograms(Path(), ""), home)
     return Place(home, quarters, _choose_sockets(home, quarters), _read_passwords(home), is_durable)
 
 

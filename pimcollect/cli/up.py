@@ -91,7 +91,7 @@ def _migrate(settings: Settings) -> None:
         raise PimError(
             ErrorCode.NOT_POSSIBLE_NOW,
             "The tables could not be brought to their newest shape.",
-            remedy="`pimcollect migrate` says more; each step is one transaction, so nothing was changed halfway.",
+            remedy="The line above says why; each step is one transaction, so nothing was changed halfway.",
         )
 
 
@@ -113,7 +113,7 @@ def run_service(settings: Settings) -> None:
     with stop_signals() as stop:
         try:
             if settings.is_embedded:
-                place = settle_in(settings.home)
+                place = settle_in(settings.home, needs_postgres=not settings.database_url)
                 start_servers(supervisor, place, postgres=not settings.database_url, valkey=not settings.redis_url)
                 settings = with_servers(settings, database_url=place.database_url(), redis_url=place.redis_url)
             _create_missing_keys(settings)

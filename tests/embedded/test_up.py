@@ -69,8 +69,16 @@ def test_a_database_that_is_away_is_said_in_one_line(own_home: Path) -> None:
     away = "postgresql://nobody:secret-word@127.0.0.1:9/none"
     done = _run("up", "--home", str(own_home), "--port", "0", DATABASE_URL=away)
     assert done.returncode == 2
+    assert "DATABASE_URL" in done.stderr
     assert "Traceback" not in done.stderr
     assert "secret-word" not in done.stderr + done.stdout
+
+
+def test_with_a_database_of_ones_own_only_the_queue_is_embedded(own_home: Path, database_url: str) -> None:
+    with up(own_home, DATABASE_URL=database_url) as service:
+        assert service.ask("/readyz") == 200
+        assert not (own_home / "postgres").exists()
+        assert (own_home / "valkey").exists()
 
 
 def test_the_first_start_prints_one_log_in_and_one_ready(service: Service) -> None:

@@ -98,9 +98,7 @@ def migrate(url: str, revision: str = "head") -> None:
     from alembic import command
 
     config = _alembic(url)
-    engine = create_engine(
-        driver_url(url), hide_parameters=True, connect_args={"connect_timeout": _MIGRATE_WAIT_SECONDS}
-    )
+    engine = create_engine(driver_url(url), hide_parameters=True, connect_args=_PATIENT)
     try:
         with _connect(engine) as connection:
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})

@@ -48,8 +48,9 @@ def read_current(session: Session, *, is_field_test: bool = False) -> Current:
     """Read both from the database; four queries. Only active items may be asked; in a field test also those that are
     being tried. Official wording that was loaded is laid over the bank."""
     bank, rows = find_bank(session), find_places(session)
-    catalogue = read_starter()
-    if bank is not None:
+    if bank is None:
+        catalogue = read_starter()
+    else:
         catalogue = read_catalogue(bank.document)
         catalogue = replace(catalogue, held=find_held(session, catalogue, is_field_test=is_field_test))
     return Current(

@@ -33,6 +33,8 @@ class _Asked:
     key: str
     type: str
     codes: frozenset[str]
+    is_own: bool
+    """A question of ours that no item of the bank asks, as every form built from it has: nothing to join."""
 
 
 def read_labels(xform: str) -> dict[str, str]:
@@ -76,6 +78,7 @@ def _read_asked(form: FormTexts) -> dict[str, _Asked]:
             key=form.keys.get(row.get("item", ""), ""),
             type=row["type"],
             codes=frozenset(one["code"] for one in choices.get(row.get("choices", ""), ())),
+            is_own=form.document.get("origin") == "bank" and not row.get("item"),
         )
         for row in form.document["questions"]
     }
@@ -102,7 +105,7 @@ def find_overlaps(one: FormTexts, other: FormTexts) -> list[dict[str, Any]]:
         {path: text for path, text in labels[1].items() if path in theirs},
     ):
         a, b = mine[pair.one], theirs[pair.other]
-        if not a.key or a.key != b.key:
+        if (not a.key or a.key != b.key) and not (a.is_own and b.is_own):
             remark = "the same choices" if a.codes and a.codes == b.codes else ""
             key = " / ".join(text for text in (a.key, b.key) if text)
             rows.append(_row("nearly the same", key, [a.path], [b.path], remark, pair.score))

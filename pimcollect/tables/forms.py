@@ -7,11 +7,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, cast, func, select
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Text,
+    UniqueConstraint,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.tables.base import Base
+
+_ITEMS_ASKED: ColumnElement[str] = literal_column("'$.questions[*].item'::jsonpath")
 
 
 class FormRow(Base):
@@ -148,11 +160,11 @@ def find_uses(session: Session, items: Collection[str], *, limit: int = 1000) ->
         FormVersionRow.id.label("version_id"),
         FormVersionRow.frozen_at,
         (FormVersionRow.frozen_at == newest).label("is_newest"),
-        func.jsonb_path_query_array(FormVersionRow.document, "$.questions[*].item", type_=JSONB).label("asked"),
+        func.jsonb_path_query_array(FormVersionRow.document, _ITEMS_ASKED, type_=JSONB).label("asked"),
     ).cte()
     rows = session.execute(
         select(every)
-        .where(every.c.asked.has_any(cast(list(items), ARRAY(String))))
+        .where(every.c.asked.has_any(cast(list(items), ARRAY(Text))))
         .order_by(every.c.form, every.c.frozen_at.desc())
         .limit(limit)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import stat
 from collections.abc import Iterator
@@ -206,9 +205,13 @@ def test_a_data_folder_that_is_none_of_ours_is_left_alone_with_a_reason(home: Pa
 
 
 @pytest.mark.slow
-def test_root_without_user_namespaces_runs_them_under_another_account(home: Path) -> None:
+def test_root_without_user_namespaces_runs_them_under_another_account(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root needs another account")
+    home.parent.chmod(0o755)
+    monkeypatch.setattr(binaries, "_STATE_ROOT", home.parent / "state")
     for _ in range(2):
         with running(home, namespaces=False, is_durable=False) as (place, _supervisor):
             assert ":" in place.quarters.user
@@ -217,7 +220,6 @@ def test_root_without_user_namespaces_runs_them_under_another_account(home: Path
     with running(home, is_durable=False) as (place, _supervisor):
         assert ":" in place.quarters.user, "a home stays with the account that owns its files"
         assert _count(place.database_url()) == 2
-    shutil.rmtree(place.quarters.state)
 
 
 def test_root_with_user_namespaces_keeps_every_file_its_own(home: Path) -> None:

@@ -23,6 +23,8 @@ from pimcollect.domain.version import Version, hash_version, write_version
 from pimcollect.errors import ErrorCode, PimError
 
 _HASH_LENGTH = 8
+TEST = "_test"
+"""What the id of a field test's form ends with."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,24 @@ def read_languages(text: str) -> tuple[str, ...]:
 
 
 def build_form(
-    catalogue: Catalogue, form: str, *, places: tuple[NamedPlace, ...], languages: tuple[str, ...] = ("en",)
+    catalogue: Catalogue,
+    form: str,
+    *,
+    places: tuple[NamedPlace, ...],
+    languages: tuple[str, ...] = ("en",),
+    is_field_test: bool = False,
 ) -> Frozen:
     """All steps from a form id to a frozen version. Pure: the same bank, places and languages give the same bytes.
 
+    A field test is a form of its own, `<form>_test`: its submissions never mix with others.
     Raises PimError: NOT_FOUND for an unknown form id, BAD_FORM for everything that forbids the build.
     """
     catalogue = translate(catalogue)
     selection = select(catalogue, form, languages=languages)
     layout = lay_out(catalogue, selection, places=places, languages=languages)
+    if is_field_test:
+        selection = replace(selection, form=f"{form}{TEST}", title=f"{selection.title} (field test)")
+        layout = replace(layout, form=selection.form, title=f"{layout.title} (field test)")
     return freeze_version(catalogue, selection, layout)
 
 

@@ -59,16 +59,21 @@ def _say_frozen(frozen: Frozen) -> None:
 @forms.command("build")
 @click.argument("form", type=click.Choice(list(KINDS)))
 @click.option("--languages", default="en", show_default=True, help="Language codes, the first is the default.")
+@click.option(
+    "--field-test", "is_field_test", is_flag=True, help="A form of its own that also asks what is being tried."
+)
 @click.option("-o", "--output", "folder", type=_FOLDER, help="Folder for the workbook, the XForm and the version.")
-def build_command(form: str, languages: str, folder: Path | None) -> None:
-    """Build a form from the bank and freeze it: hh, hh_core, ki, fgd or obs.
+def build_command(form: str, languages: str, is_field_test: bool, folder: Path | None) -> None:
+    """Build a form from the bank and freeze it: hh, hh_core, ki, fgd or obs. Only active items are asked.
 
     The same bank, places and languages give the same bytes. The frozen version becomes the newest of its form.
     """
     wanted = read_languages(languages)
     with open_desk() as desk, desk.transaction() as session:
-        current = read_current(session)
-        frozen = build_form(current.catalogue, form, places=current.places, languages=wanted)
+        current = read_current(session, is_field_test=is_field_test)
+        frozen = build_form(
+            current.catalogue, form, places=current.places, languages=wanted, is_field_test=is_field_test
+        )
         _say_source(current)
         _say_frozen(frozen)
         _judge(frozen.xform)

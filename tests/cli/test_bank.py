@@ -195,9 +195,11 @@ def test_a_new_item_is_asked_only_when_it_is_active(
     with sessions() as session:
         assert "F90" in read_current(session).catalogue.held
         assert "F90" not in read_current(session, is_field_test=True).catalogue.held
+    assert "hh_test" in run("forms", "build", "hh", "--field-test").output
+    assert [row["form"] for row in read("bank", "where-used", "F90")] == ["hh_test"]
     run("bank", "activate", "F90", "--by", mail("amina"))
     assert "F90" not in run("forms", "build", "hh").output
-    assert [row["form"] for row in read("bank", "where-used", "F90")] == ["hh"]
+    assert [row["form"] for row in read("bank", "where-used", "F90")] == ["hh", "hh_test"]
 
 
 def test_a_severe_item_needs_data_protection_too(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,18 +11,25 @@ from sqlalchemy.orm import Session
 
 from pimcollect.domain.catalogue import Catalogue
 from pimcollect.web.catalogue import name_places, read_bank
-from pimcollect.web.words import CASE_FIELDS, say
+from pimcollect.web.words import CASE_FIELDS, MEMBER_FIELDS, say
 
 _ENGLISH = "en"
+_MEMBER_LISTS = {"sex": "sex", "rel": "rel", "caregiver": "yn"}
+"""Field of a family member -> the bank's choice list of its codes."""
 
 
 def read_person(session: Session, plain: bytes) -> list[tuple[str, str]]:
     """Labels and answers of an opened case, in the order a caller needs them: name and contact first."""
     package: dict[str, Any] = json.loads(plain)
     reader = _Reader(read_bank(session), name_places(session, (str(value) for value in package.values())))
-    order = list(CASE_FIELDS)
-    names = sorted(package, key=lambda name: (order.index(name) if name in order else len(order), name))
+    names = sorted(package, key=_order_of(CASE_FIELDS))
     return [pair for name in names for pair in reader.say_field(name, package[name])]
+
+
+def _order_of(known: Mapping[str, Any]) -> Callable[[str], tuple[int, str]]:
+    """Sorts by the order of a table; what is not in it comes last."""
+    order = {name: place for place, name in enumerate(known)}
+    return lambda name: (order.get(name, len(order)), name)
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,11 @@ class _Reader:
     def say_field(self, name: str, value: Any) -> Iterator[tuple[str, str]]:
         if isinstance(value, list) and value and isinstance(value[0], Mapping):
             for number, member in enumerate(value, start=1):
-                told = [self._say(key, one) for key, one in sorted(member.items()) if one is not None]
+                told = [
+                    f"{say(MEMBER_FIELDS, key)}: {self._say(key, member[key])}"
+                    for key in sorted(member, key=_order_of(MEMBER_FIELDS))
+                    if member[key] is not None
+                ]
                 yield f"{say(CASE_FIELDS, name)} {number}", " · ".join(told)
             return
         yield say(CASE_FIELDS, name), self._say(name, value)
@@ -42,8 +53,8 @@ class _Reader:
         if isinstance(value, list | tuple):
             return " · ".join(self._say(name, one) for one in value)
         text = str(value)
-        item = next((one for one in self.catalogue.items if one.name == name), None)
-        for choice in self.catalogue.lists.get(item.choices, ()) if item else ():
+        choices = next((one.choices for one in self.catalogue.items if one.name == name), _MEMBER_LISTS.get(name, ""))
+        for choice in self.catalogue.lists.get(choices, ()):
             if choice.code == text:
                 return choice.label.get(_ENGLISH) or text
         return self.places.get(text, text)

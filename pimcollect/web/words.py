@@ -116,6 +116,12 @@ CASE_FIELDS = {
     "clo_place_adm2": _("District"),
     "roster": _("Family member"),
 }
+MEMBER_FIELDS = {
+    "age": _("Age"),
+    "sex": _("Sex"),
+    "rel": _("Relation"),
+    "caregiver": _("Caregiver lives here"),
+}
 
 _TWO = 2
 """From two on a larger unit is used: 47 hours, but 2 days."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import statistics
 import time
 from collections.abc import Callable
@@ -91,6 +92,18 @@ def test_without_redis_the_log_in_works_and_still_counts(make_site: Callable[...
     codes = [other.send("/login", token=token, email=MAIL, password="wrong").status_code for _ in range(11)]
     assert codes[-1] == 429
     assert set(codes) == {200, 429}
+
+
+def test_a_redis_that_never_answers_keeps_nobody_waiting(make_site: Callable[..., Site]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        site = make_site(redis_url=f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        site.member(Role.IMO)
+        visitor = site.visitor(MAIL)
+        token = visitor.token("/login")
+        start = time.monotonic()
+        assert visitor.send("/login", token=token, email=MAIL, password=PASSWORD).status_code == 302
+        assert time.monotonic() - start < 4
+        assert visitor.read("/metrics").status_code == 200
 
 
 def test_a_megabyte_of_password_is_refused_unread(site: Site) -> None:

@@ -11,10 +11,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.outcomes import Course, Item, Kept, Refused
+from pimcollect.tables.base import Base, put_rows
 from pimcollect.tables.entries import settle_entries
 from pimcollect.tables.journal import JournalRow
 from pimcollect.tables.referrals import CaseRow, MoveRow, NoticeRow, ReferralRow
@@ -80,16 +80,16 @@ class Writing:
 
     def flush(self, session: Session) -> None:
         """Insert everything; the order follows the foreign keys."""
-        for table, rows in (
+        everything: tuple[tuple[type[Base], list[dict[str, Any]]], ...] = (
             (SubmissionRow, self.submissions),
             (CaseRow, self.cases),
             (ReferralRow, self.referrals),
             (MoveRow, self.moves),
             (NoticeRow, self.notices),
             (JournalRow, self.journal),
-        ):
-            if rows:
-                session.execute(insert(table), rows)
+        )
+        for table, rows in everything:
+            put_rows(session, table, rows)
         add_tallies(session, dict(self.tallies))
         settle_entries(session, self.settled)
 

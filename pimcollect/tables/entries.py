@@ -11,7 +11,6 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     UniqueConstraint,
-    bindparam,
     func,
     select,
     text,
@@ -91,24 +90,18 @@ def lock_entries(session: Session, ids: list[UUID]) -> list[EntryRow]:
     )
 
 
-_SETTLE = (
-    update(EntryRow.__table__)  # type: ignore[arg-type]
-    .where(EntryRow.__table__.c.id == bindparam("entry"))
-    .values(
-        state=bindparam("new_state"),
-        reason=bindparam("why"),
-        body=None,
-        settled_at=func.clock_timestamp(),
-    )
-)
+_SETTLE = text("""
+    UPDATE entries SET state = 'settled', reason = done.why, body = NULL, settled_at = clock_timestamp()
+      FROM unnest(CAST(:ids AS uuid[]), CAST(:whys AS text[])) AS done (id, why)
+     WHERE entries.id = done.id
+""")
 
 
 def settle_entries(session: Session, outcomes: list[tuple[UUID, str]]) -> None:
     """Mark entries settled with their outcome and shred the bodies: one statement for the whole batch."""
     if outcomes:
-        session.connection().execute(
-            _SETTLE, [{"entry": entry, "new_state": SETTLED, "why": why} for entry, why in outcomes]
-        )
+        ids, whys = zip(*outcomes, strict=True)
+        session.connection().execute(_SETTLE, {"ids": list(ids), "whys": list(whys)})
 
 
 def hold_entry(session: Session, entry: UUID, reason: str) -> None:

@@ -75,9 +75,12 @@ def find_roots(session: Session, keys: list[tuple[str, str]]) -> dict[tuple[str,
     """Lock and return the submissions of these (form, root id) pairs: one query for a batch."""
     if not keys:
         return {}
-    roots = [root for _, root in keys]
+    forms, roots = {form for form, _ in keys}, [root for _, root in keys]
     rows = session.scalars(
-        select(SubmissionRow).where(SubmissionRow.root_id.in_(roots)).order_by(SubmissionRow.id).with_for_update()
+        select(SubmissionRow)
+        .where(SubmissionRow.form.in_(forms), SubmissionRow.root_id.in_(roots))  # the unique index begins with the form
+        .order_by(SubmissionRow.id)
+        .with_for_update()
     )
     return {(row.form, row.root_id): row for row in rows}
 

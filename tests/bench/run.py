@@ -1,6 +1,6 @@
-"""`make bench`: every figure beside its floor of the same run, as a table or with --json; ends with 1 when a gate fails.
+"""`make bench`: every figure beside its floor of the same run, as a table or with --json.
 
-`python -m tests.bench.run intake decide` measures only these parts.
+Ends with 1 when a gate fails. `python -m tests.bench.run intake decide` measures only these parts.
 """
 
 from __future__ import annotations

@@ -25,12 +25,12 @@ from pimcollect.actions.hooks import open_hook
 from pimcollect.config import Settings
 from pimcollect.db import open_engine
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.domain.version import Version
 from pimcollect.servers import kobo
 from pimcollect.vault import DoorKeys, read_door_keys
 from tests.bench.bodies import HOUSEHOLD, Sent, make_household
 from tests.bench.grounds import open_ground
 from tests.bench.measure import Figure, take_rounds
-from tests.factories.versions import bank_version
 from webhooks.hooks import Hook, Hooks
 from webhooks.inbox import accept
 from workers.hands import open_hands
@@ -54,8 +54,8 @@ class NotDrainedError(RuntimeError):
     """The worker left something behind."""
 
 
-def release_household(settings: Settings, engine: Engine) -> Hook:
-    """The practice places and services, the household form, and a hook for it."""
+def release_household(settings: Settings, engine: Engine) -> tuple[Hook, Version]:
+    """The practice places and services, the household form, and a hook for it; (hook, frozen version)."""
     with Session(engine) as session, session.begin():
         import_places(session, COMMAND_LINE, read_starter_places())
         current = read_current(session)
@@ -67,7 +67,7 @@ def release_household(settings: Settings, engine: Engine) -> Hook:
         opened = open_hook(session, COMMAND_LINE, server="kobo", form=HOUSEHOLD)
     hook = Hooks(engine).find_fresh(opened.key)
     assert hook is not None
-    return hook
+    return hook, frozen.version
 
 
 def fill_inbox(engine: Engine, sent: Iterator[Sent], *, hook: Hook, keys: DoorKeys) -> None:
@@ -104,12 +104,12 @@ def _drain_bare(connection: psycopg.Connection, answers: str) -> int:
 
 def measure_settling(*, rounds: int = ROUNDS, backlog: int = BACKLOG) -> Figure:
     """Entries settled in a second by one worker's function, in this process."""
-    deliveries = make_household(bank_version(HOUSEHOLD))
     with ExitStack() as stack:
         settings = stack.enter_context(open_ground())
         engine = open_engine(settings.database_url)
         stack.callback(engine.dispose)
-        hook = release_household(settings, engine)
+        hook, version = release_household(settings, engine)
+        deliveries = make_household(version)
         keys = read_door_keys(settings.door_keys)
         own = open_hands(settings)
         stack.callback(own.engine.dispose)
@@ -136,6 +136,9 @@ def measure_settling(*, rounds: int = ROUNDS, backlog: int = BACKLOG) -> Figure:
         fill_inbox(engine, islice(deliveries, BATCH), hook=hook, keys=keys)
         settle_waiting(own)
         taken = take_rounds(settle, drain, rounds=rounds)
+        held = bare.execute("SELECT count(*) FROM entries WHERE state <> 'settled'").fetchone()
+        if held != (0,):
+            raise NotDrainedError(f"{held} entries were held instead of settled")
     return Figure(
         part="settle",
         what="settling, one worker",

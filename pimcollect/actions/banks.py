@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,7 +77,8 @@ def compare_bank(session: Session, actor: Actor, bank: Bank, *, wanted: Weight |
     changes = find_changes(old, bank.document)
     chosen = raise_weight(weigh(changes), wanted)
     lives = find_item_states(session)
-    begun = {one.item for one in lives if one.state != State.DRAFT}
+    begun = {one.item for one in lives if one.state in governance.BEGUN}
+    open_ = {one.item for one in lives if one.state in governance.OPEN}
     weights = weigh_items(changes, old, bank.document)
     heavy = {item: max(weight, chosen if wanted is Weight.MAJOR else weight) for item, weight in weights.items()}
     touched = find_touched(changes, old, bank.document)
@@ -86,46 +87,49 @@ def compare_bank(session: Session, actor: Actor, bank: Bank, *, wanted: Weight |
         computed=weigh(changes),
         chosen=chosen,
         forms=tuple(find_uses(session, touched)) if touched else (),
-        obstacles=tuple(_find_obstacles(session, bank, old, begun, heavy, lives)),
-        approvals=tuple(_find_approvals(changes, begun, heavy)),
+        obstacles=(
+            *_find_obstacles(session, bank, old, begun, heavy),
+            *_find_moving(bank.document, old, open_, weights),
+            *_find_retired_keys(bank.document, old, lives),
+            *_find_unlocked(bank.document, old),
+        ),
+        approvals=tuple(_find_approvals(changes, begun, open_, heavy)),
         is_severe=is_severe(touched, old, bank.document),
         base=row.sha256 if row else "",
     )
 
 
 def _find_obstacles(
-    session: Session,
-    bank: Bank,
-    old: Document,
-    begun: set[str],
-    weights: Mapping[str, Weight],
-    lives: list[ItemStateRow],
-) -> list[str]:
-    found = []
+    session: Session, bank: Bank, old: Document, begun: set[str], weights: Mapping[str, Weight]
+) -> Iterator[str]:
     if session.scalar(
         select(BankRow.id).where(BankRow.version == bank.version, BankRow.sha256 != bank.sha256).limit(1)
     ):
-        found.append(f"Version {bank.version} is kept already with other content: give this one another version.")
-    found += [
-        f"{item} cannot vanish, its code and meaning stay for ever: put it back and retire it."
-        for item in find_gone(old, bank.document)
-        if item in begun
-    ]
-    found += [
-        f"{item} breaks its series: give it another key, for example {key}."
-        for item, key in find_kept_keys(weights, old, bank.document).items()
-        if item in begun
-    ]
+        yield f"Version {bank.version} is kept already with other content: give this one another version."
+    for item in find_gone(old, bank.document):
+        if item in begun:
+            yield f"{item} cannot vanish, its code and meaning stay for ever: put it back and retire it."
+    for item, key in find_kept_keys(weights, old, bank.document).items():
+        if item in begun:
+            yield f"{item} breaks its series: give it another key, for example {key}."
+
+
+def _find_moving(document: Document, old: Document, open_: set[str], weights: Mapping[str, Weight]) -> Iterator[str]:
+    """What is under review stays as it is: people agree to what they have read."""
+    heavier = {item for item, weight in weights.items() if weight > Weight.PATCH}
+    for item in sorted(open_ & (heavier | set(find_gone(old, document)))):
+        yield f"{item} is under review: let its proposer take it back first (--refuse withdrawn), or leave it alone."
+
+
+def _find_retired_keys(document: Document, old: Document, lives: list[ItemStateRow]) -> Iterator[str]:
     retired = {(one.item, one.key) for one in lives if one.state == State.RETIRED}
-    found += [
-        f"{row['id']} asks for the key {row['key']}, which was retired before: give it another."
-        for row in bank.document["items"]
-        if (row["id"], row["key"]) in retired and row not in old["items"]
-    ]
-    return found + _find_unlocked(bank.document, old)
+    before = {row["id"]: row["key"] for row in old["items"]}
+    for row in document["items"]:
+        if (row["id"], row["key"]) in retired and before.get(row["id"]) != row["key"]:
+            yield f"{row['id']} asks for the key {row['key']}, which was retired before: give it another."
 
 
-def _find_unlocked(document: Document, old: Document) -> list[str]:
+def _find_unlocked(document: Document, old: Document) -> Iterator[str]:
     """Official wording never travels in a bank, and its order and answers are not ours to edit."""
 
     def bones(one: Document) -> Any:
@@ -137,26 +141,24 @@ def _find_unlocked(document: Document, old: Document) -> list[str]:
             [(row["code"], row.get("aggregate_to")) for row in one["choice_lists"][answers]],
         )
 
-    found = []
     labels = [*document["wg_ss"]["items"], *document["choice_lists"][document["wg_ss"]["answers"]]]
     if any(row["label"] is not None for row in labels):
-        found.append("The official wording does not travel in a bank: leave it out, and load it by its own command.")
+        yield "The official wording does not travel in a bank: leave it out, and load it by its own command."
     if bones(document) != bones(old):
-        found.append("The official questions are locked: put their names, order and answers back as exported.")
-    return found
+        yield "The official questions are locked: put their names, order and answers back as exported."
 
 
-def _find_approvals(changes: tuple[Change, ...], begun: set[str], weights: Mapping[str, Weight]) -> list[str]:
-    found = [
-        f"{item} breaks its series" for item, weight in weights.items() if weight is Weight.MAJOR and item in begun
-    ]
-    found += [f"{one.id} {one.field} protects less than before" for one in changes if one.is_loosening]
-    found += [
-        f"{one.part} {one.id}: {one.why}"
-        for one in changes
-        if one.weight is Weight.MAJOR and one.part not in ("item", "list", "locked")
-    ]
-    return found
+def _find_approvals(
+    changes: tuple[Change, ...], begun: set[str], open_: set[str], weights: Mapping[str, Weight]
+) -> Iterator[str]:
+    for item, weight in weights.items():
+        if weight is Weight.MAJOR and item in begun:
+            yield f"{item} breaks its series"
+    for one in changes:
+        if one.is_loosening and (one.part != "item" or one.id in begun | open_):
+            yield f"{one.id} {one.field} protects less than before"
+        elif one.weight is Weight.MAJOR and one.part not in ("item", "list", "locked"):
+            yield f"{one.part} {one.id}: {one.why}"
 
 
 def _refuse(comparison: Comparison) -> None:
@@ -264,6 +266,7 @@ def activate(session: Session, actor: Actor, code: str) -> Subject:
             remedy="Export the current one, make the change there, and propose it again.",
         )
     bank = Bank(row.version, row.sha256, row.document)
+    _refuse(compare_bank(session, actor, bank, wanted=Weight[row.chosen.upper()]))
     row.state, row.document, row.since = state.value, None, func.clock_timestamp()
     _take(session, actor, bank, note="endorsed_change")
     return subject

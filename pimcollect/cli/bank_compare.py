@@ -38,6 +38,8 @@ _DIFF = {
     "why": "why",
 }
 
+_SHOWN = 200
+
 
 def read_class(word: str | None) -> Weight | None:
     """The class that an editor named."""
@@ -97,7 +99,7 @@ def say_comparison(bank: Bank, comparison: Comparison, *, as_json: bool) -> None
         print_json(show_comparison(bank, comparison))
         return
     rows = [_change_row(one) for one in comparison.changes]
-    print_rows(rows, as_json=False, columns=_DIFF, empty="No difference from the current bank.")
+    _print_changes(rows, "No difference from the current bank.")
     if rows:
         click.echo(f"{len(rows)} differences. Class: {comparison.chosen.word}.")
     if comparison.forms:
@@ -108,6 +110,14 @@ def say_comparison(bank: Bank, comparison: Comparison, *, as_json: bool) -> None
     for sentence in comparison.approvals:
         click.echo(f"Others must agree: {sentence}")
     click.echo("Nothing was changed.")
+
+
+def _print_changes(rows: list[dict[str, Any]], empty: str) -> None:
+    """The heaviest first, as many as a person reads."""
+    heaviest = sorted(rows, key=lambda row: -Weight[row["class"].upper()])
+    print_rows(heaviest[:_SHOWN], as_json=False, columns=_DIFF, empty=empty)
+    if len(rows) > _SHOWN:
+        click.echo(f"And {len(rows) - _SHOWN} lighter ones: --json shows all.")
 
 
 def _print_uses(uses: Any, *, as_json: bool) -> None:
@@ -124,8 +134,12 @@ def diff_command(one: str, other: str, as_json: bool) -> None:
     """What differs between two banks: ONE before, OTHER after. Each is `current`, `starter`, a version or a file."""
     with open_desk() as desk, desk.transaction() as session:
         changes = find_changes(read_version(session, one), read_version(session, other))
-    print_rows([_change_row(change) for change in changes], as_json=as_json, columns=_DIFF, empty="No difference.")
-    if changes and not as_json:
+    rows = [_change_row(change) for change in changes]
+    if as_json:
+        print_json(rows)
+        return
+    _print_changes(rows, "No difference.")
+    if changes:
         click.echo(f"{len(changes)} differences. Class: {weigh(changes).word}.")
 
 

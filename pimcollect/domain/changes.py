@@ -11,8 +11,8 @@ from pimcollect.domain.slips import is_slip
 from pimcollect.domain.weights import (
     FIELDS,
     PARTS,
+    SCALES,
     SENSITIVITIES,
-    TREATMENTS,
     Weight,
 )
 from pimcollect.errors import ErrorCode, PimError
@@ -177,14 +177,13 @@ def _come_or_gone(part: str, id_: str, *, is_new: bool) -> Change:
 
 
 def _loosens(change: Change) -> bool:
-    if change.part != "item":
-        return False
-    ranks = {"sens": SENSITIVITIES, "treat": TREATMENTS}.get(change.field)
-    if ranks:
-        return ranks.index(change.after) < ranks.index(change.before)
-    if change.field == "cls":
-        return change.before == "direct"
-    return change.field == "rel" and _GATE in change.before and _GATE not in change.after
+    """Whether people are protected less: lower on a scale, out of its module, or no longer behind the screening."""
+    scale = SCALES.get((change.part, change.field))
+    if scale:
+        return scale.index(change.after) < scale.index(change.before)
+    if (change.part, change.field) == ("item", "rel"):
+        return _GATE in change.before and _GATE not in change.after
+    return (change.part, change.field) in (("item", "module"), ("module", "kind"))
 
 
 def _item_weigher(old: Document, new: Document) -> Weigher:
@@ -241,7 +240,9 @@ def _compare_list(name: str, old: Sequence[Row], new: Sequence[Row]) -> Iterator
             shown = _show(before[code].get(field)), _show(after[code].get(field))
             if shown[0] != shown[1]:
                 weight, why = _weigh_choice(field, *shown)
-                yield Change("list", name, f"{code} {field}", *shown, weight, why)
+                # who can be told what the answer was: wider than before, or not known to be narrower
+                is_wider = field == "aggregate_to" and shown[1] != ""
+                yield Change("list", name, f"{code} {field}", *shown, weight, why, is_wider)
     orders = [code for code in before if code in after], [code for code in after if code in before]
     if orders[0] != orders[1]:
         shown = " ".join(orders[0]), " ".join(orders[1])

@@ -42,7 +42,11 @@ class Verb(StrEnum):
     RETIRE = "retire"
 
 
-_OPEN = frozenset({State.PROPOSED, State.IN_REVIEW, State.COMMUNITY_CHECK, State.FIELD_TEST, State.ENDORSED})
+OPEN = frozenset({State.PROPOSED, State.IN_REVIEW, State.COMMUNITY_CHECK, State.FIELD_TEST, State.ENDORSED})
+"""Under review or just through it: what people agree to must not change under their hands."""
+
+BEGUN = frozenset({State.ACTIVE, State.DEPRECATED, State.RETIRED})
+"""Answers were collected under it, so its meaning is no longer free."""
 
 TRANSITIONS: Mapping[Verb, tuple[frozenset[State], State]] = {
     Verb.PROPOSE: (frozenset({State.DRAFT}), State.PROPOSED),
@@ -50,7 +54,7 @@ TRANSITIONS: Mapping[Verb, tuple[frozenset[State], State]] = {
     Verb.CLEAR: (frozenset({State.IN_REVIEW}), State.COMMUNITY_CHECK),
     Verb.CHECK: (frozenset({State.COMMUNITY_CHECK}), State.FIELD_TEST),
     Verb.ENDORSE: (frozenset({State.FIELD_TEST}), State.ENDORSED),
-    Verb.REFUSE: (_OPEN, State.DRAFT),
+    Verb.REFUSE: (OPEN, State.DRAFT),
     Verb.ACTIVATE: (frozenset({State.ENDORSED}), State.ACTIVE),
     Verb.DEPRECATE: (frozenset({State.ACTIVE}), State.DEPRECATED),
     Verb.REVIVE: (frozenset({State.DEPRECATED}), State.ACTIVE),
@@ -167,9 +171,10 @@ def refuse(life: Life, step: Step, by: str, *, reason: str, is_severe: bool) -> 
         raise PimError(
             ErrorCode.NOT_FOUND, f"There is no reason {reason!r}.", remedy=f"Use one of: {', '.join(REASONS)}."
         )
-    is_withdrawn = by == life.proposer and reason == "withdrawn"
-    if not is_withdrawn:
+    if reason != "withdrawn":
         _check_due(life, step, is_severe=is_severe)
+    elif by != life.proposer:
+        raise PimError(ErrorCode.NOT_ALLOWED, "Only the proposer takes it back.", remedy="Name the reason of your no.")
     return replace(life, state=move(life.state, Verb.REFUSE), given=())
 
 

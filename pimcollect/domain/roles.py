@@ -32,7 +32,6 @@ _OPERATOR = frozenset({Role.OPERATOR})
 GRANTS: dict[str, frozenset[Role]] = {
     "bank.list": _EVERYBODY,
     "bank.show": _EVERYBODY,
-    "bank.export": _EVERYBODY,
     "bank.import": _DESK,
     "bank.adopt": frozenset({Role.ADMIN, Role.OPERATOR}),
     "bank.load_wording": _DESK,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 
@@ -41,6 +41,16 @@ TREATMENTS = (
 )
 """From the loosest to the strictest."""
 
+_URGENCIES = "RHU"
+SCALES: Mapping[tuple[str, str], Sequence[str]] = {
+    ("item", "sens"): SENSITIVITIES,
+    ("item", "treat"): TREATMENTS,
+    ("item", "cls"): ("none", "comm", "quasi", "sens", "direct"),
+    ("rule", "urgency"): _URGENCIES,
+    ("pathway", "default_urgency"): _URGENCIES,
+}
+"""(part, field) -> its codes, from the one that protects least."""
+
 PARTS: Mapping[str, tuple[tuple[Weight, str], tuple[Weight, str]]] = {
     "item": ((_N, "a new item"), (_M, "an item removed")),
     "list": ((_N, "a new list"), (_N, "a list that nothing uses removed")),
@@ -77,7 +87,7 @@ FIELDS: Mapping[tuple[str, str], tuple[Weight, str]] = {
     ("module", "title"): (_P, "a title"),
     ("module", "prefix"): (_P, "the prefix of new names"),
     ("module", "tools"): (_N, "which tools it is for"),
-    ("module", "kind"): (_N, "whether it is always in"),
+    ("module", "kind"): (_M, "whether it is always in"),
     ("rule", "expression"): (_M, "other people are flagged"),
     ("rule", "pathway"): (_M, "flags lead elsewhere"),
     ("rule", "urgency"): (_N, "another urgency"),

@@ -79,7 +79,7 @@ class VerdictRow(Base):
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     subject: Mapped[str]
-    """`item F01 fom.limited.30d.hh` or `change 2026.2`."""
+    """`bank_item F01 fom.limited.30d.hh` or `bank_change 2026.2`."""
     round: Mapped[int]
     step: Mapped[str]
     member: Mapped[UUID] = mapped_column(ForeignKey("members.id"))

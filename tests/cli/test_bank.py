@@ -258,6 +258,18 @@ def test_a_refusal_goes_back_to_draft_and_stays_on_record(
     assert sorted(acts) == ["im_review", "propose", "propose", "refuse"]
 
 
+def test_what_is_under_review_does_not_change_under_the_hands_of_those_who_agree(
+    run: Run, edit: Callable[..., str]
+) -> None:
+    run("bank", "import", edit(new="F90"))
+    run("bank", "import", edit("2026.3", new="F90", q="Another question altogether?"))
+    run("bank", "propose", "F90", "--by", mail("amina"))
+    path = edit("2026.4", new="F90", q="And another one?")
+    assert "F90 is under review" in refused(run, "bank", "import", path).message
+    run("bank", "review", "F90", "--as", "im", "--refuse", "withdrawn", "--by", mail("amina"))
+    run("bank", "import", path)
+
+
 def test_a_change_is_held_until_it_is_agreed_and_then_taken_whole(
     run: Run, read: Callable[..., Any], sessions: sessionmaker[Session], edit: Callable[..., str]
 ) -> None:

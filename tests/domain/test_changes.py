@@ -123,6 +123,12 @@ def test_a_slip_is_told_from_another_question(before: str, after: str, is_only_a
         (change("R06", cls="quasi"), True),
         (lambda d: item(d, "H01").update(rel=""), "${ers_decision}" in item(BANK, "H01")["rel"]),
         (change("F01", hint="x"), False),
+        (change("F01", module="M01"), True),
+        (change("H01", cls="none"), True),
+        (lambda d: d["flag_rules"][0].update(urgency="R"), True),
+        (lambda d: d["flag_rules"][1].update(urgency="U"), False),
+        (lambda d: d["modules"][0].update(kind="indicator"), True),
+        (lambda d: next(iter(d["choice_lists"].values()))[0].update(aggregate_to="yes"), True),
     ],
 )
 def test_less_protection_is_marked_whatever_its_class(edit: Edit, is_loosening: bool) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pimcollect.actions.governance import PERMISSIONS
 from pimcollect.domain.governance import (
     REASONS,
     REVIEWS,
@@ -24,6 +25,7 @@ from pimcollect.domain.governance import (
     propose,
     refuse,
 )
+from pimcollect.domain.roles import GRANTS
 from pimcollect.errors import ErrorCode, PimError
 
 ALLOWED = {
@@ -109,9 +111,22 @@ def test_a_refusal_needs_a_known_reason() -> None:
 @pytest.mark.parametrize("reason", REASONS)
 def test_what_was_refused_begins_anew(reason: str) -> None:
     life = agree(propose(Life(), "amina"), Step.IM, "bilal", is_severe=False)
-    refused = refuse(life, Step.PROTECTION, "chen", reason=reason, is_severe=False)
+    who = "amina" if reason == "withdrawn" else "chen"
+    refused = refuse(life, Step.PROTECTION, who, reason=reason, is_severe=False)
     assert (refused.state, refused.given) == (State.DRAFT, ())
     assert find_due(propose(refused, "amina"), is_severe=False) == {Step.IM, Step.PROTECTION}
+
+
+def test_only_the_proposer_takes_it_back() -> None:
+    with pytest.raises(PimError) as caught:
+        refuse(propose(Life(), "amina"), Step.IM, "bilal", reason="withdrawn", is_severe=False)
+    assert caught.value.code is ErrorCode.NOT_ALLOWED
+
+
+def test_the_table_of_steps_and_the_table_of_permissions_say_the_same() -> None:
+    assert {step: set(roles) for step, roles in STEP_ROLES.items()} == {
+        step: set(GRANTS[permission]) for step, permission in PERMISSIONS.items()
+    }
 
 
 def test_the_proposer_may_take_it_back_but_not_refuse_it_otherwise() -> None:

@@ -12,18 +12,17 @@ from pimcollect.web.catalogue import is_starter_bank, read_bank
 from pimcollect.web.store import reading
 
 blueprint = Blueprint("bank", __name__, url_prefix="/bank")
-_LANGUAGE = "en"
 _LONGEST_SEARCH = 100
 
 
 def find_items(catalogue: Catalogue, *, module: str = "", words: str = "") -> list[Item]:
-    """Items of a module (empty = all) in which every word of the search occurs somewhere, in the bank's order."""
-    titles = {one.id: one.title.get(_LANGUAGE, "") for one in catalogue.modules}
+    """Items of a module (empty = all) in which every word of the search occurs, in whatever language."""
+    titles = {one.id: one.title.values() for one in catalogue.modules}
     wanted = words.casefold().split()
 
     def text(item: Item) -> str:
-        parts = (item.id, item.name, item.label.get(_LANGUAGE, ""), item.hint.get(_LANGUAGE, ""), item.use)
-        return " ".join((*parts, titles.get(item.module, ""))).casefold()
+        parts = (item.id, item.name, *item.label.values(), *item.hint.values(), item.use)
+        return " ".join((*parts, *titles[item.module])).casefold()
 
     return [
         item

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from forms.current import read_current
 from forms.release import build_form, read_languages
 from forms.selection import KINDS
-from forms.wording import LANGUAGES
+from forms.wording import LANGUAGES, say
 from pimcollect.actions.forms import keep_version
 from pimcollect.domain.roles import allow
 from pimcollect.errors import PimError
@@ -29,7 +29,7 @@ def _render_list(mistake: PimError | None = None, built: str = "") -> str:
     return render_template(
         "forms/list.html",
         rows=find_forms(session),
-        kinds=KINDS,
+        kinds={form: say(f"form_{form}") for form in KINDS},
         languages=list(LANGUAGES),
         are_starter_places=not has_places(session),
         mistake=mistake,

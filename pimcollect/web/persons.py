@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 
 from pimcollect.domain.catalogue import Catalogue
 from pimcollect.web.catalogue import name_places, read_bank
-from pimcollect.web.words import CASE_FIELDS, MEMBER_FIELDS, say
+from pimcollect.web.words import CASE_FIELDS, MEMBER_FIELDS, choose_text, say
 
-_ENGLISH = "en"
 _MEMBER_LISTS = {"sex": "sex", "rel": "rel", "caregiver": "yn"}
 """Field of a family member -> the bank's choice list of its codes."""
 
@@ -56,5 +55,5 @@ class _Reader:
         choices = next((one.choices for one in self.catalogue.items if one.name == name), _MEMBER_LISTS.get(name, ""))
         for choice in self.catalogue.lists.get(choices, ()):
             if choice.code == text:
-                return choice.label.get(_ENGLISH) or text
+                return choose_text(choice.label, text)[0]
         return self.places.get(text, text)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from flask import Flask, request
-from flask_babel import format_date, format_datetime, format_timedelta
+from flask_babel import format_date, format_datetime, format_timedelta, get_locale
 from flask_babel import lazy_gettext as _
 from flask_security import current_user
 
@@ -134,6 +135,14 @@ def say(words: dict[str, Any], code: str | None) -> str:
     return str(words[code]) if code in words else code.replace("_", " ")
 
 
+def choose_text(texts: Mapping[str, str], fallback: str = "") -> tuple[str, str]:
+    """A wording of the bank in the page's language, else in English, else in any; and the language that it is in."""
+    for language in (str(get_locale()), "en", *texts):
+        if texts.get(language):
+            return texts[language], language
+    return fallback, "en"
+
+
 def moment(at: datetime) -> str:
     """A time, with its zone said."""
     return f"{format_datetime(at, 'd MMM y, HH:mm', rebase=False)} UTC"
@@ -175,6 +184,7 @@ def teach_templates(app: Flask) -> None:
         FORM_LANGUAGES=FORM_LANGUAGES,
         CASE_FIELDS=CASE_FIELDS,
         say=say,
+        choose_text=choose_text,
         moment=moment,
         month=month,
         distance=distance,

@@ -109,10 +109,22 @@ def test_the_language_chosen_wins_over_the_one_asked_for(site: Site) -> None:
     assert client.get("/language/xx").status_code == 404
 
 
-def test_wording_that_exists_in_english_only_is_marked_as_english(site: Site) -> None:
+def test_the_bank_is_read_in_the_language_of_the_page_and_what_is_english_only_is_marked(site: Site) -> None:
     visitor = site.logged_in(Role.IMO)
     page = visitor.client.get("/bank/E05", headers={"Accept-Language": "ar"}).text
-    assert '<span lang="en" dir="auto">Would you like to answer' in page
+    heading = page.partition("<h1>")[2].partition("</h1>")[0]
+    assert heading.startswith('<span dir="auto">')
+    assert "Would you like" not in heading
+    assert '<span lang="en" dir="auto">% who want separate questioning' in page
+
+
+def test_a_search_finds_words_of_every_language(site: Site) -> None:
+    visitor = site.logged_in(Role.IMO)
+    english = visitor.read("/bank?q=school").text
+    label = visitor.client.get("/bank/K02", headers={"Accept-Language": "fr"}).text.partition("<h1>")[2]
+    word = max(re.findall(r"\w+", re.sub("<[^>]*>", "", label.partition("</h1>")[0])), key=len)
+    assert "K02" in english
+    assert "K02" in visitor.read(f"/bank?q={word}").text
 
 
 @pytest.mark.parametrize(

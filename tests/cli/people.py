@@ -1,11 +1,15 @@
-"""Members of every role, for commands that act --by somebody."""
+"""Members of every role, for commands that act --by somebody, and what a command refuses."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
+import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
+from pimcollect.errors import PimError
 from pimcollect.tables.catalogue import ServiceRow
 from pimcollect.tables.members import MemberRoleRow, MemberRow
 
@@ -41,3 +45,11 @@ def settle_people(sessions: sessionmaker[Session]) -> None:
                     role_rows=[MemberRoleRow(role=role) for role in roles],
                 )
             )
+
+
+def refused(run: Callable[..., Any], *words: str) -> PimError:
+    """The error with which a command is refused; it always says what to do."""
+    with pytest.raises(PimError) as caught:
+        run(*words)
+    assert caught.value.remedy
+    return caught.value

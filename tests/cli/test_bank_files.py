@@ -1,0 +1,79 @@
+"""The bank in and out by command, and the official wording that is kept beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from pimcollect.errors import ErrorCode
+from tests.cli.people import refused
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def bank(run: Run) -> None:
+    run("bank", "import")
+
+
+# files
+
+
+@pytest.mark.parametrize("target", ["bank.xlsx", "bank", "bank.json"])
+def test_what_was_exported_comes_back_as_the_same_bank(
+    target: str, run: Run, read: Callable[..., Any], tmp_path: Path
+) -> None:
+    run("bank", "export", str(tmp_path / target))
+    assert read("bank", "import", str(tmp_path / target), "--dry-run")["changes"] == []
+    assert "was here already" in run("bank", "import", str(tmp_path / target)).output
+    first = {path: path.read_bytes() for path in tmp_path.rglob("bank*") if path.is_file()}
+    run("bank", "export", str(tmp_path / target))
+    assert {path: path.read_bytes() for path in first} == first
+
+
+def test_a_bank_is_not_written_as_something_else(run: Run, tmp_path: Path) -> None:
+    assert refused(run, "bank", "export", str(tmp_path / "bank.ods")).code is ErrorCode.BAD_FILE
+
+
+# official wording
+
+_NAMES = ("wg_see", "wg_hear", "wg_walk", "wg_rem", "wg_care", "wg_comm", "no_diff", "some_diff", "lot_diff", "cannot")
+_SAID = ("--language", "en", "--source", "The official site", "--edition", "2", "--dated", "2020-01-01")
+_LOAD = (*_SAID, "--checked-by", "Information officer")
+
+
+def _wording(tmp_path: Path, names: tuple[str, ...] = _NAMES, text: str = "Practice text") -> str:
+    path = tmp_path / "official.csv"
+    path.write_text("name,text\n" + "".join(f"{name},{text} {name}\n" if text else f"{name},\n" for name in names))
+    return str(path)
+
+
+@pytest.mark.parametrize("names", [_NAMES[:-1], _NAMES[::-1], (*_NAMES, "maybe"), (*_NAMES[:-1], "other"), ()])
+def test_official_wording_is_loaded_complete_and_in_order_or_not_at_all(
+    names: tuple[str, ...], run: Run, read: Callable[..., Any], tmp_path: Path
+) -> None:
+    assert refused(run, "bank", "wording", "load", _wording(tmp_path, names), *_LOAD).code is ErrorCode.BAD_BANK
+    assert read("bank", "wording", "list") == []
+
+
+def test_an_empty_text_is_named_by_its_row(run: Run, tmp_path: Path) -> None:
+    error = refused(run, "bank", "wording", "load", _wording(tmp_path, text=""), *_LOAD)
+    assert "official.csv, row 2, column text" in error.message
+
+
+def test_locked_questions_are_asked_once_their_wording_is_here(
+    run: Run, read: Callable[..., Any], tmp_path: Path
+) -> None:
+    assert "D05 official wording is locked and not loaded" in run("forms", "build", "hh").output
+    run("bank", "wording", "load", _wording(tmp_path), *_LOAD)
+    assert [(row["language"], row["checked_by"]) for row in read("bank", "wording", "list")] == [
+        ("en", "Information officer")
+    ]
+    assert "D05 official" not in run("forms", "build", "hh", "-o", str(tmp_path / "out")).output
+    assert "Practice text wg_see" in (tmp_path / "out" / "hh.xml").read_text()
+    run("bank", "export", str(tmp_path / "bank.json"))
+    assert "Practice text" not in (tmp_path / "bank.json").read_text()

@@ -45,10 +45,16 @@ class Layout:
 
 
 def lay_out(
-    catalogue: Catalogue, selection: Selection, *, places: tuple[NamedPlace, ...], languages: tuple[str, ...]
+    catalogue: Catalogue,
+    selection: Selection,
+    *,
+    places: tuple[NamedPlace, ...],
+    languages: tuple[str, ...],
+    may_have_gaps: bool = False,
 ) -> Layout:
     """The rows of a form, in order. Pure and deterministic. Raises PimError when the selection needs places and the
-    gazetteer has none of that level, or when a wording is missing in one of `languages`."""
+    gazetteer has none of that level, or when a wording is missing in one of `languages` (unless it `may_have_gaps`:
+    lints want to name each of them)."""
     rows: list[Row] = [
         Row("today", "today"),
         Row("calculate", "pim_form_id", calculation=f"'{selection.form}'"),
@@ -62,7 +68,8 @@ def lay_out(
         elif items:
             rows += _module(module, items, catalogue, is_asked=selection.tool != "O")
     lists = _collect_lists(rows, catalogue, places)
-    _refuse_untranslated(rows, lists, languages)
+    if not may_have_gaps:
+        _refuse_untranslated(rows, lists, languages)
     return Layout(
         form=selection.form,
         title=_title(selection, languages),

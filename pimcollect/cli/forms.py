@@ -8,9 +8,14 @@ import click
 
 from forms.current import Current, read_current
 from forms.intake import Adopted, adopt_form
+from forms.lints import Lint, Severity
+from forms.lints_all import lint_file, lint_form
+from forms.lints_bank import ROUNDS
+from forms.lints_form import Served
 from forms.release import Frozen, build_form, read_languages, write_files
 from forms.safety import MAX_BYTES
 from forms.selection import KINDS
+from forms.services import read_starter_services
 from forms.wording import LANGUAGE_NAMES
 from forms.xform import validate_with_odk
 from pimcollect.actions.forms import keep_version
@@ -18,7 +23,8 @@ from pimcollect.cli.desk import json_option, open_desk, print_rows
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.domain.version import Treatment
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.forms import find_forms
+from pimcollect.tables.catalogue import read_directory
+from pimcollect.tables.forms import find_forms, find_versions
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -137,6 +143,65 @@ def _say_adopted(adopted: Adopted, *, as_json: bool) -> None:
     for warning in adopted.warnings:
         click.echo(f"Note: {warning}", err=as_json)
     click.echo(f"Stored as {version.form} {version.version}, the newest version of this form.", err=as_json)
+
+
+def _lint_bank_form(form: str, languages: str) -> tuple[Lint, ...]:
+    """A form of the bank, with the places, services and earlier versions that the database knows."""
+    wanted = read_languages(languages)
+    with open_desk() as desk, desk.transaction() as session:
+        current = read_current(session)
+        directory = read_directory(session)
+        working = {service.code for service in directory.services.values() if not service.is_suspended}
+        served = tuple(Served(rule.pathway, rule.place) for rule in directory.rules if rule.service in working)
+        if not directory.rules and current.are_starter_places:
+            served = tuple(Served(rule.pathway, rule.place) for rule in read_starter_services(current.codes).rules)
+        rounds = [
+            frozenset(question["item"] for question in row.document["questions"] if question["item"])
+            for row in find_versions(session, form)[:ROUNDS]
+        ]
+        return lint_form(current.catalogue, form, places=current.places, languages=wanted, served=served, rounds=rounds)
+
+
+def _lint_workbook(file: Path) -> tuple[Lint, ...]:
+    """A workbook with the files beside it, and in the folder `<name>-media` where there is one."""
+    if not file.is_file():
+        raise PimError(
+            ErrorCode.NOT_FOUND,
+            f"There is no form and no file {file}.",
+            remedy=f"Name a workbook, or one of: {', '.join(KINDS)}.",
+        )
+    if file.stat().st_size > MAX_BYTES:
+        raise PimError(ErrorCode.TOO_LARGE, "The workbook was not opened: it is too large.", remedy="Split it.")
+    folders = (file.parent, file.parent / f"{file.stem}-media")
+    files = {one.name for folder in folders if folder.is_dir() for one in folder.iterdir()}
+    return lint_file(file.read_bytes(), name=file.stem, files=files)
+
+
+@forms.command("lint")
+@click.argument("form")
+@click.option("--languages", default="en", show_default=True, help="For a form of the bank: its languages.")
+@json_option
+def lint_command(form: str, languages: str, as_json: bool) -> None:
+    """What may be wrong with a form of the bank (hh, hh_core, ki, fgd, obs) or with an XLSForm workbook.
+
+    Each finding says where it is and how it is mended. Ends with status 1 when one of them is an error.
+    """
+    lints = _lint_bank_form(form, languages) if form in KINDS else _lint_workbook(Path(form))
+    print_rows(
+        [
+            {"code": one.code, "severity": one.severity.value, "where": one.where, "text": one.text, "mend": one.mend}
+            | ({"sheet": one.sheet, "row": one.row or None, "name": one.name} if as_json else {})
+            for one in lints
+        ],
+        as_json=as_json,
+        columns={"code": "lint", "severity": "severity", "where": "where", "text": "what is wrong", "mend": "mend"},
+        empty="Nothing to mend.",
+    )
+    errors = sum(1 for one in lints if one.severity is Severity.ERROR)
+    if lints:
+        click.echo(f"{errors} errors, {len(lints) - errors} warnings.", err=as_json)
+    if errors:
+        raise SystemExit(1)
 
 
 @forms.command("list")

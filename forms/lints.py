@@ -1,0 +1,110 @@
+"""What may be wrong with a bank, a form from it, or an XLSForm made elsewhere: each with its place and its mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """An error must be mended before people are asked; a warning is for an information officer to judge."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One lint: how grave it is, what it finds, and how it is mended."""
+
+    severity: Severity
+    title: str
+    mend: str
+
+
+_E, _W = Severity.ERROR, Severity.WARNING
+
+RULES: dict[str, Rule] = {
+    "L01": Rule(_E, "no purpose or need", "Write into `use` what is measured and which decision it serves."),
+    "L02": Rule(_W, "no analysis plan", "Name the matrix category and the disaggregation."),
+    "L03": Rule(_E, "a direct identifier outside the referral module", "Move it into M17, or leave it out."),
+    "L04": Rule(_E, "a sensitive question before the screening", "Let its `rel` need ${ers_decision}."),
+    "L05": Rule(_E, "own experience of violence, or a respondent under 18", "Ask about perceptions, and adults only."),
+    "L06": Rule(_E, "free text outside the vault", "Use a list of choices, or treat it as vault."),
+    "L07": Rule(_E, "position, photo, sound, device or telephone", "Take the row out."),
+    "L08": Rule(_W, "no way to say `does not know` or `prefers not to say`", "Add dk or pns to the list."),
+    "L09": Rule(_W, "a flag whose pathway nobody serves in the area", "Add a service, or close the question there."),
+    "L10": Rule(_W, "a translation that nobody has approved", "Let an information officer read and approve it."),
+    "L11": Rule(_W, "a key twice, or nearly the same question twice", "Merge them, or say how they differ."),
+    "L12": Rule(_E, "one key with different type, recall or list", "Give the different question a key of its own."),
+    "L13": Rule(_W, "over the time budget", "Cut questions that nothing reads (X10)."),
+    "L14": Rule(_E, "a sensitive answer that is required", "Let people pass it over."),
+    "L15": Rule(_E, "a code that stands alone, without a constraint", "Forbid other codes beside it."),
+    "L16": Rule(_W, "a list of areas that is not the gazetteer's", "Use the area lists of the gazetteer."),
+    "L17": Rule(_W, "unused for several rounds", "Retire it, or ask it again."),
+    "L18": Rule(_W, "a column of the choices sheet that reaches the telephone", "Keep remarks on the survey sheet."),
+    "L19": Rule(_E, "a unit or category that the matrix does not know", "Use one of the codes of the matrix."),
+    "L20": Rule(_W, "a risk without a question about the threat", "Add a threat question, or drop the risk's number."),
+    "X00": Rule(_E, "pyxform cannot read it", "Correct the row that it names."),
+    "X01": Rule(_E, "a reference to nothing", "Correct the name, or add the question."),
+    "X02": Rule(_E, "a function that no telephone knows", "Correct its spelling."),
+    "X03": Rule(_E, "a regular expression that cannot be read", "Correct the pattern."),
+    "X04": Rule(_E, "a choice filter on a column that is not there", "Add the column to the choices, or correct it."),
+    "X05": Rule(_E, "a file that is missing", "Put it beside the workbook, or take the name out."),
+    "X06": Rule(_E, "questions that wait for each other", "Break the circle at one of them."),
+    "X07": Rule(_E, "a missing translation", "Fill the cell: people would read `-`, or nothing."),
+    "X08": Rule(_E, "a treatment that breaks the threshold of a flag rule", "Let the bands begin where the rule cuts."),
+    "X09": Rule(_E, "personal data in a name of the record or in the audit log", "Take it out: it leaves unsealed."),
+    "X10": Rule(_W, "a question that nothing reads", "Cut it, or plan what will be done with it."),
+    "X11": Rule(_W, "a column that pyxform ignores", "Correct its spelling."),
+    "X12": Rule(_E, "brackets or quotes that do not close", "Close them."),
+    "X13": Rule(_E, "asked without consent", "Ask for consent first; when you adopt the form, name it with --consent."),
+    "X14": Rule(_W, "a name that not every server takes", "Use a-z, 0-9 and _, at most 32, each once."),
+}
+"""L01 to L20 are those of the bank (docs/imo/lints.md); X are about workbooks, beyond pyxform and ODK Validate."""
+
+
+@dataclass(frozen=True)
+class Lint:
+    """One finding. `sheet` is survey, choices, settings, entities, or a part of the bank (items, choice_lists, ...)."""
+
+    code: str
+    sheet: str
+    row: int
+    """As Excel counts; 0 where the place is no row of a workbook."""
+    name: str
+    """The question, list, item or column."""
+    text: str
+    severity: Severity
+
+    @property
+    def where(self) -> str:
+        """The place in words."""
+        parts = (self.sheet, f"row {self.row}" if self.row else "", self.name)
+        return " ".join(part for part in parts if part)
+
+    @property
+    def mend(self) -> str:
+        """What to do."""
+        return RULES[self.code].mend
+
+
+def find(
+    code: str, sheet: str, *, name: str = "", row: int = 0, text: str = "", severity: Severity | None = None
+) -> Lint:
+    """A finding of a known rule; its text is the rule's title where there is nothing to add."""
+    rule = RULES[code]
+    return Lint(code, sheet, row, name, text or rule.title, severity or rule.severity)
+
+
+def read_words(text: str) -> frozenset[str]:
+    """A table of words, written with blanks between them."""
+    return frozenset(text.split())
+
+
+def order(lints: Iterable[Lint]) -> tuple[Lint, ...]:
+    """Errors first, then by code and place; each once."""
+    return tuple(
+        sorted(dict.fromkeys(lints), key=lambda one: (one.severity, one.code, one.sheet, one.row, one.name, one.text))
+    )

@@ -1,0 +1,93 @@
+"""All lints of one form: of the bank's own forms with everything known about them, of a workbook with what it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from forms.consents import find_consent
+from forms.layout import Layout, lay_out
+from forms.lints import Lint, find, order
+from forms.lints_bank import lint_bank, lint_item, lint_unused
+from forms.lints_book import Book, open_sheets, read_book
+from forms.lints_form import Served, lint_areas, lint_layout, lint_pathways
+from forms.lints_logic import lint_logic
+from forms.lints_sheets import lint_sheets
+from forms.outline import read_outline
+from forms.release import plan_version
+from forms.selection import Selection, select
+from forms.translations import translate
+from forms.workbook import lay_sheets
+from forms.xform import to_clean_xform
+from pimcollect.domain.catalogue import Catalogue, NamedPlace
+from pimcollect.errors import ErrorCode, PimError
+
+
+def lint_form(
+    catalogue: Catalogue,
+    form: str,
+    *,
+    places: tuple[NamedPlace, ...],
+    languages: tuple[str, ...] = ("en",),
+    served: tuple[Served, ...] = (),
+    rounds: Sequence[frozenset[str]] = (),
+) -> tuple[Lint, ...]:
+    """Lints of a form of the bank: its items, what is common to the bank, the layout, and the compiled workbook.
+
+    `served` is who serves which pathway where; `rounds` are the items of its last versions, newest first. Raises
+    PimError: NOT_FOUND for an unknown form, BAD_FORM when it cannot even be laid out (no places).
+    """
+    catalogue = translate(catalogue)
+    selection = select(catalogue, form, languages=languages)
+    layout = lay_out(catalogue, selection, places=places, languages=languages, may_have_gaps=True)
+    return order(_lint_all(catalogue, selection, layout, places, served, rounds))
+
+
+def _lint_all(
+    catalogue: Catalogue,
+    selection: Selection,
+    layout: Layout,
+    places: tuple[NamedPlace, ...],
+    served: tuple[Served, ...],
+    rounds: Sequence[frozenset[str]],
+) -> Iterator[Lint]:
+    asked = {item.id for item in selection.items}
+    for item in selection.items:
+        yield from lint_item(item, catalogue)
+    for lint in lint_bank(replace(catalogue, items=selection.items)):
+        if lint.code in ("L11", "L12"):
+            yield lint
+    could_ask = [item for item in catalogue.items if selection.tool in item.tools and item.id not in asked]
+    yield from lint_unused(could_ask, rounds)
+    book = open_sheets(lay_sheets(layout, version="draft"))
+    rows = {line["name"]: line.row for line in book.survey if not line.kind.startswith("end")}
+    yield from lint_layout(catalogue, selection, layout, rows)
+    yield from lint_pathways(plan_version(catalogue, selection, layout), places, served)
+    yield from lint_areas(layout, places)
+    yield from lint_workbook(book, is_ours=True)
+    try:
+        to_clean_xform(lay_sheets(layout, version="draft"))
+    except PimError as error:
+        yield find("X00", "survey", text=error.message)
+
+
+def lint_workbook(book: Book, *, files: Collection[str] | None = None, is_ours: bool = False) -> Iterator[Lint]:
+    """The lints of sheets and of expressions."""
+    yield from lint_logic(book)
+    yield from lint_sheets(book, files=files, is_ours=is_ours)
+
+
+def lint_file(data: bytes, *, name: str, files: Collection[str] | None = None) -> tuple[Lint, ...]:
+    """Lints of an XLSForm made elsewhere. `files` are the names of the files beside it, None where nobody can know.
+
+    A workbook that pyxform refuses still gets its lints: they often say more clearly what is wrong. Raises PimError
+    BAD_FILE or TOO_LARGE for one that is not safe to open, BAD_FORM for one that has no survey at all.
+    """
+    book = read_book(data)
+    lints = list(lint_workbook(book, files=files))
+    try:
+        find_consent(read_outline(data, name=name))
+    except PimError as error:
+        code = "X13" if error.code is ErrorCode.CONSENT_NOT_NAMED else "X00"
+        lints.append(find(code, "survey", text=error.message))
+    return order(lints)

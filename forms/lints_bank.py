@@ -1,0 +1,105 @@
+"""Lints of the bank's items, whatever form asks them: purpose, people, wording, keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from forms.layout import CLOSING_MODULE, CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE
+from forms.lints import Lint, find
+from forms.overlaps import find_doubles
+from pimcollect.domain.catalogue import SELECTS, Catalogue, Item
+
+UNITS = ("hh", "person", "community", "site")
+CATEGORIES = ("POP", "PNA", "PM", "CM", "RME", "SSA", "SEC", "CWC")
+"""The matrix's units and categories (bank, section 1)."""
+
+GBV_MODULE = "M08"
+CONTROLS = (CONSENT_MODULE, SCREENING_MODULE, REFERRAL_MODULE, CLOSING_MODULE)
+ASKED_WITHOUT_A_WAY_OUT = ("G04", "O02", "Q05", "D05")
+"""Items that need no `dk` or `pns`: an offer, a place, a complaint, official wording (L08)."""
+
+ROUNDS = 3
+"""Versions of a form after which an item that none of them asks counts as unused (L17)."""
+
+_WAYS_OUT = frozenset({"dk", "pns"})
+_OWN = re.compile(r"\b(happened to you|have you (ever )?(been|had)|were you|did (anyone|someone) [^.?]*\byou\b)", re.I)
+_YOUNG = re.compile(r"^a?(\d{1,2})(?:_\d+|p)?$")
+_ADULT = 18
+
+
+def lint_bank(catalogue: Catalogue) -> Iterator[Lint]:
+    """All items, and what they have in common."""
+    for item in catalogue.items:
+        yield from lint_item(item, catalogue)
+    yield from _lint_doubles(catalogue)
+
+
+def lint_item(item: Item, catalogue: Catalogue) -> Iterator[Lint]:
+    """One item of the bank: L01-L03, L05, L06, L08, L19."""
+
+    def say(code: str, field: str, text: str = "") -> Lint:
+        return find(code, "items", name=f"{item.id} {field}", text=text)
+
+    if not item.use.strip():
+        yield say("L01", "use")
+    if not item.matrix or not item.disaggregation:
+        yield say("L02", "matrix" if not item.matrix else "disagg")
+    if item.disclosure == "direct" and item.module != REFERRAL_MODULE:
+        yield say("L03", "cls")
+    yield from _lint_experience(item, catalogue)
+    if item.type == "text" and item.treatment != "vault":
+        yield say("L06", "type")
+    if _lacks_way_out(item, catalogue):
+        yield say("L08", "choices", f"the list {item.choices} has neither dk nor pns")
+    if item.unit not in UNITS:
+        yield say("L19", "lvl", f"{item.unit or 'nothing'} is no unit of the matrix")
+    if item.matrix and item.matrix not in CATEGORIES:
+        yield say("L19", "matrix", f"{item.matrix} is no category of the matrix")
+
+
+def _lint_experience(item: Item, catalogue: Catalogue) -> Iterator[Lint]:
+    if item.module == GBV_MODULE:
+        is_private = item.unit in ("hh", "person") and item.disclosure not in ("none", "comm")
+        if is_private or any(_OWN.search(text) for text in item.label.values()):
+            yield find("L05", "items", name=f"{item.id} q", text="it asks what somebody went through")
+    if item.disclosure == "quasi" and item.unit == "person" and item.type in SELECTS and "age" in item.name:
+        young = [
+            choice.code
+            for choice in catalogue.lists.get(item.choices, ())
+            if (found := _YOUNG.match(choice.code)) and int(found[1]) < _ADULT
+        ]
+        if young:
+            yield find("L05", "items", name=f"{item.id} choices", text=f"{', '.join(young)}: a respondent under 18")
+
+
+def _lacks_way_out(item: Item, catalogue: Catalogue) -> bool:
+    if item.type not in SELECTS or item.sensitivity == "L" or item.tools == "O":
+        return False
+    if item.module in CONTROLS or item.id in ASKED_WITHOUT_A_WAY_OUT:
+        return False
+    return _WAYS_OUT.isdisjoint(choice.code for choice in catalogue.lists.get(item.choices, ()))
+
+
+def _lint_doubles(catalogue: Catalogue) -> Iterator[Lint]:
+    for row in find_doubles(catalogue):
+        name = f"{row['one']} {row['other']}"
+        if row["kind"] == "key twice":
+            code = "L12" if row["remark"] else "L11"
+            yield find(code, "items", name=name, text=f"both have the key {row['key']}" + _because(row["remark"]))
+        else:
+            yield find("L11", "items", name=name, text="their wording is nearly the same")
+
+
+def _because(remark: str) -> str:
+    return f", with {remark}" if remark else ""
+
+
+def lint_unused(items: Sequence[Item], rounds: Sequence[frozenset[str]]) -> Iterator[Lint]:
+    """Items that none of the last rounds asked; `rounds` are the items of a form's versions, newest first (L17)."""
+    last = rounds[:ROUNDS]
+    if len(last) < ROUNDS:
+        return
+    for item in items:
+        if not any(item.id in asked for asked in last):
+            yield find("L17", "items", name=item.id, text=f"none of the last {ROUNDS} versions asked it")

@@ -1,0 +1,179 @@
+"""A workbook as lints need it: rows with their numbers, plain column names, languages apart."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+from pyxform.xls2json_backends import get_xlsform
+
+from forms.safety import check_workbook
+from forms.workbook import Sheets
+from pimcollect.errors import ErrorCode, PimError
+
+UNNAMED = "default"
+"""The language of a column that names none."""
+
+_LANGUAGE = re.compile(r"\s*::?\s*")
+_ALIASES: Mapping[str, str] = {
+    "caption": "label",
+    "relevance": "relevant",
+    "calculate": "calculation",
+    "list name": "list_name",
+    "read_only": "readonly",
+    "required message": "required_message",
+    "constraint message": "constraint_message",
+    "choice filter": "choice_filter",
+    "repeat count": "repeat_count",
+    "guidance hint": "guidance_hint",
+    "noapperrorstring": "required_message",
+    "jr:noapperrorstring": "required_message",
+    "command": "type",
+    "value": "name",
+}
+TRANSLATED = ("label", "hint", "guidance_hint", "constraint_message", "required_message", "image", "audio", "video")
+"""Columns that may stand there once for each language."""
+
+LOGIC = ("relevant", "constraint", "calculation", "choice_filter", "repeat_count", "required", "readonly", "default")
+"""Columns that hold an expression."""
+
+
+@lru_cache(maxsize=4096)
+def split_column(header: str) -> tuple[str, str]:
+    """`label::French (fr)` -> ("label", "French (fr)"), `media::image` -> ("image", "default")."""
+    text = header.strip()
+    parts = [part for part in _LANGUAGE.split(text) if part]
+    base = _ALIASES.get(text.lower()) or _ALIASES.get(parts[0].lower(), parts[0].lower()) if parts else ""
+    if base == "media" and len(parts) > 1:
+        base, parts = parts[1].lower(), parts[1:]
+    if base in TRANSLATED or base == "big-image":
+        return base, "::".join(parts[1:]) or UNNAMED
+    return (base if len(parts) < 2 else "::".join((base, *parts[1:]))), UNNAMED
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a sheet. `cells` is by header as it stands there; empty cells are absent."""
+
+    row: int
+    cells: Mapping[str, str]
+
+    @cached_property
+    def plain(self) -> Mapping[str, str]:
+        """Plain column name -> cell; of translated columns the first that is filled."""
+        found: dict[str, str] = {}
+        for header, cell in self.cells.items():
+            found.setdefault(split_column(header)[0], cell)
+        return found
+
+    def __getitem__(self, column: str) -> str:
+        return self.plain.get(column, "")
+
+    @property
+    def type(self) -> str:
+        """As it stands there, one blank between words."""
+        return " ".join(self["type"].split())
+
+    @property
+    def kind(self) -> str:
+        """`begin_group`, `end_repeat`, `select_one`, `text`, ..."""
+        words = self.type.replace("begin ", "begin_").replace("end ", "end_").split(" ")
+        return {"select1": "select_one", "select_one_external": "select_one"}.get(words[0], words[0])
+
+    @property
+    def list_name(self) -> str:
+        """The list of a select; empty for others."""
+        words = self.type.split(" ")
+        return words[1] if self.kind in ("select_one", "select_multiple", "rank") and len(words) > 1 else ""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its label in every language."""
+        return tuple(cell for header, cell in self.cells.items() if split_column(header)[0] == "label")
+
+    @property
+    def is_question(self) -> bool:
+        """True when a value can arrive for it."""
+        return bool(self.type) and not self.kind.startswith(("begin", "end")) and self.kind != "note"
+
+
+@dataclass(frozen=True)
+class Book:
+    """The sheets of one form."""
+
+    survey: tuple[Line, ...]
+    choices: tuple[Line, ...]
+    external: tuple[Line, ...]
+    entities: tuple[Line, ...]
+    settings: Mapping[str, str]
+    headers: Mapping[str, tuple[str, ...]]
+    """Sheet -> its column names as they stand there."""
+
+    @cached_property
+    def lists(self) -> Mapping[str, tuple[Line, ...]]:
+        """List -> its rows, of both sheets of choices."""
+        found: dict[str, list[Line]] = {}
+        for line in (*self.choices, *self.external):
+            if line["list_name"]:
+                found.setdefault(line["list_name"], []).append(line)
+        return {name: tuple(lines) for name, lines in found.items()}
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _lines(rows: Iterable[Mapping[str, Any]] | None) -> tuple[Line, ...]:
+    """Blank rows are counted and left out, so that each row keeps its number in Excel."""
+    found = (
+        Line(number, {str(header): _text(cell) for header, cell in row.items() if _text(cell)})
+        for number, row in enumerate(rows or (), start=2)
+    )
+    return tuple(line for line in found if line.cells)
+
+
+def _headers(rows: Sequence[Mapping[str, Any]] | None) -> tuple[str, ...]:
+    return tuple(str(header) for row in rows or () for header in row)
+
+
+def read_book(data: bytes) -> Book:
+    """Read an .xlsx without judging it as a form. Raises PimError(BAD_FILE or TOO_LARGE), BAD_FORM without a survey."""
+    check_workbook(data)
+    try:
+        sheets = get_xlsform(io.BytesIO(data), file_type=".xlsx")
+    except Exception as error:
+        raise PimError(ErrorCode.BAD_FORM, "The workbook has no sheets that pyxform can read.") from error
+    settings = next(iter(_lines(sheets.settings)), Line(0, {}))
+    return Book(
+        survey=_lines(sheets.survey),
+        choices=_lines(sheets.choices),
+        external=_lines(sheets.external_choices),
+        entities=_lines(sheets.entities),
+        settings={header.lower(): cell for header, cell in settings.cells.items()},
+        headers={
+            "survey": _headers(sheets.survey_header),
+            "choices": _headers(sheets.choices_header),
+            "external_choices": _headers(sheets.external_choices_header),
+            "settings": _headers(sheets.settings_header),
+        },
+    )
+
+
+def open_sheets(sheets: Sheets) -> Book:
+    """The same for sheets that we laid out ourselves."""
+    read = {
+        name: _lines(dict(zip(rows[0], cells, strict=True)) for cells in list(rows)[1:])
+        for name, rows in ((name, list(rows)) for name, rows in sheets.items())
+    }
+    return Book(
+        survey=read["survey"],
+        choices=read["choices"],
+        external=(),
+        entities=(),
+        settings=read["settings"][0].cells,
+        headers={name: tuple(next(iter(rows))) for name, rows in sheets.items()},
+    )

@@ -1,0 +1,205 @@
+"""Lints of one compiled form of the bank: gates, pathways, time, areas, risks, thresholds, and what could be cut."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from forms.checks import find_faults
+from forms.layout import Layout
+from forms.lints import Lint, Severity, find, read_words
+from forms.lints_bank import CONTROLS
+from forms.plan import plan_consent
+from forms.release import count_drafted, plan_version
+from forms.rows import PLACE_LISTS
+from forms.selection import Selection
+from forms.wording import LANGUAGE_NAMES
+from pimcollect.domain.catalogue import SCREENING, Catalogue, Item, NamedPlace, find_references
+from pimcollect.domain.grammar import find_field, names_used, parse_rule
+from pimcollect.domain.version import Question, Version
+
+BUDGET = 30
+"""Minutes that an interview may last (L13)."""
+
+FIGURES = read_words(
+    """F01 F02 F04a F04b F05 F06 L01 K01 D04 A01 H01 Q03 S01 N01 N02 N03 N05 N06 N07 N08 N09 N10 N11 N12 N13 P02
+    X04 K02 C04 C06 E06 T01 X01 X02 X03"""
+)
+"""Items that the standard figures are made of (bank, section 8)."""
+
+DEMOGRAPHICS = "M03"
+"""By its answers all others are broken down."""
+
+_LINT = re.compile(r"\((L\d\d)\)\.?$")
+_FAULTS = {"refers to": "X01", "the list": "X01", "consent": "X13", "name": "X14"}
+"""Words of a fault of forms.checks that carries no code -> the lint that it is; the first that fits."""
+_NAMED = 3
+"""So many labels in common with the gazetteer make a list one of areas."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """Who serves whom: a pathway, and the place where; None is everywhere."""
+
+    pathway: str
+    place: str | None
+
+
+def lint_layout(catalogue: Catalogue, selection: Selection, layout: Layout, rows: Mapping[str, int]) -> Iterator[Lint]:
+    """What the layout itself says; `rows` maps names to their rows on the survey sheet."""
+    version = plan_version(catalogue, selection, layout)
+    names = {row.name for row in layout.rows}
+    for fault in find_faults(catalogue, layout, plan_consent(names)):
+        yield _read_fault(fault, rows)
+    if selection.minutes > BUDGET:
+        text = f"{selection.minutes} minutes are assumed, {BUDGET} are planned for"
+        yield find("L13", "settings", name=selection.form, text=text)
+    for language in layout.languages:
+        if number := count_drafted(catalogue, layout, language):
+            text = f"{number} texts are machine-drafted and not approved"
+            yield find("L10", "settings", name=LANGUAGE_NAMES[language], text=text)
+    yield from _lint_threats(selection)
+    yield from lint_thresholds(version)
+    yield from _lint_uses(catalogue, selection, version, rows)
+
+
+def _read_fault(fault: str, rows: Mapping[str, int]) -> Lint:
+    """A sentence of forms.checks as a lint: its code stands at its end, the question's name before the colon."""
+    place, _, text = fault.partition(": ")
+    name = place.split(" ")[-1] if text else ""
+    found = _LINT.search(fault)
+    code = found[1] if found else next((code for words, code in _FAULTS.items() if words in fault), "X00")
+    row = rows.get(name, 0)
+    return find(code, "survey", row=row, name=place if text else "", text=text or fault, severity=Severity.ERROR)
+
+
+def lint_pathways(version: Version, places: tuple[NamedPlace, ...], served: tuple[Served, ...]) -> Iterator[Lint]:
+    """Pathways that a flag or a request of this form can raise, and first-level areas in which nobody serves them."""
+    above = {place.code: place.parent for place in places}
+    covered: dict[str, set[str | None]] = {}
+    for one in served:
+        place = one.place
+        while place is not None and above.get(place):
+            place = above[place]
+        covered.setdefault(one.pathway, set()).add(place)
+    asked = version.requests.pathways.values() if version.requests else ()
+    raised = {rule.pathway for rule in version.flags} | set(asked)
+    areas = [place.code for place in places if place.level == 1]
+    for pathway in sorted(raised & version.pathways.keys()):
+        known = covered.get(pathway, set())
+        lost = [] if None in known else [area for area in areas if area not in known]
+        if lost or not known:
+            where = "anywhere" if not known else f"in {', '.join(lost)}"
+            rules = ", ".join(rule.id for rule in version.flags if rule.pathway == pathway)
+            text = f"nobody serves it {where}" + (f"; raised by {rules}" if rules else "; people can ask for it")
+            yield find("L09", "pathways", name=pathway, text=text)
+
+
+def lint_areas(layout: Layout, places: tuple[NamedPlace, ...]) -> Iterator[Lint]:
+    """Lists that hold names or codes of the gazetteer without coming from it."""
+    known = {place.code.casefold() for place in places}
+    known |= {name.casefold() for place in places for name in place.names.values()}
+    for name, choices in layout.lists.items():
+        if name in PLACE_LISTS:
+            continue
+        said = [{text.casefold() for text in (one.code, *one.label.values())} for one in choices]
+        same = [one for one in said if known & one]
+        if len(same) >= _NAMED:
+            yield find("L16", "choices", name=name, text=f"{len(same)} of its codes or labels are areas")
+
+
+def _numbers(item: Item) -> set[str]:
+    return {one.strip() for one in item.risks.split(",") if one.strip()}
+
+
+def _lint_threats(selection: Selection) -> Iterator[Lint]:
+    """A risk is a threat to somebody: effects without a threat cannot be read (L20)."""
+    threats = {number for item in selection.items if item.component == "T" for number in _numbers(item)}
+    risks = {number for item in selection.items for number in _numbers(item)}
+    for number in sorted(risks - threats, key=int):
+        items = ", ".join(item.id for item in selection.items if number in _numbers(item))
+        yield find("L20", "items", name=f"risk {number}", text=f"asked by {items}, none of them about the threat")
+
+
+def lint_thresholds(version: Version) -> Iterator[Lint]:
+    """Rules that cut where the treated answer does not: nobody could find again what was flagged (X08)."""
+    top = {question.key: question for question in version.questions if not question.repeat}
+    inner = {
+        (question.repeat.rpartition("/")[2], question.key): question
+        for question in version.questions
+        if question.repeat
+    }
+    for rule in version.flags:
+        members = _find_members(rule.expression)
+        for node in ast.walk(parse_rule(rule.expression)):
+            if not isinstance(node, ast.Compare) or len(node.ops) != 1:
+                continue
+            owner, key = find_field(node.left)
+            name = node.left.id if isinstance(node.left, ast.Name) else ""
+            question = inner.get((members.get(owner, ""), key)) if owner else top.get(name)
+            if question and (text := _find_break(question, node.ops[0], node.comparators[0])):
+                is_exact_kept = question.treatment.kind == "recode"  # for protection analysts
+                severity = Severity.WARNING if is_exact_kept else Severity.ERROR
+                yield find("X08", "flag_rules", name=f"{rule.id} {question.key}", text=text, severity=severity)
+
+
+def _find_members(expression: str) -> dict[str, str]:
+    """Loop variables of a rule -> the repeat that each goes through."""
+    return {
+        loop.target.id: loop.iter.id
+        for node in ast.walk(parse_rule(expression))
+        if isinstance(node, ast.GeneratorExp)
+        for loop in node.generators
+        if isinstance(loop.target, ast.Name) and isinstance(loop.iter, ast.Name)
+    }
+
+
+def _find_break(question: Question, operator: ast.cmpop, right: ast.expr) -> str:
+    kind, options = question.treatment.kind, question.treatment.options
+    try:
+        value = ast.literal_eval(right)
+    except ValueError:
+        return ""
+    if kind == "recode":
+        codes = set(value) if isinstance(value, tuple | list | set) else {value}
+        mixed = {broader for code, broader in options["map"].items() if code in codes} & {
+            broader for code, broader in options["map"].items() if code not in codes
+        }
+        return f"{', '.join(sorted(map(str, mixed)))} mixes codes that the rule tells apart" if mixed else ""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return ""
+    edges = {value + 1} if isinstance(operator, ast.Gt | ast.LtE) else {value}
+    if isinstance(operator, ast.Eq | ast.NotEq):
+        edges = {value, value + 1}
+    if kind == "band" and (lost := edges - set(options["cuts"]) - {0}):
+        return f"the rule cuts at {min(lost)}, and no band begins there"
+    if kind == "topcode" and max(edges) > options["from"]:
+        return f"the rule cuts at {max(edges)}, and {options['from']} and more are one"
+    if kind == "round" and any(edge % options["to"] for edge in edges):
+        return f"the rule cuts at {min(edges)}, and the answer is rounded to {options['to']}"
+    return ""
+
+
+def _lint_uses(catalogue: Catalogue, selection: Selection, version: Version, rows: Mapping[str, int]) -> Iterator[Lint]:
+    """Questions that no rule, other question, figure, table or referral reads, and that serve no decision (X10)."""
+    read = set(find_references(catalogue.screening)) | {SCREENING}
+    for rule in version.flags:
+        read |= {name.split("/")[0] for name in names_used(rule.expression)}
+    for item in selection.items:
+        read |= find_references(item.relevant, item.constraint, item.calculation) - {item.name}
+    profile = version.profile
+    read |= {*profile.places, profile.group, profile.sex, profile.age, profile.whom}
+    idle = [
+        item
+        for item in selection.items
+        if not (item.name in read or item.id in FIGURES or item.module in (*CONTROLS, DEMOGRAPHICS) or "->" in item.use)
+    ]
+    for item in idle:
+        text = f"no rule, figure or decision reads it; cutting it saves {item.seconds} seconds"
+        yield find("X10", "survey", row=rows.get(item.name, 0), name=f"{item.id} {item.name}", text=text)
+    if len(idle) > 1:
+        minutes = sum(item.seconds for item in idle) / 60
+        text = f"cutting all {len(idle)} of these saves {minutes:.1f} of {selection.minutes} minutes"
+        yield find("X10", "settings", name=selection.form, text=text)

@@ -1,0 +1,211 @@
+"""Lints of sheets: translations row by row, files, columns, what identifies people, what the telephone collects."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+
+from forms.defaults import identifies
+from forms.lints import Lint, Severity, find, read_words
+from forms.lints_book import LOGIC, TRANSLATED, UNNAMED, Book, Line, split_column
+from forms.lints_logic import find_names
+from forms.outline import Field
+from pimcollect.domain.catalogue import EXCLUSIVE
+
+SENSES = read_words(
+    """geopoint geotrace geoshape start-geopoint background-geopoint background-audio image photo audio video
+    file deviceid imei simserial subscriberid phonenumber username email barcode"""
+)
+"""Types that collect a position, a picture, a sound, a device or an account (L07)."""
+
+AREAS = read_words(
+    """adm0 adm1 adm2 adm3 adm4 admin1 admin2 admin3 region regions state states province provinces district
+    districts township townships village villages county counties governorate governorates commune communes ward
+    wards"""
+)
+"""Names of lists that hold areas (L16)."""
+
+ANALYSIS = frozenset(
+    {"chapter", "disaggregation", "correlate", "structuralequation", "cluster", "variable", "analysis"}
+)
+"""koboloadeR's columns of the survey sheet that plan the analysis."""
+
+_SURVEY = read_words(
+    """type name parameters appearance trigger save_to rows required disabled big-image autoplay hxl note
+    list_name tag"""
+) | {*LOGIC, *TRANSLATED}
+_CHOICES = frozenset({"list_name", "name", "label", "image", "audio", "video", "big-image", "geometry"})
+_MARKS = ("sens", "flag", "treat", "risk", "aggregate", "recode", "protect", "restrict", "comment", "note")
+_FILES = {"csv-external": ".csv", "xml-external": ".xml"}
+_SECONDS: Mapping[str, int] = {"select_one": 15, "select_multiple": 25, "rank": 30, "text": 30}
+_OTHERS = 12
+_WIDEST = 500
+"""Columns of a sheet that are looked at; no form that people fill has more."""
+
+
+def lint_sheets(book: Book, *, files: Collection[str] | None = None, is_ours: bool = False) -> Iterator[Lint]:
+    """What any workbook can be asked. `files`: names of the files beside it, None where nobody can know.
+
+    In a form of ours the types are checked already, and free text and areas are the bank's business.
+    """
+    yield from _lint_translations(book)
+    yield from _lint_columns(book)
+    yield from _lint_metadata(book)
+    yield from _lint_naming(book)
+    if files is not None:
+        yield from _lint_files(book, frozenset(files))
+    if not is_ours:
+        for line in book.survey:
+            yield from _lint_question(line, book)
+        yield from _lint_analysis(book)
+
+
+def _field(line: Line) -> Field:
+    return Field(name=line["name"], path=line["name"], type=line.kind, labels=line.labels)
+
+
+def _languages(book: Book) -> list[str]:
+    """The languages that any column names; `default` only where no column names one."""
+    found = {
+        split_column(header)[1]: None
+        for sheet in ("survey", "choices")
+        for header in book.headers[sheet]
+        if split_column(header)[0] in TRANSLATED
+    }
+    named = [language for language in found if language != UNNAMED]
+    return named or list(found)
+
+
+def _lint_translations(book: Book) -> Iterator[Lint]:
+    languages = _languages(book)
+    default = book.settings.get("default_language", "")
+    if default and default not in languages:
+        text = f"default_language is {default}, which no column has"
+        yield find("X07", "settings", row=2, name="default_language", text=text)
+    for sheet, lines in (("survey", book.survey), ("choices", book.choices)):
+        for line in lines:
+            said: dict[str, set[str]] = {}
+            for header, cell in line.cells.items():
+                column, language = split_column(header)
+                if column in TRANSLATED and cell != "-":
+                    said.setdefault(column, set()).add(language)
+            for column, known in said.items():
+                missing = [language for language in languages if language not in known]
+                if missing and not (column in ("image", "audio", "video") and UNNAMED in known):
+                    name = line["name"] if sheet == "survey" else f"{line['list_name']} {line['name']}"
+                    text = f"{column} is missing in {', '.join(missing)}"
+                    yield find("X07", sheet, row=line.row, name=name, text=text)
+
+
+def _lint_columns(book: Book) -> Iterator[Lint]:
+    for header in book.headers["survey"][:_WIDEST]:
+        column = split_column(header)[0]
+        if column in _SURVEY or "::" in column:
+            continue
+        if near := get_close_matches(column, _SURVEY, n=1, cutoff=0.75):
+            text = f"it is not read; is {near[0]} meant?"
+            yield find("X11", "survey", row=1, name=header, text=text)
+    filters = " ".join(line["choice_filter"] for line in book.survey)
+    for header in book.headers["choices"][:_WIDEST]:
+        column = split_column(header)[0]
+        if column in _CHOICES or column in filters:
+            continue
+        is_mark = any(mark in column for mark in _MARKS)
+        severity = Severity.ERROR if is_mark else Severity.WARNING
+        yield find("L18", "choices", row=1, name=header, text="every telephone gets this column", severity=severity)
+
+
+def _lint_metadata(book: Book) -> Iterator[Lint]:
+    for line in book.survey:
+        if line.kind != "audit":
+            continue
+        settings = line["parameters"].lower().replace(" ", "")
+        for name in ("track-changes=true", "identify-user=true", "track-changes-reasons=on-form-edit"):
+            if name in settings:
+                yield find("X09", "survey", row=line.row, name=line["name"], text=f"{name} writes it into audit.csv")
+        if "location-" in settings:
+            text = "the audit log records where each question was asked"
+            yield find("X09", "survey", row=line.row, name=line["name"], text=text)
+
+
+def _lint_naming(book: Book) -> Iterator[Lint]:
+    """Names of records and entities stand in clear in every list; last-saved answers stay on the telephone."""
+    personal = {line["name"] for line in book.survey if line.is_question and identifies(_field(line))}
+    places = [("settings", 2, "instance_name", book.settings.get("instance_name", ""))]
+    places += [("survey", line.row, line["name"], line["instance::name"]) for line in book.survey]
+    places += [("entities", line.row, "label", line["label"]) for line in book.entities]
+    for sheet, row, name, text in places:
+        for one in dict.fromkeys(find_names(text)):
+            severity = Severity.ERROR if one in personal else Severity.WARNING
+            yield find("X09", sheet, row=row, name=name, text=f"it shows the answer {one} in clear", severity=severity)
+    for line in book.survey:
+        for column in LOGIC:
+            for one in find_names(line[column]):
+                if one in personal and f"last-saved#{one}" in line[column]:
+                    text = f"the telephone keeps the answer {one} of the person before"
+                    yield find("X09", "survey", row=line.row, name=line["name"], text=text)
+
+
+def _lint_files(book: Book, files: frozenset[str]) -> Iterator[Lint]:
+    for sheet, lines in (("survey", book.survey), ("choices", book.choices)):
+        for line in lines:
+            for wanted in dict.fromkeys(_find_files(line)):
+                if wanted not in files:
+                    text = f"{wanted} is not beside the workbook"
+                    yield find("X05", sheet, row=line.row, name=line["name"], text=text)
+
+
+def _find_files(line: Line) -> Iterator[str]:
+    for header, cell in line.cells.items():
+        if split_column(header)[0] in ("image", "audio", "video", "big-image") and "${" not in cell:
+            yield cell
+    words = line.type.split(" ")
+    if words[0].endswith("_from_file") and len(words) > 1 and "${" not in words[1]:
+        yield words[1]
+    if line.kind in _FILES and line["name"]:
+        yield line["name"] + _FILES[line.kind]
+    for column in (*LOGIC, "appearance"):
+        for function in ("pulldata(", "search("):
+            for piece in line[column].replace(" ", "").split(function)[1:]:
+                if piece[:1] in ("'", '"') and (found := piece[1:].split(piece[0])[0]):
+                    yield found if found.endswith(".csv") else f"{found}.csv"
+
+
+def _lint_question(line: Line, book: Book) -> Iterator[Lint]:
+    """A question of somebody else's form: what is an error in ours is said as a warning, except what breaks data."""
+
+    def say(code: str, text: str, severity: Severity = Severity.WARNING) -> Lint:
+        return find(code, "survey", row=line.row, name=line["name"], text=text, severity=severity)
+
+    if not line.is_question:
+        return
+    if identifies(_field(line)):
+        yield say("L03", "it looks as if it identifies people")
+    elif line.kind == "text" and "regex(" not in line["constraint"]:
+        yield say("L06", "free text: people write names into it")
+    if line.kind in SENSES:
+        yield say("L07", f"{line.kind} is collected")
+    rows = book.lists.get(line.list_name, ())
+    alone = [row["name"] for row in rows if row["name"] in EXCLUSIVE]
+    if line.kind == "select_multiple" and alone and "selected(" not in line["constraint"].replace(" ", ""):
+        yield say("L15", f"{', '.join(alone)} can be chosen beside others", Severity.ERROR)
+    if line.list_name and line.list_name.lower() in AREAS:
+        yield say("L16", f"the list {line.list_name} holds areas")
+
+
+def _lint_analysis(book: Book) -> Iterator[Lint]:
+    """Where a workbook plans its analysis (koboloadeR's columns), a question without a plan can be cut."""
+    columns = {split_column(header)[0] for header in book.headers["survey"]} & ANALYSIS
+    if not columns:
+        yield find("X10", "survey", row=1, text="no column says what is done with any answer")
+        return
+    read = {
+        name for line in book.survey for column in LOGIC for name in find_names(line[column]) if name != line["name"]
+    }
+    for line in book.survey:
+        if line.kind not in ("select_one", "select_multiple", "rank", "text", "integer", "decimal", "date"):
+            continue
+        if line["name"] not in read and not any(line[column] for column in columns):
+            seconds = _SECONDS.get(line.kind, _OTHERS)
+            text = f"no analysis is planned; cutting it saves about {seconds / 60:.1f} minutes"
+            yield find("X10", "survey", row=line.row, name=line["name"], text=text)

@@ -25,13 +25,13 @@ def write_bank(document: Mapping[str, Any], path: Path) -> dict[Path, bytes]:
     `path` ends with .xlsx or .json; without an ending it is a folder for one CSV file for each sheet.
     """
     document = scrub(dict(document))
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         return {path: write_json(document).encode()}
     grids = lay_bank(document)
-    if path.suffix == ".xlsx":
+    if path.suffix.lower() == ".xlsx":
         return {path: write_workbook(grids, title=f"Indicator bank {document['version']}", options=OPTIONS)}
-    if path.suffix:
-        raise PimError(ErrorCode.BAD_FILE, f"A bank is not written as {path.suffix}.", remedy=_SAY_ENDING)
+    if path.suffix or path.is_file():
+        raise PimError(ErrorCode.BAD_FILE, "This name is no file that a bank is kept in.", remedy=_SAY_ENDING)
     return {path / f"{name}.csv": write_csv(rows) for name, rows in grids.items()}
 
 
@@ -66,6 +66,9 @@ def read_bank_bytes(data: bytes, *, is_workbook: bool) -> Read:
 
 def _read_folder(folder: Path, faults: list[Fault]) -> dict[str, Table]:
     tables = {}
+    for path in sorted(folder.glob("*.csv")):
+        if path.stem not in SHEETS and not path.name.startswith(("_", ".")):
+            faults.append(Fault(path.name, 0, "", "is no sheet of a bank; delete it, or let its name begin with _."))
     for name in SHEETS:
         path = folder / f"{name}.csv"
         if path.is_file():

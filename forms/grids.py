@@ -97,8 +97,8 @@ def _rearm(cell: str) -> str:
 
 
 def tidy(cell: str) -> str:
-    """One way to end a line, no spaces around."""
-    return cell.replace("\r\n", "\n").replace("\r", "\n").strip()
+    """One way to end a line, no spaces around. `_x000D_` is how Excel writes a carriage return that was pasted."""
+    return cell.replace("_x000D_", "\r").replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def read_workbook(data: bytes, faults: list[Fault]) -> dict[str, Table]:

@@ -26,6 +26,8 @@ LONGEST = 32_767
 """Signs that one cell of a workbook can hold."""
 
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_CODE = re.compile("_x[0-9A-Fa-f]{4}_")
+"""Read by spreadsheet programs as the code of a sign, and by each of them differently."""
 _STEPS = ("value", "key")
 """Words of marshmallow's tree that are no part of the document."""
 
@@ -65,6 +67,8 @@ def _find_unwritable(value: Any, where: Place = ()) -> Iterator[Mistake]:
             yield Mistake(where, f"is longer than {LONGEST} signs; shorten it.")
         if _UNWRITABLE.search(value):
             yield Mistake(where, "holds a control sign that cannot be seen; write the text anew.")
+        if found := _CODE.search(value):
+            yield Mistake(where, f"holds {found.group()}, which spreadsheets take for a sign; write the sign itself.")
     elif isinstance(value, dict):
         for key, below in value.items():
             if isinstance(key, str) and _UNWRITABLE.search(key):

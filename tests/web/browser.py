@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 PHONE, DESKTOP = (360, 740), (1280, 800)
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -26,9 +28,11 @@ _FLAGS = (
 def find_chromium() -> str:
     """The program, or skip with the reason; where engines are required, its absence is a failure."""
     found = next((path for name in _NAMES if (path := shutil.which(name))), None)
-    if found is not None:
-        return found
-    reason = f"no Chromium on PATH (looked for {', '.join(_NAMES)})"
+    return found or do_without(f"no Chromium on PATH (looked for {', '.join(_NAMES)})")
+
+
+def do_without(reason: str) -> NoReturn:
+    """Skip, or fail where engines are required."""
     if os.environ.get("PIMCOLLECT_ENGINES") == "required":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -39,7 +43,10 @@ def open_browser() -> Iterator[Browser]:
     """One Chromium for many tests."""
     program = find_chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
+        try:
+            browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
+        except PlaywrightError as error:
+            do_without(f"{program} does not start ({type(error).__name__})")
         yield browser
         browser.close()
 

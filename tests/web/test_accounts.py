@@ -67,7 +67,7 @@ def test_a_known_and_an_unknown_address_take_equally_long(site: Site) -> None:
             visitor.send("/login", token=token, email=mail, password="wrong wrong wrong")
             took.append(time.perf_counter() - start)
     known, unknown = (statistics.median(took) for took in times.values())
-    assert 0.5 < known / unknown < 2
+    assert 0.25 < known / unknown < 4  # without a hash for the unknown it would be 0.02
 
 
 def test_ten_wrong_passwords_are_enough_for_a_quarter_of_an_hour(site: Site) -> None:
@@ -102,7 +102,7 @@ def test_a_redis_that_never_answers_keeps_nobody_waiting(make_site: Callable[...
         token = visitor.token("/login")
         start = time.monotonic()
         assert visitor.send("/login", token=token, email=MAIL, password=PASSWORD).status_code == 302
-        assert time.monotonic() - start < 4
+        assert time.monotonic() - start < 10
         assert visitor.read("/metrics").status_code == 200
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from tests.bench.banking import measure_bank_import, measure_near
 from tests.bench.building import measure_building
 from tests.bench.deciding import measure_deciding
 from tests.bench.intake import measure_intake
@@ -21,6 +22,8 @@ from tests.bench.settling import measure_settling
 PARTS: dict[str, Callable[[], Figure]] = {
     "decide": measure_deciding,
     "build": measure_building,
+    "bank": measure_bank_import,
+    "near": measure_near,
     "settle": measure_settling,
     "intake": measure_intake,
     "latency": measure_latency,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from psycopg import Connection as DriverConnection
+from psycopg import OperationalError as DriverError
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
@@ -52,6 +54,34 @@ def open_engine(url: str, *, pool_size: int = 5, statement_seconds: int = 30, is
             "options": f"-c timezone=UTC -c statement_timeout={statement_seconds * 1000}",
         },
     )
+
+
+class LostConnectionError(RuntimeError):
+    """The server had closed a connection, or closed it meanwhile; whether the commit arrived is not known."""
+
+
+@contextmanager
+def borrow(engine: Engine) -> Iterator[DriverConnection[Any]]:
+    """The driver's own connection out of the engine's pool, committed when the block ends well.
+
+    For single statements in a rush: the toolkit around them costs more than they do. A connection that turns out to
+    be lost is thrown away together with the others of the pool, which were opened to the same server: that raises
+    LostConnectionError, and to try once more makes sense when doing it twice does no harm.
+    """
+    lent = engine.raw_connection()
+    connection = cast("DriverConnection[Any]", lent.driver_connection)
+    try:
+        yield connection
+        connection.commit()
+    except DriverError as error:
+        if not connection.closed:
+            raise
+        raise LostConnectionError("the server closed a connection") from error
+    finally:
+        if connection.closed:
+            lent.invalidate()
+            engine.dispose()
+        lent.close()
 
 
 def open_sessions(engine: Engine) -> sessionmaker[Session]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, text
+from psycopg import Connection
 
 from pimcollect.servers.base import Delivery
 from pimcollect.vault import DoorKeys, keyed_digest, seal_value
@@ -13,17 +14,17 @@ from webhooks.hooks import Hook
 
 # One statement: the hook must still be open and unchanged, one edition is one entry however many arrive at once, and
 # a fuller copy of the same edition (another hook sends a subset) takes the poorer one's place and is decided anew.
-_PUT = text("""
+_PUT = """
     INSERT INTO entries (id, hook, form, identity, kind, fullness, body, state, attempts)
-    SELECT :id, hooks.id, hooks.form, :identity, :kind, :fullness, :body, 'untouched', 0
-      FROM hooks WHERE hooks.id = :hook AND hooks.revision = :revision AND hooks.closed_at IS NULL
+    SELECT %(id)s, hooks.id, hooks.form, %(identity)s, %(kind)s, %(fullness)s, %(body)s, 'untouched', 0
+      FROM hooks WHERE hooks.id = %(hook)s AND hooks.revision = %(revision)s AND hooks.closed_at IS NULL
     ON CONFLICT (form, identity) DO UPDATE
        SET body = excluded.body, hook = excluded.hook, kind = excluded.kind, fullness = excluded.fullness,
            state = 'untouched', reason = NULL, attempts = 0, settled_at = NULL
      WHERE entries.fullness < excluded.fullness
     RETURNING entries.id
-""")
-_FIND = text("SELECT id FROM entries WHERE form = :form AND identity = :identity")
+"""
+_FIND = "SELECT id FROM entries WHERE form = %(form)s AND identity = %(identity)s"
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,10 @@ def identify(body: bytes, delivery: Delivery, *, form: str, key: bytes) -> str:
     return keyed_digest(key, "bytes", form, body.decode("latin-1"))
 
 
-def accept(connection: Connection, body: bytes, delivery: Delivery, *, hook: Hook, keys: DoorKeys) -> Receipt | None:
-    """Seal and put one delivery; once committed, by the caller or by an engine of autocommit, it cannot be lost.
+def accept(
+    connection: Connection[Any], body: bytes, delivery: Delivery, *, hook: Hook, keys: DoorKeys
+) -> Receipt | None:
+    """Seal and put one delivery; once the caller's connection has committed, it cannot be lost.
 
     Returns None when the hook was changed or closed since it was read: read it again and ask again.
     """
@@ -64,8 +67,8 @@ def accept(connection: Connection, body: bytes, delivery: Delivery, *, hook: Hoo
             "fullness": delivery.fullness,
             "body": sealed,
         },
-    ).scalar()
+    ).fetchone()
     if put is not None:
-        return Receipt(put, is_new=True)
-    known = connection.execute(_FIND, {"form": hook.form, "identity": identity}).scalar()
-    return None if known is None else Receipt(known, is_new=False)
+        return Receipt(put[0], is_new=True)
+    known = connection.execute(_FIND, {"form": hook.form, "identity": identity}).fetchone()
+    return None if known is None else Receipt(known[0], is_new=False)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
+from psycopg import Error as DriverError
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from pimcollect.db import LostConnectionError, borrow
 from pimcollect.doorbell import Bell
 from pimcollect.errors import ErrorCode
 from pimcollect.log import open_log
@@ -66,9 +68,14 @@ def _offered_secrets() -> list[str]:
 
     Where our own header is sent it alone counts: an Authorization beside it is for a proxy in front of us.
     """
-    offered = request.headers.getlist(SECRET_HEADER)
-    if offered:
-        return offered
+    offered = request.headers.get(SECRET_HEADER)
+    if offered is not None:
+        return [offered]
+    return _offered_in_authorization()
+
+
+def _offered_in_authorization() -> list[str]:
+    offered = []
     for header in request.headers.getlist("Authorization"):
         scheme, _, rest = header.partition(" ")
         if scheme.lower() == "bearer":
@@ -92,14 +99,11 @@ def _find_trusted(door: Door, key: str) -> Hook | None:
 def _put(door: Door, hook: Hook, body: bytes) -> Receipt | None:
     delivery = find_plugin("servers", hook.server).read_delivery(body)
     try:
-        with door.engine.begin() as connection:
+        with borrow(door.engine) as connection:
             return accept(connection, body, delivery, hook=hook, keys=door.keys)
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-    # the database was restarted since we last spoke to it; whether or not the put arrived, it may be put again
-    with door.engine.begin() as connection:
-        return accept(connection, body, delivery, hook=hook, keys=door.keys)
+    except LostConnectionError:  # whether or not the put arrived, it may be put again
+        with borrow(door.engine) as connection:
+            return accept(connection, body, delivery, hook=hook, keys=door.keys)
 
 
 @blueprint.post("/<key>")
@@ -119,9 +123,7 @@ def receive(key: str) -> Response:
         return _refuse(ErrorCode.WRONG_SECRET, 401)
     if receipt.is_new:
         door.bell.ring_entry_soon(receipt.entry)
-    answer = jsonify({"receipt": str(receipt.entry)})
-    answer.status_code = 202
-    return answer
+    return Response(f'{{"receipt":"{receipt.entry}"}}\n', 202, mimetype="application/json")
 
 
 @blueprint.errorhandler(RequestEntityTooLarge)
@@ -135,6 +137,6 @@ def _away(error: Exception) -> Response:
     """Whatever goes wrong here is temporary to the sender, who must keep the delivery and come again."""
     if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
         return _refuse(ErrorCode.BAD_BODY, error.code)
-    kind = "database" if isinstance(error, SQLAlchemyError) else "other"
+    kind = "database" if isinstance(error, SQLAlchemyError | DriverError | LostConnectionError) else "other"
     _log.error("away", code=ErrorCode.AWAY, kind=kind, error=type(error).__name__)
     return _refuse(ErrorCode.AWAY, 503)

@@ -67,7 +67,7 @@ def _depth(value: Any) -> int:
         inner: list[Any] = []
         for one in level:
             children = one.values() if isinstance(one, dict) else one
-            inner.extend(child for child in children if isinstance(child, dict | list))
+            inner += [child for child in children if isinstance(child, dict | list)]
         level = inner
     return deepest
 
@@ -144,16 +144,22 @@ def _first_id(raw: dict[str, Any], *keys: str) -> str | None:
     return next((found for key in keys if (found := _id(raw.get(key)))), None)
 
 
-def _is_own_key(key: str) -> bool:
-    return key.startswith(("_", "meta/", "orx:meta/", "formhub/"))
+_OWN_KEYS = ("_", "meta/", "orx:meta/", "formhub/")
 
 
-def _count_answers(value: Any) -> int:
-    if isinstance(value, dict):
-        return sum(_count_answers(one) for key, one in value.items() if not _is_own_key(key))
-    if isinstance(value, list):
-        return sum(_count_answers(one) for one in value)
-    return 0 if value is None or value == "" else 1
+def _count_answers(found: dict[str, Any]) -> int:
+    """How many leaves are answered, Kobo's own keys aside."""
+    count = 0
+    waiting: list[Any] = [found]
+    while waiting:
+        one = waiting.pop()
+        values = [v for key, v in one.items() if not key.startswith(_OWN_KEYS)] if isinstance(one, dict) else one
+        for value in values:
+            if isinstance(value, dict | list):
+                waiting.append(value)
+            elif value is not None and value != "":
+                count += 1
+    return count
 
 
 def _raw(body: bytes, repeats: Collection[str]) -> tuple[dict[str, Any], etree._Element | None]:

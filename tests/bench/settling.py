@@ -23,7 +23,7 @@ from pimcollect.actions.catalogue import import_places, import_services
 from pimcollect.actions.forms import keep_version
 from pimcollect.actions.hooks import open_hook
 from pimcollect.config import Settings
-from pimcollect.db import open_engine
+from pimcollect.db import borrow, open_engine
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.domain.version import Version
 from pimcollect.servers import kobo
@@ -72,7 +72,7 @@ def release_household(settings: Settings, engine: Engine) -> tuple[Hook, Version
 
 def fill_inbox(engine: Engine, sent: Iterator[Sent], *, hook: Hook, keys: DoorKeys) -> None:
     """Put deliveries through the door's own function, sealed, without ringing for them."""
-    with engine.begin() as connection:
+    with borrow(engine) as connection:
         for one in sent:
             accept(connection, one.body, kobo.read_delivery(one.body), hook=hook, keys=keys)
 

@@ -43,11 +43,10 @@ def put_form(session: Session, form: str = "pm_kac") -> None:
         session.flush()
 
 
-def make_app(settings: Settings, engine: Engine | None = None) -> Flask:
-    """The door alone, as the web process builds it."""
+def make_app(settings: Settings, engine: Engine | None = None, *, puts: Engine | None = None) -> Flask:
+    """The door alone, as the web process builds it; `puts` = an engine of autocommit, as it has there."""
     engine = engine or open_engine(settings.database_url, pool_size=8)
-    puts = engine.execution_options(isolation_level="AUTOCOMMIT")
-    door = Door(puts, read_door_keys(settings.door_keys), Hooks(engine), Bell(settings.redis_url))
+    door = Door(puts or engine, read_door_keys(settings.door_keys), Hooks(engine), Bell(settings.redis_url))
     return create_door(door, max_body_bytes=settings.max_body_bytes)
 
 

@@ -162,6 +162,30 @@ def test_a_database_that_is_away_is_503_with_when_to_come_again(
     assert int(answer.headers["Retry-After"]) > 0
 
 
+def test_after_a_restart_of_the_database_the_next_delivery_is_taken_at_once(
+    settings: Settings, engine: Engine, door: OpenDoor
+) -> None:
+    puts = open_engine(settings.database_url, is_autocommit=True)
+    client = make_app(settings, engine, puts=puts).test_client()
+
+    def post(wire: str) -> int:
+        headers = {SECRET_HEADER: door.hook.secret}
+        return int(client.post(door.url, data=WIRE[wire]["body"], headers=headers).status_code)
+
+    assert post("k01") == 202
+    with engine.connect() as connection:
+        ended = connection.execute(
+            text(
+                "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+        ).scalar_one()
+    assert ended > 0
+    assert [post(wire) for wire in ("k01", "k06", "k09")] == [202, 202, 202]
+    assert count(engine) == 3
+    puts.dispose()
+
+
 def test_other_methods_are_405_and_nothing_redirects(door: OpenDoor) -> None:
     for method in ("GET", "PUT", "DELETE", "PATCH"):
         assert door.client.open(door.url, method=method).status_code == 405

@@ -10,7 +10,7 @@ from forms.layout import Layout, lay_out
 from forms.lints import Lint, find, order
 from forms.lints_bank import lint_bank, lint_item, lint_unused
 from forms.lints_book import Book, open_sheets, read_book
-from forms.lints_form import Served, lint_areas, lint_layout, lint_pathways
+from forms.lints_form import Served, lint_areas, lint_layout, lint_names, lint_pathways
 from forms.lints_logic import lint_logic
 from forms.lints_sheets import lint_sheets
 from forms.outline import read_outline
@@ -64,6 +64,7 @@ def _lint_all(
     yield from lint_layout(catalogue, selection, layout, rows)
     yield from lint_pathways(plan_version(catalogue, selection, layout), places, served)
     yield from lint_areas(layout, places)
+    yield from lint_names(places, layout.languages)
     yield from lint_workbook(book, is_ours=True)
     try:
         to_clean_xform(lay_sheets(layout, version="draft"))

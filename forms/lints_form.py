@@ -110,6 +110,16 @@ def lint_areas(layout: Layout, places: tuple[NamedPlace, ...]) -> Iterator[Lint]
             yield find("L16", "choices", name=name, text=f"{len(same)} of its codes or labels are areas")
 
 
+def lint_names(places: tuple[NamedPlace, ...], languages: tuple[str, ...]) -> Iterator[Lint]:
+    """Areas without a name in a language of the form: people would read the English one."""
+    for language in languages:
+        lost = [place.code for place in places if language not in place.names]
+        if lost:
+            more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+            text = f"no {LANGUAGE_NAMES[language]} name for {', '.join(lost[:_NAMED])}{more}: English is shown"
+            yield find("X07", "places", name=f"name_{language}", text=text, severity=Severity.WARNING)
+
+
 def _numbers(item: Item) -> set[str]:
     return {one.strip() for one in item.risks.split(",") if one.strip()}
 

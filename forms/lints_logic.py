@@ -23,7 +23,7 @@ FUNCTIONS = read_words(
 """What ODK Collect, Enketo and KoboCollect can work out (XPath 1.0 and the ODK XForms specification)."""
 
 _LITERAL = re.compile(r"'[^']*'|\"[^\"]*\"")
-_REFERENCE = re.compile(r"\$\{\s*(?:last-saved#)?([^}\s]*)\s*\}")
+_REFERENCE = re.compile(r"\$\{\s{0,9}(?:last-saved#)?([^}\s$]{0,255})\s{0,9}\}")
 _CALL = re.compile(r"(?<![\w.:/$-])([A-Za-z][\w.:-]*)\s*\(")
 _PATTERN = re.compile(r"regex\s*\([^'\"]*,\s*(?:'([^']*)'|\"([^\"]*)\")")
 _WORD = re.compile(r"(?<![\w.:/@$-])([A-Za-z_][\w.-]*)(?![\w.:-]*\s*\()")
@@ -123,7 +123,7 @@ def _lint_expression(text: str, column: str, line: Line, known: Names) -> Iterat
         yield say("X12", open_)
         return
     for name in dict.fromkeys(_CALL.findall(bare)):
-        if name not in FUNCTIONS and name not in _OPERATORS:
+        if name not in FUNCTIONS and name not in _OPERATORS and "::" not in name:
             yield say("X02", f"there is no function {name}()")
     for path in dict.fromkeys(_PATH.findall(bare)):
         if "/" + path.split("/", 2)[2] not in known.paths:

@@ -39,6 +39,7 @@ _MARKS = ("sens", "flag", "treat", "risk", "aggregate", "recode", "protect", "re
 _FILES = {"csv-external": ".csv", "xml-external": ".xml"}
 _SECONDS: Mapping[str, int] = {"select_one": 15, "select_multiple": 25, "rank": 30, "text": 30}
 _OTHERS = 12
+_BOTH = ("survey", "choices")
 _WIDEST = 500
 """Columns of a sheet that are looked at; no form that people fill has more."""
 
@@ -64,37 +65,49 @@ def _field(line: Line) -> Field:
     return Field(name=line["name"], path=line["name"], type=line.kind, labels=line.labels)
 
 
+def _name_language(language: str, book: Book) -> str:
+    """A column that names no language speaks the default one (pyxform)."""
+    return book.settings.get("default_language") or UNNAMED if language == UNNAMED else language
+
+
 def _languages(book: Book) -> list[str]:
-    """The languages that any column names; `default` only where no column names one."""
+    """The languages of the form: those that columns name, and the default one where a label names none."""
+    columns = [split_column(header) for sheet in ("survey", "choices") for header in book.headers[sheet]]
     found = {
-        split_column(header)[1]: None
-        for sheet in ("survey", "choices")
-        for header in book.headers[sheet]
-        if split_column(header)[0] in TRANSLATED
+        _name_language(language, book): None
+        for column, language in columns
+        if column == "label" or (column in TRANSLATED and language != UNNAMED)
     }
-    named = [language for language in found if language != UNNAMED]
-    return named or list(found)
+    return list(found)
 
 
 def _lint_translations(book: Book) -> Iterator[Lint]:
     languages = _languages(book)
     default = book.settings.get("default_language", "")
-    if default and default not in languages:
+    if default and default not in {split_column(one)[1] for name in _BOTH for one in book.headers[name]}:
         text = f"default_language is {default}, which no column has"
         yield find("X07", "settings", row=2, name="default_language", text=text)
     for sheet, lines in (("survey", book.survey), ("choices", book.choices)):
         for line in lines:
-            said: dict[str, set[str]] = {}
-            for header, cell in line.cells.items():
-                column, language = split_column(header)
-                if column in TRANSLATED and cell != "-":
-                    said.setdefault(column, set()).add(language)
-            for column, known in said.items():
-                missing = [language for language in languages if language not in known]
-                if missing and not (column in ("image", "audio", "video") and UNNAMED in known):
-                    name = line["name"] if sheet == "survey" else f"{line['list_name']} {line['name']}"
-                    text = f"{column} is missing in {', '.join(missing)}"
+            name = line["name"] if sheet == "survey" else f"{line['list_name']} {line['name']}"
+            for column, known in _find_spoken(line, book).items():
+                missing = ", ".join(language for language in languages if language not in known)
+                if missing:
+                    text = f"{column} is missing in {missing}"
                     yield find("X07", sheet, row=line.row, name=name, text=text)
+
+
+def _find_spoken(line: Line, book: Book) -> dict[str, set[str]]:
+    """Column -> the languages in which this row fills it. A picture without a language is for all of them."""
+    said: dict[str, set[str]] = {}
+    for header, cell in line.cells.items():
+        column, language = split_column(header)
+        is_for_all = column in ("image", "audio", "video") and language == UNNAMED
+        if column in TRANSLATED and not is_for_all:
+            known = said.setdefault(column, set())
+            if cell != "-":
+                known.add(_name_language(language, book))
+    return said
 
 
 def _lint_columns(book: Book) -> Iterator[Lint]:

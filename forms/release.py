@@ -13,11 +13,11 @@ from forms import plan
 from forms.checks import refuse_faults
 from forms.layout import Layout, lay_out
 from forms.selection import Selection, select
-from forms.translations import SOURCE, count_drafts, translate
-from forms.wording import ENGLISH, LANGUAGE_NAMES, LANGUAGES
+from forms.translations import count_drafts, translate
+from forms.wording import ENGLISH, LANGUAGE_NAMES, LANGUAGES, say
 from forms.workbook import lay_sheets, write_workbook
 from forms.xform import to_clean_xform
-from pimcollect.domain.catalogue import Catalogue, NamedPlace
+from pimcollect.domain.catalogue import Catalogue, NamedPlace, Text
 from pimcollect.domain.decide import prepare
 from pimcollect.domain.version import Version, hash_version, write_version
 from pimcollect.errors import ErrorCode, PimError
@@ -120,16 +120,13 @@ def count_drafted(catalogue: Catalogue, layout: Layout, language: str) -> int:
     asked = {row.item for row in layout.rows}
     modules = {row.module for row in layout.rows}
     items = [item for item in catalogue.items if item.id in asked]
-    texts = {
-        "items": {(item.id, item.label.get(SOURCE, "")) for item in items}
-        | {(f"{item.id}.hint", item.hint[SOURCE]) for item in items if SOURCE in item.hint},
-        "modules": {(one.id, one.title.get(SOURCE, "")) for one in catalogue.modules if one.id in modules},
-        "choices": {
-            (f"{name}.{choice.code}", choice.label.get(SOURCE, ""))
-            for name in layout.lists
-            for choice in catalogue.lists.get(name, ())
-        },
-        "words": set(ENGLISH.items()),
+    texts: dict[str, list[tuple[str, Text]]] = {
+        "items": [pair for item in items for pair in ((item.id, item.label), (f"{item.id}.hint", item.hint))],
+        "modules": [(one.id, one.title) for one in catalogue.modules if one.id in modules],
+        "choices": [
+            (f"{name}.{choice.code}", choice.label) for name in layout.lists for choice in catalogue.lists.get(name, ())
+        ],
+        "words": [(key, say(key)) for key in ENGLISH],
     }
     return count_drafts(texts, language)
 

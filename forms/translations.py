@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -98,8 +98,14 @@ def translate(catalogue: Catalogue) -> Catalogue:
     )
 
 
-def count_drafts(texts: Mapping[str, set[tuple[str, str]]], language: str) -> int:
-    """How many texts of a form nobody has approved in this language; `texts` is part -> {(key, English)}."""
-    pairs = ((part, key, english) for part, of_part in texts.items() for key, english in of_part)
-    found = (find_translation(part, key, english, language=language) for part, key, english in pairs)
-    return sum(1 for one in found if one is not None and one.state != APPROVED)
+def count_drafts(texts: Mapping[str, Iterable[tuple[str, Text]]], language: str) -> int:
+    """How many texts of a form are drafts that nobody has approved in this language; `texts` is part -> (key, text).
+
+    What the bank says itself is its own business, even where a draft was there too.
+    """
+    shown = ((part, key, text) for part, rows in texts.items() for key, text in rows if language in text)
+    found = (
+        (find_translation(part, key, text.get(SOURCE, ""), language=language), text[language])
+        for part, key, text in shown
+    )
+    return sum(1 for one, said in found if one is not None and one.state != APPROVED and one.text == said)

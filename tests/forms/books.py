@@ -22,14 +22,19 @@ def _rows(text: str) -> list[list[str]]:
 
 
 def write_book(
-    survey: str, *, choices: str = YES_NO, columns: str = "type | name | label | calculation", **settings: str
+    survey: str,
+    *,
+    choices: str = YES_NO,
+    columns: str = "type | name | label | calculation",
+    choice_columns: str = "list_name | name | label",
+    **settings: str,
 ) -> bytes:
     """An .xlsx of the rows; `settings` become the settings sheet."""
     buffer = io.BytesIO()
     book = xlsxwriter.Workbook(buffer, {"in_memory": True})
     for name, rows in (
         ("survey", [*_rows(columns), *_rows(survey)]),
-        ("choices", [["list_name", "name", "label"], *_rows(choices)]),
+        ("choices", [*_rows(choice_columns), *_rows(choices)]),
         ("settings", [list(settings), list(settings.values())]),
     ):
         sheet = book.add_worksheet(name)

@@ -14,7 +14,7 @@ from lxml import etree
 
 from forms.bank import read_starter
 from forms.layout import lay_out
-from forms.release import Frozen, build_form
+from forms.release import Frozen, build_form, count_drafted
 from forms.selection import KINDS, select
 from forms.translations import DRAFTED, TRANSLATED, hash_source, read_translations, translate
 from forms.wording import ENGLISH, LANGUAGES, say
@@ -178,6 +178,17 @@ def test_languages_change_what_is_read_and_nothing_that_is_decided(
         assert replace(many, version="", languages=(), drafted=()) == replace(one, version="", languages=())
 
 
+def test_phones_decide_the_same_in_every_language(spoken: dict[str, Frozen], built: dict[str, Frozen]) -> None:
+    def binds(xform: str) -> list[dict[str, str]]:
+        keep = ("nodeset", "relevant", "constraint", "calculate", "required", "type")
+        root = etree.fromstring(xform.encode())
+        rows = [{name: str(one.get(name)) for name in keep} for one in root.iter(f"{{{_X['x']}}}bind")]
+        return [one for one in rows if not one["nodeset"].endswith("pim_catalogue_version")]
+
+    for form in KINDS:
+        assert binds(spoken[form].xform) == binds(built[form].xform)
+
+
 def test_a_translation_of_another_wording_is_not_used(catalogue: Catalogue, places: tuple[NamedPlace, ...]) -> None:
     reworded = replace(catalogue.items[0], label={"en": "Are you an adult?"})
     with pytest.raises(PimError, match=r"con_adult \(fr\)") as caught:
@@ -190,6 +201,16 @@ def test_a_translation_of_another_wording_is_not_used(catalogue: Catalogue, plac
 def test_a_bank_that_speaks_for_itself_is_not_overruled(catalogue: Catalogue) -> None:
     own = replace(catalogue.items[0], label={**catalogue.items[0].label, "fr": "Êtes-vous majeur ?"})
     assert translate(replace(catalogue, items=(own,))).items[0].label["fr"] == "Êtes-vous majeur ?"
+
+
+def test_what_the_bank_says_itself_is_no_draft(catalogue: Catalogue, places: tuple[NamedPlace, ...]) -> None:
+    def drafts(bank: Catalogue) -> int:
+        bank = translate(bank)
+        layout = lay_out(bank, select(bank, "hh"), places=places, languages=("en", "fr"))
+        return count_drafted(bank, layout, "fr")
+
+    own = replace(catalogue.items[0], label={**catalogue.items[0].label, "fr": "Êtes-vous majeur ?"})
+    assert drafts(replace(catalogue, items=(own, *catalogue.items[1:]))) == drafts(catalogue) - 1
 
 
 def _load(catalogue: Catalogue, *languages: str) -> Catalogue:

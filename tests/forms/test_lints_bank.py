@@ -172,6 +172,14 @@ def test_a_missing_translation_is_named_row_by_row(catalogue: Catalogue, places:
     assert "French (fr), Arabic (ar)" in lint.text
 
 
+def test_areas_without_a_name_in_a_language_are_counted(catalogue: Catalogue, places: tuple[NamedPlace, ...]) -> None:
+    nameless = tuple(replace(place, names={"en": place.names["en"]}) for place in places)
+    (lint,) = [one for one in _lint(catalogue, nameless, languages=("en", "ar")) if one.code == "X07"]
+    assert (lint.sheet, lint.name, lint.severity) == ("places", "name_ar", Severity.WARNING)
+    assert f"and {len(places) - 3} more" in lint.text
+    assert "X07" not in {one.code for one in _lint(catalogue, nameless)}
+
+
 def test_the_same_threshold_without_a_break_is_no_lint(catalogue: Catalogue, places: tuple[NamedPlace, ...]) -> None:
     for expression in ("any(m['age']<12 for m in roster)", "any(m['age']>17 for m in roster)", "cpr_nocare>=4"):
         lints = _lint(_rule(expression)(catalogue), places)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-import openpyxl
 import pytest
 
 from forms.lints import RULES, Lint, Severity
@@ -199,13 +197,13 @@ def test_a_form_without_consent_is_said_so() -> None:
     ("column", "severity"), [("sensitivity", Severity.ERROR), ("population", Severity.WARNING), ("parent", None)]
 )
 def test_marks_on_the_choices_sheet_reach_every_telephone(column: str, severity: Severity | None) -> None:
-    survey = f"{CONSENT}\nselect_one yn | q | Q | parent = ${{consent}}"
-    book = openpyxl.load_workbook(io.BytesIO(write_book(survey, columns=_with("choice_filter"))))
-    book["choices"].cell(1, 4, column)
-    book["choices"].cell(2, 4, "yes")
-    buffer = io.BytesIO()
-    book.save(buffer)
-    found = [one for one in lint_file(buffer.getvalue(), name="file") if one.code == "L18"]
+    lints = _lint(
+        "select_one yn | q | Q | parent = ${consent}",
+        columns=_with("choice_filter"),
+        choices="yn | yes | Yes | yes\nyn | no | No",
+        choice_columns=f"list_name | name | label | {column}",
+    )
+    found = [one for one in lints if one.code == "L18"]
     assert [(one.name, one.severity) for one in found] == ([(column, severity)] if severity else [])
 
 
@@ -213,6 +211,55 @@ def test_blank_rows_do_not_shift_the_numbers() -> None:
     lints = _lint("note | a | A\n |  |  \n |  |  \nnote | n | N | ${gone}", columns=_with("relevant"))
     (lint,) = [one for one in lints if one.code == "X01"]
     assert (lint.where, lint.row) == ("survey row 6 n", 6)
+
+
+ORDINARY = """today | today |  |  |  |
+select_one s | state | State |  |  |
+select_one c | county | County |  |  | state = ${state} and not(selected(${state}, name))
+select_one c | near | Near |  | if(${state} != '', 1, 2 * (3)) | state = current()/../state
+begin repeat | r | R |  |  |
+integer | age | Age | . >= 0 and . <= 120 |  |
+calculate | nth | |  | position(..) |
+calculate | before | |  | /data/r[position() = 1]/age |
+end repeat |  |  |  |  |
+calculate | sum | |  | sum(${age}) + count(${r}) div 2 - round(-1.5) |
+calculate | who | |  | concat(jr:choice-name(${state}, '${state}'), ' (', "it's", ')') |
+calculate | says | |  | instance('s')/root/item[name = ${state}]/label |
+calculate | day | |  | format-date(date('2020-01-01'), '%Y/%m') |
+calculate | all | |  | count(self::node()) + count-non-empty(/data/state) |
+integer | code | Code | regex(., "^[0-9]{3}|[+][0-9]{1,4}$") |  |
+select_multiple s | many | Many | not(selected(., 'none')) or count-selected(.) = 1 |  |""".replace("| |", "|  |")
+
+LISTS = "yn | yes | Yes\nyn | no | No\ns | a | A\ns | none | None\nc | b | B | a\nc | d | D | a"
+
+
+def test_ordinary_expressions_are_no_lints() -> None:
+    lints = _lint(
+        ORDINARY,
+        choices=LISTS,
+        columns="type | name | label | constraint | calculation | choice_filter",
+        choice_columns="list_name | name | label | state",
+    )
+    assert [(one.code, one.where, one.text) for one in lints if one.severity is Severity.ERROR] == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "default", "lost"),
+    [
+        ("label", "N", "", ""),
+        ("label | label::French (fr)", "N | N", "", ""),
+        ("label | label::French (fr)", "N | -", "", "French (fr)"),
+        ("label | label::French (fr)", " | N", "", "default"),
+        ("label | label::French (fr)", " | N", "English (en)", "English (en)"),
+        ("label::English (en) | label::French (fr)", "N | ", "English (en)", "French (fr)"),
+        ("media::image | label::French (fr)", "a.png | N", "French (fr)", ""),
+    ],
+)
+def test_a_column_without_a_language_speaks_the_default_one(columns: str, cells: str, default: str, lost: str) -> None:
+    settings = {"default_language": default} if default else {}
+    data = write_book(f"note | n | {cells}", columns=f"type | name | {columns}", choices="", **settings)
+    found = [one for one in lint_file(data, name="file") if one.code == "X07" and one.sheet == "survey"]
+    assert [one.text for one in found] == ([f"label is missing in {lost}"] if lost else [])
 
 
 def test_a_running_total_over_a_repeat_is_no_circle() -> None:
@@ -244,6 +291,8 @@ def test_what_is_no_workbook_is_refused_before_it_is_read() -> None:
 def test_a_long_expression_is_read_in_bounded_time() -> None:
     nested = "(" * 5_000 + "regex(" * 3_000 + "a" * 5_000
     assert _lint(f"calculate | c |  | {nested}")
+    for text in ("${" * 15_000, "${" + " " * 30_000, "'" * 29_999, "/a" * 15_000):
+        assert _lint(f"calculate | c |  | {text}")
     pattern = "(a" * 900
     assert "X03" in {one.code for one in _lint(f"integer | n | N | regex(., '{pattern}')", columns=_with("constraint"))}
 

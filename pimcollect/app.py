@@ -62,7 +62,7 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(page.blueprint)
     errors.answer_errors(app)
     guard_routes(app)
-    teach_templates(app)
+    teach_templates(app, timezone=settings.timezone)
     door = _open_door(settings, keys, engine, bell)
     app.extensions["door"] = door.extensions["door"]
     app.wsgi_app = _beside(door, app.wsgi_app)  # type: ignore[assignment, method-assign]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pimcollect.errors import ErrorCode, PimError
 
@@ -43,11 +44,23 @@ class Settings:
     trusted_proxies: int = 0
     """How many proxies in front may set X-Forwarded-* headers."""
     languages: tuple[str, ...] = ("en", "fr", "ar")
+    timezone: str = "UTC"
+    """Pages show times in this zone, for example Africa/Tripoli; everything else is in UTC."""
 
     @property
     def is_embedded(self) -> bool:
         """True when this installation runs its own PostgreSQL or Valkey."""
         return not self.database_url or not self.redis_url
+
+
+def _is_timezone(name: str) -> bool:
+    if name == "UTC":  # a bare machine knows no zones at all
+        return True
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def default_home(environ: Mapping[str, str]) -> Path:
@@ -101,7 +114,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         web_threads=whole("PIMCOLLECT_WEB_THREADS", 8, low=1, high=128),
         max_body_bytes=whole("PIMCOLLECT_MAX_BODY_MB", 10, low=1, high=100) * _MEGABYTE,
         trusted_proxies=whole("PIMCOLLECT_TRUSTED_PROXIES", 0, low=0, high=5),
+        timezone=env.get("PIMCOLLECT_TIMEZONE", "").strip() or "UTC",
     )
+    if not _is_timezone(settings.timezone):
+        mistakes.append("PIMCOLLECT_TIMEZONE must be a time zone of this machine, like Africa/Tripoli.")
     for name, value in (
         ("PIMCOLLECT_MAIL_FROM", settings.mail_from),
         ("PIMCOLLECT_DUTY_EMAIL", settings.duty_email),

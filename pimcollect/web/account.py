@@ -9,6 +9,7 @@ from flask_babel import gettext
 from pimcollect.actions.members import LONGEST_PASSWORD, SHORTEST_PASSWORD, change_own_password
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.web.accounts import Member, present_member
+from pimcollect.web.seats import LOGINS, seat
 from pimcollect.web.store import acting
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
@@ -39,9 +40,11 @@ def _change(member: Member, old: str, new: str) -> str:
     """Change it; returns what was wrong, in the page's language, or nothing."""
     salt = current_app.config["SECURITY_PASSWORD_SALT"]
     try:
-        with acting() as open_session:
+        with seat(LOGINS), acting() as open_session:
             login_id = change_own_password(open_session, member.actor, mail=member.email, old=old, new=new, salt=salt)
     except PimError as error:
+        if error.code is ErrorCode.AWAY:
+            raise
         if error.code is ErrorCode.NOT_ALLOWED:
             return gettext("The present password is not right.")
         return gettext("This password is too easy to guess, or it is the present one. Choose a sentence of your own.")

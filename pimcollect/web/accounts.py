@@ -24,6 +24,7 @@ from pimcollect.domain.roles import Actor, Role
 from pimcollect.tables.members import MemberRow, find_member
 from pimcollect.vault import DoorKeys, keyed_digest
 from pimcollect.web.languages import safe_path
+from pimcollect.web.seats import LOGINS, seat, set_seats
 from pimcollect.web.store import acting, reading
 
 _IDLE = timedelta(minutes=30)
@@ -160,7 +161,15 @@ def _throttle(app: Flask, settings: Settings, keys: DoorKeys) -> None:
     def account() -> str:
         return request.form.get("email", "").strip().lower()[:_LONGEST_MAIL]
 
-    view: Any = app.view_functions["security.login"]
+    log_in: Any = app.view_functions["security.login"]
+
+    def log_in_seated() -> Any:
+        if request.method != "POST":
+            return log_in()
+        with seat(LOGINS):
+            return log_in()
+
+    view: Any = log_in_seated
     for limit, key_func in (
         (_TRIES_ON_ONE_ACCOUNT, lambda: key("account", account())),
         (_TRIES_FROM_ONE_ADDRESS, lambda: key("address", request.remote_addr or "")),
@@ -182,6 +191,7 @@ def open_accounts(app: Flask, settings: Settings, keys: DoorKeys) -> None:
     security.init_app(app, Members(keys.password_salt))
     security.want_json(_never_json)  # the JSON side would hand out tokens that outlive a log-in
     app.login_manager.request_loader(_nobody)  # type: ignore[attr-defined]
+    set_seats(app)
     _throttle(app, settings, keys)
 
     @user_logged_out.connect_via(app)

@@ -33,6 +33,7 @@ from pimcollect.vault import OpenKey, create_open_key, open_value
 from pimcollect.web.access import acting_member
 from pimcollect.web.catalogue import name_places, read_bank
 from pimcollect.web.persons import read_person
+from pimcollect.web.seats import REVEALS, seat
 from pimcollect.web.store import acting, reading
 from pimcollect.web.words import STATES, say
 
@@ -214,7 +215,11 @@ def reroute(reference: str) -> ResponseReturnValue:
 @blueprint.post("/<reference>/reveal")
 def reveal(reference: str) -> ResponseReturnValue:
     """Show once whom it is about. The private half of the key that the answer is sealed to lives in this call only."""
-    actor, key = acting_member(), create_open_key()
+    with seat(REVEALS):
+        return _reveal(reference, acting_member(), create_open_key())
+
+
+def _reveal(reference: str, actor: Actor, key: OpenKey) -> ResponseReturnValue:
     try:
         with acting() as session:
             asked = ask_reveal(

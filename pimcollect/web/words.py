@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask_babel import format_date, format_datetime, format_timedelta, get_locale
 from flask_babel import lazy_gettext as _
 from flask_security import current_user
@@ -144,8 +145,9 @@ def choose_text(texts: Mapping[str, str], fallback: str = "") -> tuple[str, str]
 
 
 def moment(at: datetime) -> str:
-    """A time, with its zone said."""
-    return f"{format_datetime(at, 'd MMM y, HH:mm', rebase=False)} UTC"
+    """A time in the zone of the installation, which is said: `20 Nov 2026, 16:00 EET`."""
+    local = at.astimezone(current_app.config["TIMEZONE"])
+    return f"{format_datetime(local, 'd MMM y, HH:mm', rebase=False)} {local.tzname()}"
 
 
 def month(day: date) -> str:
@@ -162,8 +164,9 @@ def distance(at: datetime, now: datetime | None = None) -> str:
     return str(format_timedelta(left // unit * unit, add_direction=True, threshold=_TWO))
 
 
-def teach_templates(app: Flask) -> None:
-    """Give every template the words, and what it may show to whom."""
+def teach_templates(app: Flask, *, timezone: str) -> None:
+    """Give every template the words, the zone of its times, and what it may show to whom."""
+    app.config["TIMEZONE"] = UTC if timezone == "UTC" else ZoneInfo(timezone)
     app.jinja_env.globals.update(
         STATES=STATES,
         URGENCIES=URGENCIES,

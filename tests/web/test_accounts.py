@@ -11,6 +11,7 @@ import pytest
 
 from pimcollect.actions.members import change_roles, create_first_member, disable_member, renew_password
 from pimcollect.domain.roles import COMMAND_LINE, Role
+from pimcollect.web.seats import LOGINS, seat
 from tests.web.site import PASSWORD, Site, Visitor
 
 MAIL = "amal@example.org"
@@ -104,6 +105,16 @@ def test_a_redis_that_never_answers_keeps_nobody_waiting(make_site: Callable[...
         assert visitor.send("/login", token=token, email=MAIL, password=PASSWORD).status_code == 302
         assert time.monotonic() - start < 10
         assert visitor.read("/metrics").status_code == 200
+
+
+def test_many_log_ins_at_once_leave_threads_for_deliveries(site: Site) -> None:
+    site.member(Role.IMO)
+    visitor = site.visitor(MAIL)
+    token = visitor.token("/login")
+    with site.app.app_context(), seat(LOGINS), seat(LOGINS):
+        answer = visitor.send("/login", token=token, email=MAIL, password=PASSWORD)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    assert visitor.log_in().status_code == 302
 
 
 def test_a_megabyte_of_password_is_refused_unread(site: Site) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import available_timezones
 
 import pytest
 from babel.messages.catalog import Catalog
@@ -16,9 +18,11 @@ from babel.messages.pofile import read_po
 import pimcollect.web
 from pimcollect.actions.inbox import MENDS as MENDS_FOR_COMMANDS
 from pimcollect.actions.reveals import REASONS as REVEALS
+from pimcollect.config import read_settings
 from pimcollect.domain.outcomes import Course, HeldReason
 from pimcollect.domain.referrals import CLOSE_REASONS, DECLINE_REASONS, State
 from pimcollect.domain.roles import MEMBER_ROLES, Role
+from pimcollect.errors import PimError
 from pimcollect.web import words
 from tests.web.site import Site
 
@@ -125,6 +129,19 @@ def test_a_search_finds_words_of_every_language(site: Site) -> None:
     word = max(re.findall(r"\w+", re.sub("<[^>]*>", "", label.partition("</h1>")[0])), key=len)
     assert "K02" in english
     assert "K02" in visitor.read(f"/bank?q={word}").text
+
+
+@pytest.mark.skipif("Africa/Tripoli" not in available_timezones(), reason="this machine knows no time zones")
+def test_a_time_is_said_in_the_zone_of_the_installation(make_site: Callable[..., Site]) -> None:
+    at = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
+    for zone, said in (("UTC", "20 Nov 2026, 14:00 UTC"), ("Africa/Tripoli", "20 Nov 2026, 16:00 EET")):
+        with make_site(timezone=zone).app.test_request_context():
+            assert words.moment(at) == said
+
+
+def test_an_unknown_time_zone_is_a_mistake_that_is_named() -> None:
+    with pytest.raises(PimError, match="PIMCOLLECT_TIMEZONE"):
+        read_settings({"PIMCOLLECT_TIMEZONE": "Moon/Crater"})
 
 
 @pytest.mark.parametrize(

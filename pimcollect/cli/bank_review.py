@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from sqlalchemy.orm import Session
 
 from forms.bank_files import read_bank_file
 from pimcollect.actions.banks import Bank, activate, propose_change
@@ -20,7 +21,8 @@ from pimcollect.actions.governance import (
 from pimcollect.cli.bank_compare import class_option, read_class, say_comparison
 from pimcollect.cli.desk import by_option, find_actor, json_option, open_desk, print_json, print_rows
 from pimcollect.domain.governance import REASONS, Step
-from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.domain.roles import COMMAND_LINE, Actor
+from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.governance import find_changes_of_bank
 
 _one_object = click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
@@ -37,6 +39,17 @@ def _say(subject: Subject, *, as_json: bool) -> None:
     click.echo(f"{subject.id} is {subject.row.state.replace('_', ' ')}.")
 
 
+def _find_person(session: Session, mail: str) -> Actor:
+    """Who speaks: a member, never the command line itself."""
+    if not mail:
+        raise PimError(
+            ErrorCode.NOT_ALLOWED,
+            "A person must stand behind this.",
+            remedy="Say who, by the address of the account: --by name@example.org",
+        )
+    return find_actor(session, mail)
+
+
 @click.command("propose")
 @click.argument("what")
 @class_option
@@ -49,7 +62,7 @@ def propose_command(what: str, wanted: str | None, mail: str, as_json: bool) -> 
     """
     path = Path(what)
     with open_desk() as desk, desk.transaction() as session:
-        actor = find_actor(session, mail)
+        actor = _find_person(session, mail)
         if not path.exists():
             _say(propose_item(session, actor, what), as_json=as_json)
             return
@@ -71,7 +84,7 @@ def review_command(code: str, step: str, refuse: str | None, mail: str, as_json:
     """Say yes, or no with --refuse, to an item (id or name) or a change (version): information management, protection,
     data protection (severe ones only), then the community."""
     with open_desk() as desk, desk.transaction() as session:
-        _say(judge(session, find_actor(session, mail), code, step=_STEPS[step], refusal=refuse), as_json=as_json)
+        _say(judge(session, _find_person(session, mail), code, step=_STEPS[step], refusal=refuse), as_json=as_json)
 
 
 @click.command("endorse")
@@ -82,7 +95,7 @@ def review_command(code: str, step: str, refuse: str | None, mail: str, as_json:
 def endorse_command(code: str, refuse: str | None, mail: str, as_json: bool) -> None:
     """Endorse what was tried in the field, or refuse it. Never one's own proposal."""
     with open_desk() as desk, desk.transaction() as session:
-        subject = judge(session, find_actor(session, mail), code, step=Step.ENDORSEMENT, refusal=refuse)
+        subject = judge(session, _find_person(session, mail), code, step=Step.ENDORSEMENT, refusal=refuse)
         _say(subject, as_json=as_json)
 
 

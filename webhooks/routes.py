@@ -88,12 +88,13 @@ def _offered_in_authorization() -> list[str]:
 
 def _find_trusted(door: Door, key: str) -> Hook | None:
     """The hook, if the request knows its secret. A refusal is checked against the row itself before it is given."""
-    offered = _offered_secrets()
     hook = door.hooks.find(key)
-    if knows_secret(hook, offered):
-        return hook
+    return hook if knows_secret(hook, _offered_secrets()) else _find_trusted_fresh(door, key)
+
+
+def _find_trusted_fresh(door: Door, key: str) -> Hook | None:
     hook = door.hooks.find_fresh(key)
-    return hook if knows_secret(hook, offered) else None
+    return hook if knows_secret(hook, _offered_secrets()) else None
 
 
 def _put(door: Door, hook: Hook, body: bytes) -> Receipt | None:
@@ -111,15 +112,13 @@ def receive(key: str) -> Response:
     """Take one delivery. 202 {"receipt": id} only after the commit."""
     door: Door = current_app.extensions["door"]
     hook = _find_trusted(door, key)
-    if hook is None:
-        _log.warning("refused", code=ErrorCode.WRONG_SECRET)
-        return _refuse(ErrorCode.WRONG_SECRET, 401)
     body = request.get_data(cache=False)
-    receipt = _put(door, hook, body)
-    if receipt is None:  # the hook was changed between our reading and our put
-        hook = _find_trusted(door, key)
+    receipt = _put(door, hook, body) if hook else None
+    if hook is not None and receipt is None:  # the hook was rotated or closed since this process last read it
+        hook = _find_trusted_fresh(door, key)
         receipt = _put(door, hook, body) if hook else None
     if receipt is None:
+        _log.warning("refused", code=ErrorCode.WRONG_SECRET)
         return _refuse(ErrorCode.WRONG_SECRET, 401)
     if receipt.is_new:
         door.bell.ring_entry_soon(receipt.entry)

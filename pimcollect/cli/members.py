@@ -54,7 +54,7 @@ def list_command(as_json: bool) -> None:
             "id": row.id,
             "mail": row.mail,
             "name": row.name,
-            "roles": [one.role for one in row.role_rows] if as_json else ", ".join(one.role for one in row.role_rows),
+            "roles": [one.role for one in row.role_rows],
             "service": row.service,
             "is_active": row.is_active,
         }

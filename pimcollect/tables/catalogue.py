@@ -66,8 +66,8 @@ class PathwayRuleRow(Base):
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     pathway: Mapped[str]
-    service: Mapped[str] = mapped_column(ForeignKey("services.code"), index=True)
-    place: Mapped[str | None] = mapped_column(ForeignKey("places.code"))
+    service: Mapped[str] = mapped_column(ForeignKey(ServiceRow.code), index=True)
+    place: Mapped[str | None] = mapped_column(ForeignKey(PlaceRow.code))
     group: Mapped[str | None]
     sex: Mapped[str | None]
     age: Mapped[str | None]

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 
 from pimcollect.tables.base import Base
+from pimcollect.tables.forms import FormRow, HookRow
 
 UNTOUCHED, SETTLED, HELD = "untouched", "settled", "held"
 MOST_ATTEMPTS = 8
@@ -40,8 +41,8 @@ class EntryRow(Base):
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     """Also the receipt that the sender gets; random, derives from nothing in the body."""
-    hook: Mapped[UUID] = mapped_column(ForeignKey("hooks.id"))
-    form: Mapped[str] = mapped_column(ForeignKey("forms.id"))
+    hook: Mapped[UUID] = mapped_column(ForeignKey(HookRow.id))
+    form: Mapped[str] = mapped_column(ForeignKey(FormRow.id))
     identity: Mapped[str]
     """Keyed digest of form, root and edition (of the bytes when they tell no id); points at nobody."""
     kind: Mapped[str]

@@ -41,7 +41,7 @@ class FormVersionRow(Base):
     __tablename__ = "form_versions"
     __table_args__ = (UniqueConstraint("form", "sha256"),)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    form: Mapped[str] = mapped_column(ForeignKey("forms.id"))
+    form: Mapped[str] = mapped_column(ForeignKey(FormRow.id))
     version: Mapped[str]
     sha256: Mapped[str]
     """Of the canonical document."""
@@ -66,7 +66,7 @@ class HookRow(Base):
     """Random part of the address."""
     server: Mapped[str]
     """kobo, odk, ona."""
-    form: Mapped[str] = mapped_column(ForeignKey("forms.id"), index=True)
+    form: Mapped[str] = mapped_column(ForeignKey(FormRow.id), index=True)
     secrets: Mapped[list[str]]
     """Newest first, at most two."""
     revision: Mapped[int] = mapped_column(default=1)

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.tables.base import Base
+from pimcollect.tables.members import MemberRow
 
 _STATES = (
     "state IN ('draft', 'proposed', 'in_review', 'community_check', 'field_test', 'endorsed', 'active', 'deprecated', "
@@ -82,7 +83,7 @@ class VerdictRow(Base):
     """`bank_item F01 fom.limited.30d.hh` or `bank_change 2026.2`."""
     round: Mapped[int]
     step: Mapped[str]
-    member: Mapped[UUID] = mapped_column(ForeignKey("members.id"))
+    member: Mapped[UUID] = mapped_column(ForeignKey(MemberRow.id))
     role: Mapped[str]
     is_yes: Mapped[bool]
     reason: Mapped[str] = mapped_column(default="")

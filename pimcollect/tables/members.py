@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from pimcollect.tables.base import Base
+from pimcollect.tables.catalogue import ServiceRow
 
 
 class MemberRow(Base):
@@ -28,7 +29,7 @@ class MemberRow(Base):
     login_id: Mapped[str] = mapped_column(unique=True)
     """What a log-in cookie names. A new value ends every log-in of this member at once."""
     is_active: Mapped[bool] = mapped_column(default=True)
-    service: Mapped[str | None] = mapped_column(ForeignKey("services.code"), index=True)
+    service: Mapped[str | None] = mapped_column(ForeignKey(ServiceRow.code), index=True)
     """A monitor sees the referrals addressed to this service, and no others."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     role_rows: Mapped[list[MemberRoleRow]] = relationship(
@@ -43,7 +44,7 @@ class MemberRoleRow(Base):
     __table_args__ = (
         CheckConstraint("role IN ('enumerator', 'monitor', 'imo', 'dpo', 'admin')", name="member_role_is_known"),
     )
-    member: Mapped[UUID] = mapped_column(ForeignKey("members.id"), primary_key=True)
+    member: Mapped[UUID] = mapped_column(ForeignKey(MemberRow.id), primary_key=True)
     role: Mapped[str] = mapped_column(primary_key=True)
 
 

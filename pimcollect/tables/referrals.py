@@ -21,6 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.tables.base import Base
+from pimcollect.tables.catalogue import ServiceRow
+from pimcollect.tables.forms import FormRow
 
 
 class CaseRow(Base):
@@ -58,13 +60,13 @@ class ReferralRow(Base):
     """Said in mails and on the phone: R-7F3K2M; random."""
     origin: Mapped[str] = mapped_column(unique=True)
     """Keyed digest of form, root and pathway: makes it one, points nowhere without the workers' key."""
-    form: Mapped[str] = mapped_column(ForeignKey("forms.id"))
+    form: Mapped[str] = mapped_column(ForeignKey(FormRow.id))
     course: Mapped[str]
     pathway: Mapped[str]
     urgency: Mapped[str]
     state: Mapped[str]
-    service: Mapped[str | None] = mapped_column(ForeignKey("services.code"))
-    case_id: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id"), unique=True)
+    service: Mapped[str | None] = mapped_column(ForeignKey(ServiceRow.code))
+    case_id: Mapped[UUID | None] = mapped_column(ForeignKey(CaseRow.id), unique=True)
     place: Mapped[str | None]
     """adm2 p-code at the finest."""
     due_at: Mapped[datetime]
@@ -81,7 +83,7 @@ class MoveRow(Base):
 
     __tablename__ = "referral_moves"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    referral: Mapped[UUID] = mapped_column(ForeignKey("referrals.id"), index=True)
+    referral: Mapped[UUID] = mapped_column(ForeignKey(ReferralRow.id), index=True)
     was: Mapped[str | None]
     became: Mapped[str]
     reason: Mapped[str | None]
@@ -104,11 +106,11 @@ class NoticeRow(Base):
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     """Also the idempotency key: the Message-ID of the mail."""
-    referral: Mapped[UUID] = mapped_column(ForeignKey("referrals.id"), index=True)
+    referral: Mapped[UUID] = mapped_column(ForeignKey(ReferralRow.id), index=True)
     kind: Mapped[str]
     edition: Mapped[int] = mapped_column(default=1)
     """Counts notices of the same kind for one referral."""
-    service: Mapped[str | None] = mapped_column(ForeignKey("services.code"))
+    service: Mapped[str | None] = mapped_column(ForeignKey(ServiceRow.code))
     """Whom it tells; filled in when it is first tried. Empty then too: nobody serves it, the duty officer is told."""
     channel: Mapped[str] = mapped_column(default="email")
     state: Mapped[str] = mapped_column(default="waiting")
@@ -132,7 +134,7 @@ class RevealRow(Base):
         Index("reveals_asked", "asked_at", postgresql_where=text("answered_at IS NULL AND refused IS NULL")),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    referral: Mapped[UUID] = mapped_column(ForeignKey("referrals.id"), index=True)
+    referral: Mapped[UUID] = mapped_column(ForeignKey(ReferralRow.id), index=True)
     member: Mapped[UUID]
     reason: Mapped[str]
     """A code: contact, verify, hand_over."""

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.tables.base import Base
+from pimcollect.tables.forms import FormRow, FormVersionRow
 
 KEPT, TOMBSTONE = "kept", "tombstone"
 NOWHERE = ""
@@ -34,8 +35,8 @@ class SubmissionRow(Base):
         Index("submissions_by_superseded", "superseded", postgresql_using="gin"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    form: Mapped[str] = mapped_column(ForeignKey("forms.id"))
-    form_version: Mapped[UUID] = mapped_column(ForeignKey("form_versions.id"))
+    form: Mapped[str] = mapped_column(ForeignKey(FormRow.id))
+    form_version: Mapped[UUID] = mapped_column(ForeignKey(FormVersionRow.id))
     root_id: Mapped[str]
     """The first edition's instance id, without `uuid:`; random, made by the phone."""
     edition_id: Mapped[str]
@@ -63,7 +64,7 @@ class TallyRow(Base):
     __tablename__ = "tallies"
     kind: Mapped[str] = mapped_column(primary_key=True)
     """refused, unreferred, alerted, no_service, superseded ..."""
-    form: Mapped[str] = mapped_column(ForeignKey("forms.id"), primary_key=True)
+    form: Mapped[str] = mapped_column(ForeignKey(FormRow.id), primary_key=True)
     month: Mapped[date] = mapped_column(primary_key=True)
     place: Mapped[str] = mapped_column(primary_key=True, default=NOWHERE)
     detail: Mapped[str] = mapped_column(primary_key=True, default="")

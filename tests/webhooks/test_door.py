@@ -222,6 +222,16 @@ def test_after_two_rotations_the_first_secret_is_dead_and_the_last_two_live(door
     assert [status(secret) for secret in secrets] == [401, 202, 202]
 
 
+def test_the_secret_before_the_newest_still_works_where_the_hook_was_known_before_the_rotation(
+    door: OpenDoor, engine: Engine
+) -> None:
+    assert door.post(b'{"_uuid": "before"}').status_code == 202
+    with Session(engine) as session, session.begin():
+        rotate_hook(session, COMMAND_LINE, door.hook.id)
+    assert door.post(b'{"_uuid": "after"}').status_code == 202
+    assert count(engine) == 2
+
+
 def test_a_closed_hook_refuses_at_once_also_where_it_was_known(door: OpenDoor, engine: Engine) -> None:
     assert door.post(b"{}").status_code == 202
     with Session(engine) as session, session.begin():

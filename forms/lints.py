@@ -28,7 +28,7 @@ _E, _W = Severity.ERROR, Severity.WARNING
 RULES: dict[str, Rule] = {
     "L01": Rule(_E, "no purpose or need", "Write into `use` what is measured and which decision it serves."),
     "L02": Rule(_W, "no analysis plan", "Name the matrix category and the disaggregation."),
-    "L03": Rule(_E, "a direct identifier outside the referral module", "Move it into M17, or leave it out."),
+    "L03": Rule(_E, "a direct identifier outside the referral module", "Seal it in M17 (vault), or leave it out."),
     "L04": Rule(_E, "a sensitive question before the screening", "Let its `rel` need ${ers_decision}."),
     "L05": Rule(_E, "own experience of violence, or a respondent under 18", "Ask about perceptions, and adults only."),
     "L06": Rule(_E, "free text outside the vault", "Use a list of choices, or treat it as vault."),

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from forms import plan
@@ -133,7 +133,7 @@ def count_drafted(catalogue: Catalogue, layout: Layout, language: str) -> int:
 
 def _hash_content(version: Version, layout: Layout) -> str:
     """Eight hex characters over what is asked, how it reads and what happens to it."""
-    shown = json.dumps(asdict(layout), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    shown = json.dumps(vars(layout), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=vars)
     return hashlib.sha256(f"{write_version(version)}\n{shown}".encode()).hexdigest()[:_HASH_LENGTH]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import xlsxwriter
 from openpyxl import load_workbook
+from openpyxl.cell.read_only import EMPTY_CELL
 
 from forms.safety import MAX_BYTES, check_workbook
 from forms.workbook import CREATED_AT
@@ -132,7 +133,7 @@ def _read_sheet(sheet: Any, faults: list[Fault]) -> Iterator[tuple[int, list[str
         if number > MAX_ROWS:
             faults.append(Fault(sheet.title, number, "", f"more than {MAX_ROWS} rows; delete the empty ones."))
             return
-        yield number, [_read_cell(cell, sheet.title, number, faults) for cell in cells]
+        yield number, ["" if cell is EMPTY_CELL else _read_cell(cell, sheet.title, number, faults) for cell in cells]
 
 
 def _read_cell(cell: Any, sheet: str, row: int, faults: list[Fault]) -> str:

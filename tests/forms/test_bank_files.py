@@ -6,6 +6,9 @@ import copy
 import csv
 import io
 import json
+import re
+import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,6 +135,45 @@ def test_what_is_no_workbook_is_refused_before_it_is_parsed(data: bytes) -> None
     with pytest.raises(PimError) as caught:
         read_bank_bytes(data, is_workbook=True)
     assert caught.value.code is ErrorCode.BAD_FILE
+
+
+def forge(change: Callable[[bytes], bytes]) -> bytes:
+    """A workbook with another XML in the sheet of the items."""
+    forged = io.BytesIO()
+    files = write_bank(SMALL, Path("bank.xlsx"))
+    with zipfile.ZipFile(io.BytesIO(files[Path("bank.xlsx")])) as old, zipfile.ZipFile(forged, "w") as new:
+        for part in old.infolist():
+            content = old.read(part)
+            new.writestr(part, change(content) if part.filename == "xl/worksheets/sheet3.xml" else content)
+    return forged.getvalue()
+
+
+def _add(rows: bytes) -> Callable[[bytes], bytes]:
+    return lambda xml: xml.replace(b"</sheetData>", rows + b"</sheetData>")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _add(b'<row r="1048576"><c r="A1048576" t="inlineStr"><is><t>x</t></is></c></row>'),
+        _add(b"".join(b'<row r="%d"></row>' % number for number in range(200, 150_000))),
+        _add(b'<row r="-5"><c r="A-5"><v>1</v></c></row>'),
+        _add(b'<row r="300"><c r="A300"><v>1e400</v></c></row>'),
+        lambda xml: xml.replace(b"<worksheet", b"<!DOCTYPE x><worksheet", 1),
+        lambda xml: xml[: len(xml) // 2],
+    ],
+)
+def test_a_forged_sheet_is_refused_in_words_and_in_time(change: Callable[[bytes], bytes]) -> None:
+    started = time.process_time()
+    with pytest.raises(PimError) as caught:
+        read_bank_bytes(forge(change), is_workbook=True)
+    assert caught.value.remedy
+    assert time.process_time() - started < 10
+
+
+def test_a_sheet_that_lies_about_its_size_is_read_whole() -> None:
+    lie = forge(lambda xml: re.sub(rb'<dimension ref="[^"]*"/>', b'<dimension ref="A1:B2"/>', xml))
+    assert read_bank_bytes(lie, is_workbook=True)[0] == SMALL
 
 
 # what is refused in a folder of CSV files

@@ -6,5 +6,5 @@ from importlib.resources import files
 
 
 def read_bytes(name: str) -> bytes:
-    """The bytes of one file of the starter set: bank.json, places.csv or services.json."""
-    return files(__name__).joinpath(name).read_bytes()
+    """The bytes of one file of the starter set: bank.json, places.csv, services.json or translations/xx.json."""
+    return files(__name__).joinpath(*name.split("/")).read_bytes()

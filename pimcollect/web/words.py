@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -165,7 +167,12 @@ def distance(at: datetime, now: datetime | None = None) -> str:
 
 
 def teach_templates(app: Flask, *, timezone: str) -> None:
-    """Give every template the words, the zone of its times, and what it may show to whom."""
+    """Give every template the words, the zone of its times, and what it may show to whom.
+
+    The sheet's address changes with the sheet, so that a browser never dresses a new page in an old one.
+    """
+    sheet = (Path(app.root_path) / "static" / "pim.css").read_bytes()
+    app.jinja_env.globals["sheet_version"] = hashlib.sha256(sheet).hexdigest()[:8]
     app.config["TIMEZONE"] = UTC if timezone == "UTC" else ZoneInfo(timezone)
     app.jinja_env.globals.update(
         STATES=STATES,

@@ -146,6 +146,16 @@ def test_every_page_fits_its_window(monitored: Site, chromium: Browser, size: st
             check(window, f"{language}-{size}-{name}")
 
 
+def test_the_window_hears_what_the_policy_forbids(monitored: Site, chromium: Browser) -> None:
+    with monitored.served() as url, open_window(chromium, url) as window:
+        window.go("/login")
+        assert window.complaints == []
+        window.page.evaluate("document.body.setAttribute('style', 'color: red')")
+        window.page.evaluate("document.body.append(Object.assign(document.createElement('script'), {src: '/x.js'}))")
+        window.page.wait_for_timeout(200)
+        assert len([one for one in window.complaints if "Content Security Policy" in one]) == 2
+
+
 def test_the_language_is_chosen_with_a_plain_link_and_kept(monitored: Site, chromium: Browser) -> None:
     with monitored.served() as url, open_window(chromium, url, has_script=False) as window:
         window.log_in(MAIL, PASSWORD)

@@ -32,7 +32,7 @@ _MERGE_SECONDS = 10
 """Rings of the same queue within this time become one job: a job takes all that is waiting, not only its own id."""
 _JOB_SECONDS = 300
 _CALM_SECONDS = 0.02
-"""Rings that follow one another faster than this are rung once, at its end, by a thread of their own."""
+"""How long the thread that rings for the door rests after a ring; all that comes meanwhile is one ring."""
 
 
 def open_redis(url: str, *, seconds: float = _WAIT_SECONDS) -> Redis:
@@ -53,8 +53,9 @@ class Bell:
         self._redis = open_redis(url)
         self._silent_until = 0.0
         self._calm = threading.Lock()
-        self._rung_at = 0.0
-        self._later: UUID | None = None
+        self._wanted = threading.Event()
+        self._ringer: threading.Thread | None = None
+        self._latest = UUID(int=0)
         self._queues = {name: Queue(name, connection=self._redis, serializer=JSONSerializer) for name in QUEUES}
 
     def ring_entry(self, entry: UUID) -> bool:
@@ -62,25 +63,23 @@ class Bell:
         return self._ring(SETTLE, entry)
 
     def ring_entry_soon(self, entry: UUID) -> None:
-        """Wake the settling workers, at the latest in a moment: in a rush the door does not ask Redis every time."""
-        with self._calm:
-            left = self._rung_at + _CALM_SECONDS - time.monotonic()
-            if left > 0:
-                if self._later is None:
-                    timer = threading.Timer(left, self._ring_later)
-                    timer.daemon = True
-                    timer.start()
-                self._later = entry
-                return
-            self._rung_at = time.monotonic()
-        self.ring_entry(entry)
+        """Wake the settling workers within moments. The caller does not wait for Redis, and a rush rings once."""
+        self._latest = entry
+        if self._ringer is None or not self._ringer.is_alive():
+            with self._calm:
+                if self._ringer is None or not self._ringer.is_alive():
+                    self._ringer = threading.Thread(target=self._keep_ringing, name="bell", daemon=True)
+                    self._ringer.start()
+        self._wanted.set()
 
-    def _ring_later(self) -> None:
-        with self._calm:
-            entry, self._later = self._later, None
-            self._rung_at = time.monotonic()
-        if entry is not None:
-            self.ring_entry(entry)
+    def _keep_ringing(self) -> None:
+        """One thread of each process that rings in its own time. What it does not come to, the sweep rings for."""
+        while True:
+            self._wanted.wait()
+            # cleared before it rings: whatever comes from now on rings anew
+            self._wanted.clear()
+            self.ring_entry(self._latest)
+            time.sleep(_CALM_SECONDS)
 
     def ring_notice(self, notice: UUID) -> bool:
         """Wake the sender of notices."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, text
@@ -13,6 +15,7 @@ from pimcollect.actions.hooks import close_hook, rotate_hook
 from pimcollect.config import Settings
 from pimcollect.db import open_engine
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.doorbell import SETTLE, Bell
 from pimcollect.vault import HandsKeys, open_value
 from tests.factories.door import OpenDoor, make_app, open_door, put_form
 from tests.payloads import read_wire
@@ -184,6 +187,39 @@ def test_after_a_restart_of_the_database_the_next_delivery_is_taken_at_once(
     assert [post(wire) for wire in ("k01", "k06", "k09")] == [202, 202, 202]
     assert count(engine) == 3
     puts.dispose()
+
+
+def wait_for_depth(bell: Bell, depth: int) -> bool:
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        if bell.depth(SETTLE) == depth:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_a_rush_of_deliveries_is_one_ring_and_the_next_rush_another(settings: Settings, door: OpenDoor) -> None:
+    bell = Bell(settings.redis_url)
+    for number in range(30):
+        door.post(b'{"_uuid": "%d"}' % number)
+    assert wait_for_depth(bell, 1)
+    bell.quiet(SETTLE)
+    for number in range(30, 60):
+        door.post(b'{"_uuid": "%d"}' % number)
+    assert wait_for_depth(bell, 2)
+    bell._redis.close()
+
+
+def test_without_a_queue_a_delivery_is_taken_all_the_same_and_at_once(
+    settings: Settings, engine: Engine, door: OpenDoor
+) -> None:
+    client = make_app(replace(settings, redis_url="redis://127.0.0.1:1/0"), engine).test_client()
+    for wire in ("k01", "k06", "k09"):
+        started = time.monotonic()
+        answer = client.post(door.url, data=WIRE[wire]["body"], headers={SECRET_HEADER: door.hook.secret})
+        assert answer.status_code == 202
+        assert time.monotonic() - started < 0.5
+    assert count(engine) == 3
 
 
 def test_other_methods_are_405_and_nothing_redirects(door: OpenDoor) -> None:

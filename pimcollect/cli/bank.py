@@ -170,7 +170,16 @@ def show_command(item: str, as_json: bool) -> None:
         for one in catalogue.lists.get(found.choices, ())
     ]
     if as_json:
-        print_json([{**asdict(found), "is_gated": found.is_gated, "choice_list": choices}])
+        print_json(
+            [
+                {
+                    **asdict(found),
+                    "is_gated": found.is_gated,
+                    "held": catalogue.held.get(found.id),
+                    "choice_list": choices,
+                }
+            ]
+        )
         return
     for name, value in (
         ("item", f"{found.id} {found.name} ({found.module}; asked by {found.tools})"),
@@ -182,6 +191,7 @@ def show_command(item: str, as_json: bool) -> None:
         ("treatment", found.treatment),
         ("asked when", found.relevant),
         ("raises", found.remark),
+        ("not asked", catalogue.held.get(found.id, "")),
     ):
         if value:
             click.echo(f"{name:<12} {value}")

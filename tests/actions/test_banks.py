@@ -9,20 +9,23 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import create_engine, event, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from forms import starter
 from forms.bank import hash_document
 from pimcollect.actions.banks import Bank, activate, compare_bank, import_bank, propose_change
-from pimcollect.actions.governance import list_standings
+from pimcollect.actions.governance import judge, list_standings
+from pimcollect.config import Settings
 from pimcollect.db import driver_url, migrate
+from pimcollect.domain.governance import Step
 from pimcollect.domain.roles import COMMAND_LINE, Actor, Role
 from pimcollect.domain.weights import Weight
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import find_bank
-from pimcollect.tables.governance import BankChangeRow, find_item_states
+from pimcollect.tables.governance import BankChangeRow, VerdictRow, find_item_states
 from pimcollect.tables.journal import JournalRow
+from tests.factories.referrals import Desk
 
 STARTER: dict[str, Any] = json.loads(starter.read_bytes("bank.json"))
 
@@ -141,3 +144,46 @@ def test_a_small_change_is_computed_and_nothing_stands_in_its_way(sessions: sess
     with sessions() as session:
         comparison = compare_bank(session, COMMAND_LINE, make("2", hint("x")))
         assert (comparison.computed, comparison.chosen, comparison.obstacles) == (Weight.PATCH, Weight.PATCH, ())
+
+
+def test_two_reviewers_at_once_give_one_verdict(settings: Settings, sessions: sessionmaker[Session]) -> None:
+    desk = Desk(settings)
+    desk.service()
+    reviewers = [desk.member(None, roles=(Role.IMO,)) for _ in range(4)]
+    proposer = desk.member(None, roles=(Role.IMO,))
+    take(sessions, make())
+    with sessions.begin() as session:
+        propose_change(session, proposer, make("2", hint("one")))
+    refused: list[ErrorCode] = []
+
+    def review(actor: Actor) -> None:
+        try:
+            with sessions.begin() as session:
+                judge(session, actor, "2", step=Step.IM)
+        except PimError as error:
+            refused.append(error.code)
+
+    threads = [threading.Thread(target=review, args=(actor,)) for actor in reviewers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == [ErrorCode.NOT_POSSIBLE_NOW] * 3
+    with sessions() as session:
+        assert session.query(VerdictRow).count() == 1
+    desk.hands.engine.dispose()
+
+
+def test_a_list_of_states_costs_two_queries_however_many_items_there_are(sessions: sessionmaker[Session]) -> None:
+    take(sessions, make())
+    statements: list[str] = []
+    with sessions() as session:
+        engine = session.get_bind()
+
+        def count(*facts: Any) -> None:
+            statements.append(facts[2])
+
+        event.listen(engine, "before_cursor_execute", count)
+        list_standings(session, COMMAND_LINE)
+        event.remove(engine, "before_cursor_execute", count)
+    assert len(statements) == 2

@@ -121,6 +121,10 @@ def _decide(
         return Held(HeldReason.UNREADABLE)
     if opened.is_encrypted:
         return Held(HeldReason.ENCRYPTED)
+    if opened.named_form not in (None, row.form):
+        return Held(HeldReason.OTHER_FORM)
+    if opened.edition_id is None and not row.fullness:
+        return Held(HeldReason.UNREADABLE)  # neither an id nor an answer: nobody was asked, so nobody refused
     asked_by = _find_version(versions, opened)
     if asked_by is None:
         return Held(HeldReason.UNKNOWN_VERSION)

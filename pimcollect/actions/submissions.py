@@ -10,6 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.roles import Actor, allow
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.forms import FormRow
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.submissions import KEPT, SubmissionRow, find_submissions
 
@@ -31,6 +33,8 @@ def export_submissions(
     protection analysts may see. One journal line is written before the first row is given.
     """
     allow(actor, "submissions.export_restricted" if with_restricted else "submissions.export")
+    if session.get(FormRow, form) is None:
+        raise PimError(ErrorCode.NOT_FOUND, f"There is no form {form!r}.", remedy="Run `pimcollect forms list`.")
     tier = "restricted" if with_restricted else "internal" if is_internal else "shared"
     write_journal(session, actor=actor.id, action=f"export_{tier}", noun="forms", noun_id=form)
     session.flush()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from pimcollect.actions.inbox import MENDS, list_entries, replay_entry
+from pimcollect.actions.inbox import MENDS, discard_entry, list_entries, replay_entry
 from pimcollect.cli.desk import json_option, open_desk, print_rows
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import Bell
@@ -57,3 +57,13 @@ def replay_command(entry: UUID) -> None:
             replay_entry(session, COMMAND_LINE, entry)
         rung = Bell(desk.settings.redis_url).ring_entry(entry)
     click.echo("It will be tried again now." if rung else "It will be tried again at the next sweep, within a minute.")
+
+
+@inbox.command("discard")
+@click.argument("entry", type=click.UUID)
+@click.confirmation_option(prompt="Its sealed body is shredded for good. Go on?")
+def discard_command(entry: UUID) -> None:
+    """Shred a held entry that will never be settled, such as a broken body."""
+    with open_desk() as desk, desk.transaction() as session:
+        discard_entry(session, COMMAND_LINE, entry)
+    click.echo("Shredded. That it was here stays on record.")

@@ -23,6 +23,8 @@ from pimcollect.tables.catalogue import read_directory
 from pimcollect.tables.forms import find_newest_version
 
 _HOUSEHOLD = "hh"
+_WITH_SERVICES = "routed to the services of this operation\n"
+_WITHOUT_SERVICES = "no services loaded: routing stops at the pathway\n"
 
 
 @click.command()
@@ -42,7 +44,7 @@ def rehearse(scenarios: Path, form: str | None, as_json: bool) -> None:
     if as_json:
         print_json([_tell(one) for one in results])
     else:
-        _print(results, prepared)
+        _print(results, prepared, directory)
     if any(one.differences for one in results):
         raise SystemExit(1)
 
@@ -67,22 +69,29 @@ def _tell(one: Rehearsed) -> dict[str, Any]:
         "case": one.case,
         "store": one.store,
         "result": [list(result) for result in one.results],
-        "without_service": list(one.without_service),
+        "services": dict(one.services),
         "differences": list(one.differences),
+        "notes": list(one.notes),
         "ok": not one.differences,
     }
 
 
-def _print(results: list[Rehearsed], prepared: Prepared) -> None:
+def _say_service(one: Rehearsed, pathway: str, directory: Directory) -> str:
+    if pathway not in one.services or not directory.services:
+        return ""
+    return f" -> {one.services[pathway] or 'nobody serves this person in this area'}"
+
+
+def _print(results: list[Rehearsed], prepared: Prepared, directory: Directory) -> None:
     version = prepared.version
-    click.echo(f"{version.title} ({version.form} {version.version}), nothing is stored\n")
+    click.echo(f"{version.title} ({version.form} {version.version}), nothing is stored")
+    click.echo(_WITH_SERVICES if directory.services else _WITHOUT_SERVICES)
     for one in results:
         click.echo(f"{'ok     ' if not one.differences else 'DIFFERS'}  {one.id}  {one.case}")
         click.echo(f"         kept as: {one.store}")
         for pathway, urgency, course in one.results:
-            unserved = ", no service in this area" if pathway in one.without_service else ""
-            click.echo(f"         {pathway}  urgency {urgency}  {course}{unserved}")
-        for difference in one.differences:
-            click.echo(f"         {difference}")
+            click.echo(f"         {pathway}  urgency {urgency}  {course}{_say_service(one, pathway, directory)}")
+        for line in (*one.differences, *(f"note: {note}" for note in one.notes)):
+            click.echo(f"         {line}")
     differing = sum(bool(one.differences) for one in results)
     click.echo(f"\n{len(results)} scenarios, {len(results) - differing} as expected, {differing} different")

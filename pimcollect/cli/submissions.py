@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import click
 from pimcollect.actions.submissions import export_submissions, list_submissions
 from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
 from pimcollect.domain.roles import COMMAND_LINE
-from pimcollect.tables.submissions import count_submissions, find_tallies
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.submissions import count_submissions, count_unshared, find_tallies
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "|", "%", "\t", "\r", "\x00", "\ufeff", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -81,7 +83,10 @@ def _safe_cell(value: Any) -> Any:
 
 def _write_csv(path: Path, rows: list[Mapping[str, Any]]) -> None:
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    with path.open("w", newline="", encoding="utf-8") as file:
+    descriptor = os.open(
+        path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600
+    )  # answers, treated or not, are nobody else's
+    with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows([_safe_cell(row.get(column)) for column in columns] for row in rows)
@@ -119,14 +124,22 @@ def export_command(form: str, output: Path | None, internal: bool, restricted: b
         rows = list(
             export_submissions(session, COMMAND_LINE, form=form, is_internal=internal, with_restricted=restricted)
         )
+        left_out = 0 if internal or restricted else count_unshared(session, form)
     if as_json or output is None:
         print_json(rows)
         return
-    output.mkdir(parents=True, exist_ok=True)
+    tier = ".restricted" if restricted else ".internal" if internal else ""
     top, repeats = _split_repeats(rows)
-    _write_csv(output / f"{form}.csv", top)
-    for name, members in repeats.items():
-        _write_csv(output / f"{form}.{name.rpartition('/')[2]}.csv", members)
-    click.echo(
-        f"{len(top)} submissions in {output / f'{form}.csv'}" + (f", {len(repeats)} repeat tables" if repeats else "")
-    )
+    path = output / f"{form}{tier}.csv"
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        _write_csv(path, top)
+        for name, members in repeats.items():
+            _write_csv(output / f"{form}{tier}.{name.rpartition('/')[2]}.csv", members)
+    except OSError as error:
+        raise PimError(ErrorCode.BAD_FILE, f"{output} cannot be written: {error.strerror}.") from error
+    click.echo(f"{len(top)} submissions in {path}" + (f", {len(repeats)} repeat tables beside it" if repeats else ""))
+    if left_out:
+        click.echo(
+            f"{left_out} more were kept of people who did not agree to sharing: --internal, for your own team only."
+        )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pimcollect.domain.answers import read_values
+from pimcollect.domain.answers import UNKNOWN_FIELDS, read_values
 from pimcollect.domain.decide import Prepared, decide_answers
 from pimcollect.domain.outcomes import Course, Decision, Directory, Kept, Refused
 
@@ -24,9 +24,11 @@ class Rehearsed:
     store: str
     """tombstone, internal, shareable, or held."""
     results: tuple[Result, ...]
-    without_service: tuple[str, ...]
-    """Pathways that nobody serves for this person in this area."""
+    services: Mapping[str, str | None]
+    """Pathway -> code of the service that would be told; None = nobody serves this person in this area."""
     differences: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What the scenario says that this form cannot hear: misspelt, or not asked here."""
 
 
 def overlay(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,7 +45,11 @@ def rehearse(
     received_at: datetime,
 ) -> Rehearsed:
     """Decide one scenario and compare. `scenario` has id, answers, store, result and perhaps also (see the bank)."""
-    answers, findings = read_values(overlay(base, scenario["answers"]), prepared.version)
+    given = overlay(base, scenario["answers"])
+    answers, findings = read_values(given, prepared.version)
+    asked = {question.repeat.rpartition("/")[2] or question.key for question in prepared.version.questions}
+    notes = [f"this form does not ask {key}" for key in scenario["answers"] if key not in asked]
+    notes += [f"not an answer of this form: {finding}" for finding in sorted(findings) if finding != UNKNOWN_FIELDS]
     decision = decide_answers(answers, findings, prepared, directory, received_at=received_at)
     store, results = _tell_store(decision), _tell_results(decision)
     differences = []
@@ -55,14 +61,15 @@ def rehearse(
     for extra in sorted(set(results) - set(expected)):
         differences.append(f"not expected: {' '.join(extra)}")
     differences += _compare_also(decision, scenario.get("also") or {})
-    unserved = _find_unserved(decision)
+    items = decision.items if isinstance(decision, Kept) else ()
     return Rehearsed(
         id=str(scenario["id"]),
         case=str(scenario.get("case", "")),
         store=store,
         results=results,
-        without_service=tuple(unserved),
+        services={one.pathway: one.service for one in items if one.course is not Course.COUNT},
         differences=tuple(differences),
+        notes=tuple(notes),
     )
 
 
@@ -72,12 +79,6 @@ def _tell_store(decision: Decision) -> str:
     if isinstance(decision, Kept):
         return "shareable" if decision.may_share else "internal"
     return f"held: {decision.reason}"
-
-
-def _find_unserved(decision: Decision) -> list[str]:
-    if not isinstance(decision, Kept):
-        return []
-    return [one.pathway for one in decision.items if one.service is None and one.course is not Course.COUNT]
 
 
 def _tell_results(decision: Decision) -> tuple[Result, ...]:

@@ -58,6 +58,7 @@ GRANTS: dict[str, frozenset[Role]] = {
     "hooks.close": _DESK,
     "inbox.list": _OVERSIGHT,
     "inbox.replay": _DESK,
+    "inbox.discard": _DESK,
     "submissions.count": _OVERSIGHT,
     "submissions.list": _OVERSIGHT,
     "submissions.export": frozenset({Role.IMO, Role.DPO, Role.OPERATOR}),

@@ -27,7 +27,7 @@ class Opened:
     """What a worker reads out of an opened body."""
 
     named_form: str | None
-    """The form id that the body itself names (Kobo: the asset uid)."""
+    """The `pim_form_id` that our own forms carry; None in other people's forms (Kobo replaces the form's own id)."""
     named_version: str | None
     """The `pim_catalogue_version` that our own forms carry; None in other people's forms."""
     root_id: str | None

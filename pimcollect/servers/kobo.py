@@ -162,6 +162,12 @@ def _count_answers(found: dict[str, Any]) -> int:
     return count
 
 
+def _find_own(raw: dict[str, Any], name: str) -> str | None:
+    """A field that our own forms carry, in whatever group it stands."""
+    value = next((value for key, value in raw.items() if key.rpartition("/")[2] == name), None)
+    return value if isinstance(value, str) else None
+
+
 def _raw(body: bytes, repeats: Collection[str]) -> tuple[dict[str, Any], etree._Element | None]:
     if is_json(body):
         return parse_json(body), None
@@ -186,14 +192,11 @@ def read_opened(body: bytes, *, repeats: Collection[str]) -> Opened:
     deprecated = _first_id(raw, "meta/deprecatedID", "orx:meta/orx:deprecatedID")
     stated_root = _first_id(raw, "meta/rootUuid", "orx:meta/orx:rootUuid")
     is_encrypted = "base64EncryptedKey" in raw or "encryptedXmlFile" in raw
-    named_form = raw.get("_xform_id_string")
     if root is not None:
-        named_form = root.get("id")
         is_encrypted = is_encrypted or root.get("encrypted") == "yes"
-    version = next((value for key, value in raw.items() if key.rpartition("/")[2] == "pim_catalogue_version"), None)
     return Opened(
-        named_form=named_form if isinstance(named_form, str) else None,
-        named_version=version if isinstance(version, str) else None,
+        named_form=_find_own(raw, "pim_form_id"),
+        named_version=_find_own(raw, "pim_catalogue_version"),
         root_id=stated_root or (edition if deprecated is None else None),
         edition_id=edition,
         deprecated_id=deprecated,

@@ -127,6 +127,18 @@ def release_entry(session: Session, entry: UUID) -> bool:
     return result.first() is not None
 
 
+def shred_entry(session: Session, entry: UUID, *, reason: str) -> bool:
+    """Destroy the body of a held entry; False when it is not held."""
+    result = session.execute(
+        update(EntryRow)
+        .where(EntryRow.id == entry, EntryRow.state == HELD)
+        .values(state=SETTLED, reason=reason, body=None, settled_at=func.clock_timestamp())
+        .returning(EntryRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return result.first() is not None
+
+
 def find_forgotten(session: Session, *, seconds: float, limit: int = 500) -> list[UUID]:
     """Untouched entries that were received, and last rung for, more than `seconds` ago, oldest first."""
     age = func.make_interval(0, 0, 0, 0, 0, 0, seconds)

@@ -132,6 +132,14 @@ def count_submissions(session: Session) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in rows]
 
 
+def count_unshared(session: Session, form: str) -> int:
+    """How many are kept of people who did not agree to sharing."""
+    query = select(func.count()).where(
+        SubmissionRow.form == form, SubmissionRow.state == KEPT, SubmissionRow.may_share.is_(False)
+    )
+    return session.scalar(query) or 0
+
+
 def find_tallies(session: Session, *, limit: int = 1000) -> list[TallyRow]:
     """All counts."""
     return list(

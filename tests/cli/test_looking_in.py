@@ -115,6 +115,21 @@ def test_an_export_holds_only_what_may_be_shared_and_no_id_or_time(
         ]
 
 
+def test_an_export_says_what_it_leaves_out_and_never_mixes_its_tiers(
+    run: Run, household: Household, tmp_path: Path
+) -> None:
+    household.post({**BASE, "con_share": "no"})
+    household.settle()
+    assert "1 more were kept" in run("submissions", "export", "--form", "hh", "-o", str(tmp_path)).output
+    run("submissions", "export", "--form", "hh", "--internal", "-o", str(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {"hh.csv", "hh.internal.csv"}
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    with pytest.raises(PimError):
+        run("submissions", "export", "--form", "nothing", "--json")
+    with pytest.raises(PimError):
+        run("submissions", "export", "--form", "hh", "-o", str(tmp_path / "hh.csv" / "below"))
+
+
 def test_no_cell_of_an_export_is_a_formula() -> None:
     from pimcollect.cli.submissions import _safe_cell
 
@@ -145,6 +160,7 @@ def test_rehearsing_says_what_differs_and_exits_with_1(run: Run, tmp_path: Path)
 def test_rehearsing_a_form_of_the_operation_uses_its_services(read: Read, household: Household) -> None:
     results = {row["id"]: row for row in read("rehearse", str(HERE / "scenarios.json"), "--form", "hh")}
     assert results["GS16"]["ok"]
+    assert results["GS16"]["services"] == {"RP-HLP": "home-land", "RP-MED": "clinic-quay"}
     assert read("submissions", "list") == []
 
 
@@ -157,3 +173,17 @@ def test_a_broken_scenarios_file_is_refused_by_place(run: Run, tmp_path: Path, s
     with pytest.raises(PimError) as caught:
         run("rehearse", str(path))
     assert caught.value.code is ErrorCode.BAD_FILE
+
+
+def test_what_will_never_be_settled_can_be_discarded_once(
+    run: Run, read: Read, household: Household, engine: Engine
+) -> None:
+    household.door.post(b"{")
+    household.settle()
+    (held,) = read("inbox", "list", "--state", "held")
+    assert "Shredded" in run("inbox", "discard", held["id"], "--yes").output
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT state, reason, body FROM entries")).one()
+    assert tuple(row) == ("settled", "discarded", None)
+    with pytest.raises(PimError):
+        run("inbox", "discard", held["id"], "--yes")

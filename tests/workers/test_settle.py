@@ -144,7 +144,10 @@ def test_settling_twice_changes_nothing(household: Household, engine: Engine) ->
         (b"<!DOCTYPE a><a/>", "unreadable"),
         (b'{"base64EncryptedKey": "x", "encryptedXmlFile": "submission.xml.enc"}', "encrypted"),
         (b'<data id="f" encrypted="yes"><base64EncryptedKey>x</base64EncryptedKey></data>', "encrypted"),
+        (b"{}", "unreadable"),
         (b'{"n": "plain", "_uuid": "1"}', "other_form"),
+        (b'{"pim_form_id": "ki", "_uuid": "3"}', "other_form"),
+        (b'{"pim_form_id": "ki", "pim_catalogue_version": "1999.1-00000000", "_uuid": "4"}', "other_form"),
         (b'{"pim_catalogue_version": "1999.1-00000000", "_uuid": "2"}', "unknown_version"),
     ],
 )

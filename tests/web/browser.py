@@ -28,10 +28,10 @@ _FLAGS = (
 def find_chromium() -> str:
     """The program, or skip with the reason; where engines are required, its absence is a failure."""
     found = next((path for name in _NAMES if (path := shutil.which(name))), None)
-    return found or do_without(f"no Chromium on PATH (looked for {', '.join(_NAMES)})")
+    return found or skip_or_fail(f"no Chromium on PATH (looked for {', '.join(_NAMES)})")
 
 
-def do_without(reason: str) -> NoReturn:
+def skip_or_fail(reason: str) -> NoReturn:
     """Skip, or fail where engines are required."""
     if os.environ.get("PIMCOLLECT_ENGINES") == "required":
         pytest.fail(reason)
@@ -46,7 +46,7 @@ def open_browser() -> Iterator[Browser]:
         try:
             browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
         except PlaywrightError as error:
-            do_without(f"{program} does not start ({type(error).__name__})")
+            skip_or_fail(f"{program} does not start ({type(error).__name__})")
         yield browser
         browser.close()
 

@@ -47,6 +47,14 @@ _SCOPES: Mapping[str, tuple[str, ...]] = {
 """What each answer to `ref_scope` releases (R04); `roster` is the household's members as bands, never more."""
 
 
+_BY_TYPE: Mapping[tuple[str, str], Treatment] = {
+    ("band", "date"): Treatment("date", {"to": "month", "shared": "quarter"}),
+    ("band", "integer"): Treatment("band", {"cuts": list(CUTS)}),
+    ("topcode", "integer"): Treatment("topcode", {"from": 4}),
+    ("round", "integer"): Treatment("round", {"to": 5}),
+}
+"""The bank's code and a column's type -> the exact treatment."""
+
 WITHDRAWAL_CODE = "clo_code"
 """Written on the respondent's card (Z02): whoever holds the card may have the interview withdrawn."""
 
@@ -67,14 +75,8 @@ def choose_treatment(item: Item, row: Row, layout: Layout) -> Treatment:
         return Treatment("coarsen", {"level": 2})
     if code == "recode" and choices:
         return Treatment("recode", {"map": {one.code: one.broader for one in layout.lists[choices] if one.broader}})
-    if code == "band" and row.kind == "date":
-        return Treatment("date", {"to": "month", "shared": "quarter"})
-    if code == "band" and row.kind == "integer":
-        return Treatment("band", {"cuts": list(CUTS)})
-    if code == "topcode" and row.kind == "integer":
-        return Treatment("topcode", {"from": 4})
-    if code == "round" and row.kind == "integer":
-        return Treatment("round", {"to": 5})
+    if exact := _BY_TYPE.get((code, row.kind)):
+        return exact
     if row.kind == "text":
         return Treatment("keep", {"pattern": ORGANISATION})
     return _KEEP

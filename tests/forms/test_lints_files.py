@@ -224,7 +224,7 @@ calculate | before | |  | /data/r[position() = 1]/age |
 end repeat |  |  |  |  |
 calculate | sum | |  | sum(${age}) + count(${r}) div 2 - round(-1.5) |
 calculate | who | |  | concat(jr:choice-name(${state}, '${state}'), ' (', "it's", ')') |
-calculate | says | |  | instance('s')/root/item[name = ${state}]/label |
+calculate | says | |  | instance('s')//item[name = ${state}]/label |
 calculate | day | |  | format-date(date('2020-01-01'), '%Y/%m') |
 calculate | all | |  | count(self::node()) + count-non-empty(/data/state) |
 integer | code | Code | regex(., "^[0-9]{3}|[+][0-9]{1,4}$") |  |

@@ -93,11 +93,10 @@ def test_the_file_decides_over_the_defaults() -> None:
     assert adopted.warnings == ()
 
 
-def test_letting_a_name_through_is_possible_and_said_aloud() -> None:
-    adopted = adopt(
-        f"{CONSENT}\ntext | ngo_name | Name of the organisation", treatments={"treatments": {"ngo_name": "keep"}}
-    )
-    assert any("ngo_name" in warning for warning in adopted.warnings)
+def test_a_name_cannot_be_let_through() -> None:
+    survey = f"{CONSENT}\ntext | ngo_name | Name of the organisation"
+    error = refuse(ErrorCode.BAD_TREATMENT, survey, treatments={"treatments": {"ngo_name": "keep"}})
+    assert "identifies a person" in error.message
 
 
 def test_another_decision_makes_another_version() -> None:

@@ -14,6 +14,7 @@ from pimcollect.tables.catalogue import (
     PathwayRuleRow,
     PlaceRow,
     ServiceRow,
+    drop_places,
     find_places,
     replace_rules,
     store_places,
@@ -22,9 +23,18 @@ from pimcollect.tables.journal import write_journal
 from pimcollect.vault import SealKey, seal_value
 
 
-def import_places(session: Session, actor: Actor, places: Iterable[NamedPlace]) -> int:
-    """Add or change places, parents before children; none is removed. Returns how many were given."""
+def import_places(
+    session: Session, actor: Actor, places: Iterable[NamedPlace], *, practice: frozenset[str] = frozenset()
+) -> int:
+    """Add or change places, parents before children; none is removed. Returns how many were given.
+
+    `practice` are the codes of the invented practice country: they leave when the first real places arrive, unless
+    rules of services still name them.
+    """
     allow(actor, "places.import")
+    places = list(places)
+    if practice.isdisjoint(one.code for one in places):
+        drop_places(session, practice)
     rows = [PlaceRow(code=one.code, level=one.level, parent=one.parent, names=dict(one.names)) for one in places]
     store_places(session, rows)
     write_journal(session, actor=actor.id, action="import", noun="places", noun_id=str(len(rows)))

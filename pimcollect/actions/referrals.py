@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -119,7 +120,7 @@ def reroute_referral(session: Session, actor: Actor, reference: str, *, service:
     allow(actor, "referrals.reroute")
     row = _visible(actor, take_referral(session, reference))
     target = session.get(ServiceRow, service)
-    if target is None or target.is_suspended:
+    if target is None or not target.takes_referrals(on=datetime.now(UTC).date()):
         raise PimError(
             ErrorCode.NOT_FOUND,
             f"No service {service!r} takes referrals.",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from forms import starter
-from forms.places import read_places
+from forms.places import read_places, read_starter_places
 from pimcollect.actions.catalogue import import_places
 from pimcollect.cli.desk import json_option, open_desk, print_rows
 from pimcollect.domain.roles import COMMAND_LINE
@@ -24,13 +24,17 @@ def places() -> None:
 def import_command(file: Path | None) -> None:
     """Add or change places from a CSV (code,level,parent,name_en,name_fr,name_ar). Without FILE: the practice country.
 
-    Nothing is removed: old submissions point at their places.
+    Nothing is removed, since old submissions point at their places; only the practice country leaves when yours comes.
     """
     read = read_places(file.read_bytes() if file else starter.read_bytes("places.csv"))
     with open_desk() as desk, desk.transaction() as session:
-        count = import_places(session, COMMAND_LINE, read)
+        practice = frozenset(place.code for place in read_starter_places())
+        count = import_places(session, COMMAND_LINE, read, practice=practice)
+        total = len(find_places(session))
     levels = sorted({place.level for place in read})
-    click.echo(f"{count} places of the levels {', '.join(map(str, levels))} are here now. Build the forms again.")
+    click.echo(
+        f"{count} places of the levels {', '.join(map(str, levels))} imported; {total} are here now. Build forms again."
+    )
 
 
 @places.command("list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from forms.current import read_current
 from forms.services import read_services
 from pimcollect.actions.catalogue import import_services
 from pimcollect.cli.desk import json_option, open_desk, print_rows
+from pimcollect.domain.pathways import SUPERVISOR
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.tables.catalogue import find_services
 from pimcollect.vault import read_door_keys
@@ -36,7 +38,17 @@ def import_command(file: Path | None) -> None:
             import_services(
                 session, COMMAND_LINE, services=directory.services, rules=directory.rules, cases_key=door.cases
             )
-    click.echo(f"{len(directory.services)} services and {len(directory.rules)} rules are here now.")
+            total = len(find_services(session))
+    click.echo(
+        f"{len(directory.services)} services imported, {total} are here now; "
+        f"{len(directory.rules)} rules took the place of those before."
+    )
+    today = datetime.now(UTC).date().isoformat()
+    for one in directory.services:
+        if one.valid_until is not None and one.valid_until < today:
+            click.echo(f"Attention: {one.code} was valid until {one.valid_until} and gets no referrals.", err=True)
+    if not any(rule.pathway == SUPERVISOR for rule in directory.rules):
+        click.echo(f"Attention: no rule for {SUPERVISOR}: urgent alerts without a name reach nobody.", err=True)
 
 
 @services.command("list")

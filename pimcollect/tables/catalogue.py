@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -47,6 +48,10 @@ class ServiceRow(Base):
     valid_until: Mapped[date | None]
     verified_on: Mapped[date | None]
     is_suspended: Mapped[bool] = mapped_column(default=False)
+
+    def takes_referrals(self, *, on: date) -> bool:
+        """True unless it is suspended or past its last day."""
+        return not self.is_suspended and (self.valid_until is None or self.valid_until >= on)
 
 
 class PathwayRuleRow(Base):
@@ -137,6 +142,12 @@ def store_places(session: Session, places: list[PlaceRow]) -> None:
     """Add or change places; none is removed, since old submissions point at them."""
     for place in places:
         session.merge(place)
+
+
+def drop_places(session: Session, codes: Collection[str]) -> None:
+    """Remove places, unless a rule of a service names one of them."""
+    named = select(PathwayRuleRow.id).where(PathwayRuleRow.place.in_(codes)).exists()
+    session.execute(delete(PlaceRow).where(PlaceRow.code.in_(codes), ~named))
 
 
 def find_services(session: Session) -> list[ServiceRow]:

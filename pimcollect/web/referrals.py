@@ -136,13 +136,14 @@ def _render(reference: str, **more: Any) -> str:
     session, actor = reading(), acting_member()
     found = show_referral(session, actor, reference)
     one = _show(session, actor, [found.referral])[0]
-    services = [row for row in find_services(session) if not row.is_suspended] if one.may_reroute else []
+    now = datetime.now(UTC)
+    services = [row for row in find_services(session) if row.takes_referrals(on=now.date())] if one.may_reroute else []
     return render_template(
         "referrals/show.html",
         one=one,
         moves=found.moves,
         services=services,
-        now=datetime.now(UTC),
+        now=now,
         **more,
     )
 

@@ -160,3 +160,10 @@ def test_an_item_can_be_looked_up(run: Run) -> None:
     with pytest.raises(PimError) as caught:
         run("bank", "show", "nothing")
     assert caught.value.code is ErrorCode.NOT_FOUND
+
+
+def test_the_practice_country_leaves_when_the_first_real_places_come(run: Run, tmp_path: Path) -> None:
+    run("bank", "import")
+    path = tmp_path / "places.csv"
+    path.write_text("code,level,parent,name_en,name_fr,name_ar\nTS01,1,,Testshire,,\n")
+    assert "1 are here now" in run("places", "import", str(path)).output

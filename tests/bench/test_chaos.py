@@ -11,7 +11,7 @@ from tests.bench.chaos import Order, run
 from tests.bench.crowd import repeat_some
 from tests.factories.versions import bank_version
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chaos")]
+pytestmark = pytest.mark.slow
 
 SMALL = {"submissions": 200, "kills": 6, "flushes": 1}
 

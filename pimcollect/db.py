@@ -120,6 +120,15 @@ def _connect(engine: Engine) -> Connection:
         ) from error
 
 
+def check_tables(engine: Engine) -> None:
+    """Raises PimError when the database does not answer (AWAY) or was never migrated (NOT_POSSIBLE_NOW)."""
+    with _connect(engine) as connection:
+        if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+            raise PimError(
+                ErrorCode.NOT_POSSIBLE_NOW, "The database has no tables yet.", remedy="Run `pimcollect migrate`."
+            )
+
+
 def migrate(url: str, revision: str = "head") -> None:
     """Bring the tables to `revision`; two at once wait for each other. `base` takes everything down again.
 

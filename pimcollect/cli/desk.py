@@ -17,7 +17,7 @@ from rich.table import Table
 from sqlalchemy.orm import Session, sessionmaker
 
 from pimcollect.config import Settings, read_settings
-from pimcollect.db import open_engine, open_sessions, transaction
+from pimcollect.db import check_tables, open_engine, open_sessions, transaction
 from pimcollect.domain.roles import COMMAND_LINE, Actor, read_roles
 from pimcollect.embedded import servers
 from pimcollect.errors import ErrorCode, PimError
@@ -55,6 +55,7 @@ def open_desk() -> Iterator[Desk]:
     with servers(read_settings()) as settings:
         engine = open_engine(settings.database_url, pool_size=2)
         try:
+            check_tables(engine)
             yield Desk(settings, open_sessions(engine))
         finally:
             engine.dispose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from typing import NoReturn
 
 from pimcollect.errors import ErrorCode, PimError
@@ -35,7 +36,7 @@ def check_workbook(data: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_parts(archive)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
         raise PimError(
             ErrorCode.BAD_FILE, "The workbook was not opened: it is not a whole .xlsx file.", remedy=_SAY_XLSX
         ) from error

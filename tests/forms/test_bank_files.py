@@ -6,10 +6,12 @@ import copy
 import csv
 import io
 import json
+import random
 import re
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +171,18 @@ def test_a_forged_sheet_is_refused_in_words_and_in_time(change: Callable[[bytes]
         read_bank_bytes(forge(change), is_workbook=True)
     assert caught.value.remedy
     assert time.process_time() - started < 10
+
+
+def test_a_damaged_file_is_refused_in_words_or_read_never_anything_else() -> None:
+    chance = random.Random(7)  # noqa: S311 - the same damage each time
+    for target in ("bank.xlsx", "bank.json"):
+        whole = write_bank(SMALL, Path(target))[Path(target)]
+        for _ in range(150):
+            damaged = bytearray(whole)
+            for _ in range(chance.randint(1, 4)):
+                damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+            with suppress(PimError):
+                read_bank_bytes(bytes(damaged), is_workbook=target == "bank.xlsx")
 
 
 def test_a_sheet_that_lies_about_its_size_is_read_whole() -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from forms import starter
 from forms.bank import hash_document
 from pimcollect.actions.banks import Bank, activate, compare_bank, import_bank, propose_change
-from pimcollect.actions.governance import judge, list_standings
+from pimcollect.actions.governance import deprecate_item, judge, list_standings, retire_item
 from pimcollect.config import Settings
 from pimcollect.db import driver_url, migrate
 from pimcollect.domain.governance import Step
@@ -187,3 +187,30 @@ def test_a_list_of_states_costs_two_queries_however_many_items_there_are(session
         list_standings(session, COMMAND_LINE)
         event.remove(engine, "before_cursor_execute", count)
     assert len(statements) == 2
+
+
+def _rekey(document: dict[str, Any]) -> None:
+    row = next(row for row in document["items"] if row["id"] == "F01")
+    row |= {"lvl": "person", "key": "fom.limited.30d.person"}
+
+
+def test_a_key_that_was_retired_is_never_used_again(sessions: sessionmaker[Session]) -> None:
+    take(sessions, make())
+    with sessions.begin() as session:
+        deprecate_item(session, COMMAND_LINE, "F01")
+        retire_item(session, COMMAND_LINE, "F01")
+    take(sessions, make("2", _rekey), is_endorsed_elsewhere=True)
+    with pytest.raises(PimError) as caught:
+        take(sessions, make("3"), is_endorsed_elsewhere=True)
+    assert "was retired before" in caught.value.message
+
+
+def test_a_series_that_was_replaced_can_come_back(sessions: sessionmaker[Session]) -> None:
+    take(sessions, make())
+    take(sessions, make("2", _rekey), is_endorsed_elsewhere=True)
+    take(sessions, make("3"), is_endorsed_elsewhere=True)
+    with sessions() as session:
+        assert {(row.key, row.state) for row in find_item_states(session, ["F01"])} == {
+            ("fom.limited.30d.hh", "active"),
+            ("fom.limited.30d.person", "deprecated"),
+        }

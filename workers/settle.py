@@ -27,7 +27,7 @@ from workers.hands import Hands, KnownVersion, hands
 from workers.outcome import store_outcomes
 from workers.writing import Decided
 
-BATCH = 100
+BATCH = 250
 """Entries in one transaction: one commit for all of them is what makes a backlog drain fast."""
 _JOB_SECONDS = 60.0
 _log = open_log("settle")

@@ -38,6 +38,7 @@ from workers.settle import BATCH, settle_waiting
 
 GATE = 1000.0
 ROUNDS = 3
+_CLAIMED = 100
 BACKLOG = 5000
 _MAKE = """
     CREATE TABLE bare_inbox (id uuid PRIMARY KEY, body bytea, state text NOT NULL,
@@ -89,7 +90,7 @@ def _drain_bare(connection: psycopg.Connection, answers: str) -> int:
     done = 0
     document = Jsonb(json.loads(answers))
     with connection.cursor() as cursor:
-        while rows := cursor.execute(_CLAIM, (BATCH,)).fetchall():
+        while rows := cursor.execute(_CLAIM, (_CLAIMED,)).fetchall():
             cursor.executemany(
                 "INSERT INTO bare_outcome (id, answers) VALUES (%s, %s)", [(one, document) for one, _ in rows]
             )
@@ -145,7 +146,7 @@ def measure_settling(*, rounds: int = ROUNDS, backlog: int = BACKLOG) -> Figure:
         unit="/s",
         value=taken.value,
         floor=taken.floor,
-        floor_is=f"a bare loop: claim {BATCH} with SKIP LOCKED, insert a row for each, update, commit",
+        floor_is=f"a bare loop: claim {_CLAIMED} with SKIP LOCKED, insert a row for each, update, commit",
         ratio=taken.ratio,
         gate=f">= {GATE:,.0f}/s",
         is_ok=taken.value >= GATE,

@@ -66,7 +66,8 @@ def choose_treatment(item: Item, row: Row, layout: Layout) -> Treatment:
     """
     code, choices = item.treatment, row.choices
     if row.name == WITHDRAWAL_CODE:
-        return Treatment("restrict")  # the bank keeps it; in an export it would lead from a card to an interview
+        # the bank keeps it; in an export it would lead from a card to an interview
+        return Treatment("restrict", {"pattern": "[0-9a-f]{8}"})
     if code in ("vault", "derive", "restrict", "drop"):
         return Treatment("restrict") if row.name == "dem_disab" else Treatment(code)
     if code in ("never_store", "redact"):

@@ -63,6 +63,7 @@ def _is_pattern(value: Any) -> bool:
 
 _OPTIONS: dict[str, dict[str, tuple[Callable[[Any], bool], str]]] = {
     "keep": {"pattern": (_is_pattern, "a regular expression that the whole text must fit")},
+    "restrict": {"pattern": (_is_pattern, "a regular expression that the whole text must fit")},
     "band": {
         "cuts": (_are_cuts, "two or more ascending whole numbers"),
         "max": (lambda value: _is_whole(value, 1), "a whole number"),

@@ -53,13 +53,22 @@ def _drop(question: Question, choices: Choices) -> Operator | None:
     return None
 
 
-def _keep(question: Question, choices: Choices) -> Operator:
-    key = question.key
+def _shape(question: Question) -> Callable[[Any], bool]:
+    """Whether a value is a code of the treatment's pattern; everything is when there is none."""
     pattern = question.treatment.options.get("pattern")
-    shape = None if pattern is None else re.compile(pattern)
+    if pattern is None:
+        return lambda value: True
+    shape = re.compile(pattern)
+    return lambda value: (
+        isinstance(value, str) and len(value) <= MAX_PATTERN_TEXT and shape.fullmatch(value) is not None
+    )
+
+
+def _keep(question: Question, choices: Choices) -> Operator:
+    key, fits = question.key, _shape(question)
 
     def run(value: Any, shared: Room, restricted: Room, desk: Desk) -> None:
-        if shape is None or (isinstance(value, str) and len(value) <= MAX_PATTERN_TEXT and shape.fullmatch(value)):
+        if fits(value):
             shared[key] = value
         else:
             shared[key] = None
@@ -69,10 +78,13 @@ def _keep(question: Question, choices: Choices) -> Operator:
 
 
 def _restrict(question: Question, choices: Choices) -> Operator:
-    key = question.key
+    key, fits = question.key, _shape(question)
 
     def run(value: Any, shared: Room, restricted: Room, desk: Desk) -> None:
-        restricted[key] = value
+        if fits(value):
+            restricted[key] = value
+        else:
+            desk.note(key, "other_pattern")
 
     return run
 

@@ -186,7 +186,7 @@ def test_a_canary_in_every_field_and_beside_them_is_found_nowhere(form: str) -> 
     }
     decision = decide({**raw, **flatten(yes, prepared.version), **beside}, prepared, directory(), received_at=RECEIVED)
     assert isinstance(decision, Kept)
-    kept_as_told = {"clo_code", "pim_form_id", "pim_catalogue_version"} & decision.treated.shared.keys()
+    kept_as_told = {"pim_form_id", "pim_catalogue_version"} & decision.treated.shared.keys()
     shared = {key: value for key, value in decision.treated.shared.items() if key not in kept_as_told}
     everything = repr((shared, decision.treated.restricted, decision.treated.findings, decision.items, decision.closed))
     assert canary not in everything

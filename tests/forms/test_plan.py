@@ -37,7 +37,7 @@ def _questions(frozen: Frozen) -> dict[str, Question]:
         ("ref_name", Treatment("vault")),
         ("ref_consent", Treatment("vault")),
         ("clo_place_adm3", Treatment("coarsen", {"level": 2})),
-        ("clo_code", Treatment("restrict")),
+        ("clo_code", Treatment("restrict", {"pattern": "[0-9a-f]{8}"})),
     ],
 )
 def test_household_answers_are_treated_as_the_bank_says(

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from forms import plan
@@ -34,6 +35,8 @@ class Frozen:
     version: Version
     xlsx: bytes
     xform: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Name -> content of the files that phones fetch with the form (`version.files`)."""
 
     @property
     def sha256(self) -> str:
@@ -138,14 +141,17 @@ def _hash_content(version: Version, layout: Layout) -> str:
 
 
 def write_files(frozen: Frozen, folder: Path) -> tuple[Path, ...]:
-    """Write `<form>.xlsx`, `<form>.xml` and `<form>.version.json` into a folder, each whole or not at all."""
+    """Write `<form>.xlsx`, `<form>.xml` and `<form>.version.json` into a folder, each whole or not at all, and the
+    files that phones fetch with the form into `<form>-media` in it."""
     form = frozen.version.form
-    folder.mkdir(parents=True, exist_ok=True)
+    media = {f"{form}-media/{name}": content for name, content in sorted(frozen.files.items())}
+    (folder / f"{form}-media" if media else folder).mkdir(parents=True, exist_ok=True)
     written = []
     for name, content in (
         (f"{form}.xlsx", frozen.xlsx),
         (f"{form}.xml", frozen.xform.encode()),
         (f"{form}.version.json", write_version(frozen.version).encode()),
+        *media.items(),
     ):
         path = folder / name
         write_whole(path, content)

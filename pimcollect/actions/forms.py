@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.domain.version import Version, hash_version, write_version
+from pimcollect.tables.form_files import find_form_files, store_form_files
 from pimcollect.tables.forms import FormVersionRow, store_version
 from pimcollect.tables.journal import write_journal
 
 
-def keep_version(session: Session, actor: Actor, *, version: Version, xlsx: bytes, xform: str) -> FormVersionRow:
-    """Store a frozen version as the newest of its form; the same one again is the same row."""
+def keep_version(
+    session: Session,
+    actor: Actor,
+    *,
+    version: Version,
+    xlsx: bytes,
+    xform: str,
+    files: Mapping[str, bytes] | None = None,
+) -> FormVersionRow:
+    """Store a frozen version as the newest of its form, with its files; the same one again is the same row."""
     verb = "adopt" if version.origin == "adopted" else "build"
     allow(actor, f"forms.{verb}")
     row = store_version(
@@ -26,5 +36,7 @@ def keep_version(session: Session, actor: Actor, *, version: Version, xlsx: byte
         xlsx=xlsx,
         xform=xform,
     )
+    if version.files and not find_form_files(session, row.id):
+        store_form_files(session, row.id, version.files, files or {})
     write_journal(session, actor=actor.id, action=verb, noun="forms", noun_id=f"{version.form} {version.version}")
     return row

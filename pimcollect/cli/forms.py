@@ -85,7 +85,9 @@ def build_command(form: str, languages: str, is_field_test: bool, folder: Path |
         _judge(frozen.xform)
         for path in write_files(frozen, folder) if folder else ():
             click.echo(f"Wrote {path}")
-        keep_version(session, COMMAND_LINE, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform)
+        keep_version(
+            session, COMMAND_LINE, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform, files=frozen.files
+        )
     click.echo("Stored: it is the newest version of this form.")
 
 
@@ -119,7 +121,9 @@ def adopt_command(
     )
     frozen = adopted.frozen
     with open_desk() as desk, desk.transaction() as session:
-        keep_version(session, COMMAND_LINE, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform)
+        keep_version(
+            session, COMMAND_LINE, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform, files=frozen.files
+        )
     types = {question.path: question.type for question in frozen.version.questions}
     columns = {"field": "field", "type": "type", "treatment": "what happens to it", "reason": "why"}
     print_rows(

@@ -148,6 +148,19 @@ class Screening:
 
 
 @dataclass(frozen=True)
+class FormFile:
+    """A file that telephones fetch with the form: a list of places, a picture. Its content lies beside the version."""
+
+    name: str
+    """Plain file name, as the form refers to it."""
+    content_type: str
+    sha256: str
+    is_entity_list: bool = False
+    """True: the name of an entity list (`<list>.csv`), whose newest rows a phone fetches again and again; the content
+    frozen here is what it starts with."""
+
+
+@dataclass(frozen=True)
 class Version:
     """The whole frozen version. `sha256` identifies it; two equal selections have equal bytes."""
 
@@ -174,16 +187,19 @@ class Version:
     """Items that the selection wanted and could not have, each `ID reason`."""
     drafted: tuple[str, ...] = ()
     """Languages in which some wording is a machine's draft that nobody has approved."""
+    files: tuple[FormFile, ...] = ()
+    """Files that the form needs on the telephone, by name."""
 
 
 def write_version(version: Version) -> str:
     """The canonical JSON text of a version: sorted keys, no spaces, UTF-8; equal versions give equal bytes.
 
-    `drafted` stands there only when there is something to say: versions that are older than it keep their bytes.
+    What came later stands there only when there is something to say: versions that are older than it keep their bytes.
     """
     document = {"format": FORMAT, **asdict(version)}
-    if not version.drafted:
-        del document["drafted"]
+    for later in ("drafted", "files"):
+        if not document[later]:
+            del document[later]
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -231,4 +247,5 @@ def read_version(document: Mapping[str, Any]) -> Version:
         is_encrypted=document["is_encrypted"],
         left_out=tuple(document["left_out"]),
         drafted=tuple(document.get("drafted", ())),
+        files=tuple(FormFile(**row) for row in document.get("files", ())),
     )

@@ -55,7 +55,9 @@ def build() -> ResponseReturnValue:
             languages = read_languages(",".join(request.form.getlist("languages")))
             form = request.form.get("form", "")
             frozen = build_form(current.catalogue, form, places=current.places, languages=languages)
-            keep_version(session, actor, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform)
+            keep_version(
+                session, actor, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform, files=frozen.files
+            )
     except PimError as error:
         return _render_list(mistake=error), 422
     return redirect(url_for("forms.show_list", built=frozen.version.form), 303)

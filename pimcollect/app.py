@@ -17,7 +17,7 @@ from pimcollect.vault import DoorKeys, read_door_keys
 from pimcollect.web import account, bank, errors, forms, health, home, inbox, referrals, submissions
 from pimcollect.web.access import guard_routes
 from pimcollect.web.accounts import open_accounts
-from pimcollect.web.headers import guard_headers
+from pimcollect.web.headers import carry_headers, guard_headers
 from pimcollect.web.languages import blueprint as languages
 from pimcollect.web.languages import speak
 from pimcollect.web.store import open_store
@@ -76,7 +76,8 @@ def _open_door(settings: Settings, keys: DoorKeys, engine: Engine, bell: Bell) -
     """The door, an application of its own: what guards the pages has no part in it."""
     puts = open_engine(settings.database_url, pool_size=max(2, settings.web_threads), is_autocommit=True)
     door = create_door(Door(puts, keys, Hooks(engine), bell), max_body_bytes=settings.max_body_bytes)
-    guard_headers(door, is_https=settings.public_url.startswith("https://"))
+    is_https = settings.public_url.startswith("https://")
+    door.wsgi_app = carry_headers(door.wsgi_app, is_https=is_https)  # type: ignore[assignment, method-assign]
     return door
 
 

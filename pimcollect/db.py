@@ -72,7 +72,8 @@ def borrow(engine: Engine) -> Iterator[DriverConnection[Any]]:
     connection = cast("DriverConnection[Any]", lent.driver_connection)
     try:
         yield connection
-        connection.commit()
+        if not connection.autocommit:
+            connection.commit()
     except DriverError as error:
         if not connection.closed:
             raise

@@ -66,8 +66,10 @@ def _depth(value: Any) -> int:
         deepest += 1
         inner: list[Any] = []
         for one in level:
-            children = one.values() if isinstance(one, dict) else one
-            inner += [child for child in children if isinstance(child, dict | list)]
+            for child in one.values() if isinstance(one, dict) else one:
+                # exact types: a parser makes no others, and this runs for every field at the door
+                if type(child) is dict or type(child) is list:
+                    inner.append(child)
         level = inner
     return deepest
 

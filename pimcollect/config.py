@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,6 +43,10 @@ class Settings:
     """Largest accepted delivery in bytes; Kobo and Collect send up to 10 MB."""
     trusted_proxies: int = 0
     """How many proxies in front may set X-Forwarded-* headers."""
+    private_hosts: tuple[str, ...] = ()
+    """Servers of one's own network that may be connected: `host` or `host:port`, in lower case."""
+    ca_file: str = ""
+    """File with the certificates of one's own authority; empty = the usual ones."""
     languages: tuple[str, ...] = ("en", "fr", "ar")
     timezone: str = "UTC"
     """Pages show times in this zone, for example Africa/Tripoli; everything else is in UTC."""
@@ -70,6 +74,19 @@ def default_home(environ: Mapping[str, str]) -> Path:
         return Path(named).expanduser().absolute()
     data = environ.get("XDG_DATA_HOME") or str(Path("~/.local/share").expanduser())
     return Path(data).absolute() / "pimcollect"
+
+
+def _find_mistakes(settings: Settings) -> Iterator[str]:
+    if not _is_timezone(settings.timezone):
+        yield "PIMCOLLECT_TIMEZONE must be a time zone of this machine, like Africa/Tripoli."
+    if settings.ca_file and not Path(settings.ca_file).is_file():
+        yield "PIMCOLLECT_CA_FILE must be a file."
+    for name, value in (
+        ("PIMCOLLECT_MAIL_FROM", settings.mail_from),
+        ("PIMCOLLECT_DUTY_EMAIL", settings.duty_email),
+    ):
+        if value and "@" not in value:
+            yield f"{name} must be a mail address."
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -114,16 +131,11 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         web_threads=whole("PIMCOLLECT_WEB_THREADS", 8, low=1, high=128),
         max_body_bytes=whole("PIMCOLLECT_MAX_BODY_MB", 10, low=1, high=100) * _MEGABYTE,
         trusted_proxies=whole("PIMCOLLECT_TRUSTED_PROXIES", 0, low=0, high=5),
+        private_hosts=tuple(env.get("PIMCOLLECT_PRIVATE_HOSTS", "").lower().replace(",", " ").split()),
+        ca_file=env.get("PIMCOLLECT_CA_FILE", "").strip(),
         timezone=env.get("PIMCOLLECT_TIMEZONE", "").strip() or "UTC",
     )
-    if not _is_timezone(settings.timezone):
-        mistakes.append("PIMCOLLECT_TIMEZONE must be a time zone of this machine, like Africa/Tripoli.")
-    for name, value in (
-        ("PIMCOLLECT_MAIL_FROM", settings.mail_from),
-        ("PIMCOLLECT_DUTY_EMAIL", settings.duty_email),
-    ):
-        if value and "@" not in value:
-            mistakes.append(f"{name} must be a mail address.")
+    mistakes += _find_mistakes(settings)
     if mistakes:
         raise PimError(
             ErrorCode.BAD_SETTING,

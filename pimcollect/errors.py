@@ -24,6 +24,9 @@ class ErrorCode(StrEnum):
     WRONG_SECRET = "wrong_secret"  # noqa: S105 - a code, not a secret
     TOO_LARGE = "too_large"
     AWAY = "away"
+    BAD_ADDRESS = "bad_address"
+    BAD_ANSWER = "bad_answer"
+    REFUSED = "refused"
     ALREADY_RUNNING = "already_running"
     NO_SERVER_BINARIES = "no_server_binaries"
 

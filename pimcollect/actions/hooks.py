@@ -30,10 +30,8 @@ class OpenedHook:
     secret: str = field(repr=False)
 
 
-def open_hook(session: Session, actor: Actor, *, server: str, form: str) -> OpenedHook:
-    """A new address for a form. Raises PimError(NOT_FOUND) for an unknown form or server."""
-    allow(actor, "hooks.open")
-    find_plugin("servers", server)
+def require_form(session: Session, form: str) -> None:
+    """Raises PimError(NOT_FOUND) that lists the forms there are."""
     if session.get(FormRow, form) is None:
         known = ", ".join(session.scalars(select(FormRow.id).order_by(FormRow.id).limit(20))) or "none yet"
         raise PimError(
@@ -41,6 +39,13 @@ def open_hook(session: Session, actor: Actor, *, server: str, form: str) -> Open
             f"There is no form {form!r}.",
             remedy=f"Build or adopt it first. Known forms: {known}.",
         )
+
+
+def open_hook(session: Session, actor: Actor, *, server: str, form: str) -> OpenedHook:
+    """A new address for a form. Raises PimError(NOT_FOUND) for an unknown form or server."""
+    allow(actor, "hooks.open")
+    find_plugin("servers", server)
+    require_form(session, form)
     key, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(32)
     row = HookRow(key=key, server=server, form=form, secrets=[hash_secret(secret)])
     session.add(row)

@@ -19,6 +19,7 @@ COMMANDS = {
     "places": "pimcollect.cli.places:places",
     "services": "pimcollect.cli.services:services",
     "hooks": "pimcollect.cli.hooks:hooks",
+    "servers": "pimcollect.cli.servers:servers",
     "inbox": "pimcollect.cli.inbox:inbox",
     "submissions": "pimcollect.cli.submissions:submissions",
     "referrals": "pimcollect.cli.referrals:referrals",

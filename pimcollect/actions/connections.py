@@ -1,0 +1,117 @@
+"""Connect a form of ours to the server where it is collected; the token is sealed at once, to the workers alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from pimcollect.actions.hooks import require_form
+from pimcollect.domain.roles import Actor, allow
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.servers.http import check_address
+from pimcollect.tables.connections import ConnectionRow, ask_fetch, count_copies, find_connections, take_connection
+from pimcollect.tables.journal import write_journal
+from pimcollect.vault import DoorKeys, seal_value
+
+SERVERS = ("kobo", "central", "ona")
+"""Whom we can call: KoboToolbox, ODK Central, Ona."""
+_LONGEST_SECRET = 500
+
+
+def token_context(connection: UUID) -> str:
+    """What a sealed token is bound to."""
+    return f"connection|{connection}"
+
+
+def connect_server(
+    session: Session,
+    actor: Actor,
+    *,
+    server: str,
+    form: str,
+    base: str,
+    there: str | None,
+    user: str,
+    secret: str,
+    keys: DoorKeys,
+    private_hosts: Collection[str] = (),
+) -> ConnectionRow:
+    """Connect a form. `there` is its name at the server, None until it is published; Central needs a `user`.
+
+    Raises PimError: an unknown form or server (NOT_FOUND), an address that is not called (BAD_ADDRESS), a token that
+    cannot be one (WRONG_SECRET), a form that is connected already (NOT_POSSIBLE_NOW).
+    """
+    allow(actor, "connections.open")
+    if server not in SERVERS:
+        raise PimError(
+            ErrorCode.NOT_FOUND, "There is no such kind of server.", remedy=f"There are: {', '.join(SERVERS)}."
+        )
+    require_form(session, form)
+    _check_secret(server, user, secret)
+    row = ConnectionRow(
+        id=uuid4(), server=server, form=form, base=check_address(base, private_hosts=private_hosts), there=there or None
+    )
+    plain = json.dumps({"user": user, "secret": secret}).encode()
+    row.sealed = seal_value(plain, to=keys.intake, context=token_context(row.id))
+    session.add(row)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW,
+            "This form of that server is connected already.",
+            remedy="For a new token close the old connection first: `pimcollect servers close ID`.",
+        ) from error
+    write_journal(session, actor=actor.id, action="connect", noun="connections", noun_id=str(row.id))
+    return row
+
+
+def _check_secret(server: str, user: str, secret: str) -> None:
+    is_plain = secret.isascii() and secret.isprintable() and 0 < len(secret) <= _LONGEST_SECRET
+    if not is_plain or (server != "central" and " " in secret):
+        raise PimError(
+            ErrorCode.WRONG_SECRET,
+            "This cannot be a token or password: it is empty, or holds what none holds.",
+            remedy="Copy it again, without the word Token before it and without a line break.",
+        )
+    if server == "central" and "@" not in user:
+        raise PimError(
+            ErrorCode.WRONG_SECRET,
+            "ODK Central needs the mail address of a web user and its password.",
+            remedy="Give --user; a Project Viewer of that project is enough.",
+        )
+
+
+def list_connections(session: Session, actor: Actor, *, limit: int = 500) -> list[tuple[ConnectionRow, int]]:
+    """Connections with how many submissions of theirs are known here."""
+    allow(actor, "connections.list")
+    known = count_copies(session)
+    return [(row, known.get(row.id, 0)) for row in find_connections(session, limit=limit)]
+
+
+def ask_pull(session: Session, actor: Actor, form: str) -> list[UUID]:
+    """Pull a form's connections now. The caller rings after its commit. Raises PimError(NOT_FOUND) when it has none."""
+    allow(actor, "connections.fetch")
+    asked = ask_fetch(session, form)
+    if not asked:
+        raise PimError(
+            ErrorCode.NOT_FOUND, "This form has no open connection.", remedy="Run `pimcollect servers list`."
+        )
+    for connection in asked:
+        write_journal(session, actor=actor.id, action="fetch", noun="connections", noun_id=str(connection))
+    return asked
+
+
+def close_connection(session: Session, actor: Actor, connection: UUID) -> None:
+    """Call this server no more; the token is shredded. What was pulled stays."""
+    allow(actor, "connections.close")
+    row = take_connection(session, connection)
+    if row is None:
+        raise PimError(ErrorCode.NOT_FOUND, "No open connection has this id.", remedy="Run `pimcollect servers list`.")
+    row.sealed, row.closed_at = None, session.scalar(select(func.clock_timestamp()))
+    write_journal(session, actor=actor.id, action="close", noun="connections", noun_id=str(row.id))

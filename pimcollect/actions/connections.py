@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from pimcollect.actions.hooks import require_form
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.servers.http import check_address
+from pimcollect.servers.addresses import check_address
 from pimcollect.tables.connections import ConnectionRow, ask_fetch, count_copies, find_connections, take_connection
 from pimcollect.tables.journal import write_journal
 from pimcollect.vault import DoorKeys, seal_value

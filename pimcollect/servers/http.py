@@ -7,14 +7,10 @@ status and what to do; never a token, a path, a query or any part of an answer.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Collection
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -23,7 +19,9 @@ from requests_hardened.config import Config
 from requests_hardened.ip_filter import InvalidIPAddress
 from urllib3.exceptions import HTTPError
 
-from pimcollect.errors import ErrorCode, PimError
+from pimcollect.errors import ErrorCode
+from pimcollect.servers.addresses import check_address, is_named
+from pimcollect.servers.answers import Answer, ServerError, bad_answer, read_wait
 
 _MEGABYTE = 1024 * 1024
 MOST_BYTES = 64 * _MEGABYTE
@@ -37,107 +35,7 @@ _CHUNK = 64 * 1024
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Trouble that passes: the same request may be answered when it is asked again."""
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-_PORTS = frozenset({443, 8443})
 _AGENT = "pimcollect"
-
-
-class ServerError(PimError):
-    """A connected server did not give what was asked. `status` is its answer's; `wait` when it asked to be left
-    alone for so many seconds."""
-
-    def __init__(
-        self, code: ErrorCode, message: str, *, remedy: str = "", status: int | None = None, wait: float | None = None
-    ) -> None:
-        super().__init__(code, message, remedy=remedy)
-        self.status = status
-        self.wait = wait
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a server answered, read to its end."""
-
-    host: str
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-
-    def read_json(self) -> Any:
-        """The body as JSON. Raises ServerError(BAD_ANSWER): broken, cut off, a key twice, nested too deep."""
-        try:
-            return json.loads(self.body, object_pairs_hook=_unique_pairs)
-        except (ValueError, RecursionError) as error:
-            raise bad_answer(self.host, "it is not JSON, or was cut off") from error
-
-    @property
-    def at(self) -> datetime:
-        """When it was given, by the server's own clock; by ours when it does not say."""
-        return _read_date(self.headers.get("Date", "")) or datetime.now(UTC)
-
-
-def bad_answer(host: str, what: str) -> ServerError:
-    """The error for an answer that cannot be true; `what` must quote nothing of it."""
-    return ServerError(
-        ErrorCode.BAD_ANSWER,
-        f"The answer of {host} cannot be used: {what}.",
-        remedy="Is the address that of the server itself, and not of a login page or a proxy? It is tried again.",
-    )
-
-
-def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
-
-
-def _read_date(text: str) -> datetime | None:
-    try:
-        at = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts if parts.hostname else None
-
-
-def _port(parts: SplitResult) -> int:
-    return parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def is_named(parts: SplitResult, private_hosts: Collection[str]) -> bool:
-    """Whether a setting names this host, or this host with this port."""
-    host = parts.hostname or ""
-    named = f"[{host}]" if ":" in host else host
-    return bool({host, named, f"{named}:{_port(parts)}"} & set(private_hosts))
-
-
-def check_address(url: str, *, private_hosts: Collection[str] = ()) -> str:
-    """The base address of a server, in one spelling. Raises PimError(BAD_ADDRESS).
-
-    https on the usual ports; where PIMCOLLECT_PRIVATE_HOSTS names the host, http and any port too.
-    """
-    parts = _split(url.strip())
-    if parts is None or parts.scheme not in ("https", "http") or "@" in parts.netloc or parts.query or parts.fragment:
-        raise PimError(
-            ErrorCode.BAD_ADDRESS,
-            "This is not the address of a server.",
-            remedy="Give it like https://kf.kobotoolbox.org: no user, no question mark.",
-        )
-    if not is_named(parts, private_hosts) and (parts.scheme != "https" or _port(parts) not in _PORTS):
-        raise PimError(
-            ErrorCode.BAD_ADDRESS,
-            "Only https on port 443 or 8443 is called.",
-            remedy=f"For a server in your own network add {parts.hostname} to PIMCOLLECT_PRIVATE_HOSTS.",
-        )
-    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
 class _Header(AuthBase):
@@ -314,7 +212,7 @@ class Client:
                 f"{self.host} is busy or in trouble (status {status}).",
                 remedy="It is tried again.",
                 status=status,
-                wait=_read_wait(answer),
+                wait=read_wait(answer),
             )
         if status in (401, 403):
             raise ServerError(
@@ -336,12 +234,3 @@ class Client:
             remedy="Is its version one that we know?",
             status=status,
         )
-
-
-def _read_wait(answer: Answer) -> float | None:
-    """Seconds that Retry-After asks for: a number, or a date compared with the server's own clock."""
-    text = answer.headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(min(int(text[:9]), 86_400))
-    until = _read_date(text) if text else None
-    return None if until is None else min(86_400.0, max(0.0, (until - answer.at).total_seconds()))

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.servers.http import Client, ServerError, check_address
+from pimcollect.servers.addresses import check_address
+from pimcollect.servers.answers import ServerError
+from pimcollect.servers.http import Client
 from tests.reenacted.server import ReenactedServer, Reply, json_reply
 
 TOKEN = "Token 8c1fcanary"

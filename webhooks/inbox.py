@@ -12,19 +12,50 @@ from pimcollect.servers.base import Delivery
 from pimcollect.vault import DoorKeys, keyed_digest, seal_value
 from webhooks.hooks import Hook
 
-# One statement: the hook must still be open and unchanged, one edition is one entry however many arrive at once, and
-# a fuller copy of the same edition (another hook sends a subset) takes the poorer one's place and is decided anew.
-_PUT = """
-    INSERT INTO entries (id, hook, form, identity, kind, fullness, body, state, attempts)
-    SELECT %(id)s, hooks.id, hooks.form, %(identity)s, %(kind)s, %(fullness)s, %(body)s, 'untouched', 0
-      FROM hooks WHERE hooks.id = %(hook)s AND hooks.revision = %(revision)s AND hooks.closed_at IS NULL
+# One edition is one entry however many arrive at once and by whatever way, and a fuller copy of the same edition
+# (another hook sends a subset) takes the poorer one's place and is decided anew. Two copies by phone are whole both:
+# they are compared by content instead.
+_UNLESS_KNOWN = """
     ON CONFLICT (form, identity) DO UPDATE
-       SET body = excluded.body, hook = excluded.hook, kind = excluded.kind, fullness = excluded.fullness,
+       SET body = excluded.body, hook = excluded.hook, server = excluded.server, via = excluded.via,
+           kind = excluded.kind, fullness = excluded.fullness, content = excluded.content,
+           replaces = excluded.replaces, waits_until = excluded.waits_until,
            state = 'untouched', reason = NULL, attempts = 0, settled_at = NULL
-     WHERE entries.fullness < excluded.fullness
+     WHERE entries.fullness < excluded.fullness AND NOT (entries.via = 'phone' AND excluded.via = 'phone')
     RETURNING entries.id
 """
-_FIND = "SELECT id FROM entries WHERE form = %(form)s AND identity = %(identity)s"
+# the hook must still be open and unchanged
+_PUT_BY_HOOK = f"""
+    INSERT INTO entries (id, hook, form, server, via, identity, kind, fullness, body, state, attempts)
+    SELECT %(id)s, hooks.id, hooks.form, hooks.server, 'hook', %(identity)s, %(kind)s, %(fullness)s, %(body)s,
+           'untouched', 0
+      FROM hooks WHERE hooks.id = %(hook)s AND hooks.revision = %(revision)s AND hooks.closed_at IS NULL
+    {_UNLESS_KNOWN}
+"""  # noqa: S608 - two pieces of ours
+_PUT_BY_WAY = f"""
+    INSERT INTO entries (id, form, server, via, identity, kind, fullness, body, content, replaces, waits_until,
+                         state, attempts)
+    VALUES (%(id)s, %(form)s, %(server)s, %(via)s, %(identity)s, %(kind)s, %(fullness)s, %(body)s, %(content)s,
+            %(replaces)s, clock_timestamp() + make_interval(secs => %(waits)s), 'untouched', 0)
+    {_UNLESS_KNOWN}
+"""  # noqa: S608 - two pieces of ours
+_FIND = "SELECT id, via, content FROM entries WHERE form = %(form)s AND identity = %(identity)s"
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a delivery came that no hook brought, whose form it answers, and which plugin reads its body."""
+
+    via: str
+    """phone, pull or carried."""
+    form: str
+    server: str
+    content: str | None = None
+    """A phone's: keyed digest of the body."""
+    replaces: str | None = None
+    """A phone's edit: the identity of the edition that it replaces."""
+    waits: float | None = None
+    """Seconds to wait for what belongs to it and is still on its way; None when it is whole."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +64,10 @@ class Receipt:
 
     entry: UUID
     is_new: bool
+    via: str = ""
+    """By what way the entry came that was known already."""
+    content: str | None = None
+    """The digest of that entry's body, if it came by phone."""
 
 
 def entry_context(form: str, identity: str) -> str:
@@ -40,35 +75,40 @@ def entry_context(form: str, identity: str) -> str:
     return f"entry|{form}|{identity}"
 
 
+def identify_edition(edition_id: str, *, form: str, key: bytes) -> str:
+    """The keyed digest that makes one edition of a form one entry."""
+    return keyed_digest(key, "edition", form, edition_id)
+
+
 def identify(body: bytes, delivery: Delivery, *, form: str, key: bytes) -> str:
-    """The keyed digest that makes one edition one entry; of the bytes when the body tells no instance id."""
+    """The same for a delivery; of the bytes when the body tells no instance id."""
     if delivery.edition_id is not None:
-        return keyed_digest(key, "edition", form, delivery.edition_id)
+        return identify_edition(delivery.edition_id, form=form, key=key)
     return keyed_digest(key, "bytes", form, body.decode("latin-1"))
 
 
 def accept(
-    connection: Connection[Any], body: bytes, delivery: Delivery, *, hook: Hook, keys: DoorKeys
+    connection: Connection[Any], body: bytes, delivery: Delivery, *, via: Hook | Way, keys: DoorKeys
 ) -> Receipt | None:
     """Seal and put one delivery; once the caller's connection has committed, it cannot be lost.
 
-    Returns None when the hook was changed or closed since it was read: read it again and ask again.
+    Putting the same again does no harm, whoever brings it. Returns None when the hook was changed or closed since it
+    was read: read it again and ask again. Raises the driver's UniqueViolation for a phone's second edit of an edition.
     """
-    identity = identify(body, delivery, form=hook.form, key=keys.digest)
-    sealed = seal_value(body, to=keys.intake, context=entry_context(hook.form, identity))
-    put = connection.execute(
-        _PUT,
-        {
-            "id": uuid4(),
-            "hook": hook.id,
-            "revision": hook.revision,
-            "identity": identity,
-            "kind": delivery.kind,
-            "fullness": delivery.fullness,
-            "body": sealed,
-        },
-    ).fetchone()
+    identity = identify(body, delivery, form=via.form, key=keys.digest)
+    values = {
+        "id": uuid4(),
+        "form": via.form,
+        "identity": identity,
+        "kind": delivery.kind,
+        "fullness": delivery.fullness,
+        "body": seal_value(body, to=keys.intake, context=entry_context(via.form, identity)),
+    }
+    if isinstance(via, Hook):
+        put = connection.execute(_PUT_BY_HOOK, {**values, "hook": via.id, "revision": via.revision}).fetchone()
+    else:
+        put = connection.execute(_PUT_BY_WAY, {**values, **vars(via)}).fetchone()
     if put is not None:
         return Receipt(put[0], is_new=True)
-    known = connection.execute(_FIND, {"form": hook.form, "identity": identity}).fetchone()
-    return None if known is None else Receipt(known[0], is_new=False)
+    known = connection.execute(_FIND, {"form": via.form, "identity": identity}).fetchone()
+    return None if known is None else Receipt(known[0], is_new=False, via=known[1], content=known[2])

@@ -101,10 +101,10 @@ def _put(door: Door, hook: Hook, body: bytes) -> Receipt | None:
     delivery = find_plugin("servers", hook.server).read_delivery(body)
     try:
         with borrow(door.engine) as connection:
-            return accept(connection, body, delivery, hook=hook, keys=door.keys)
+            return accept(connection, body, delivery, via=hook, keys=door.keys)
     except LostConnectionError:  # whether or not the put arrived, it may be put again
         with borrow(door.engine) as connection:
-            return accept(connection, body, delivery, hook=hook, keys=door.keys)
+            return accept(connection, body, delivery, via=hook, keys=door.keys)
 
 
 @blueprint.post("/<key>")

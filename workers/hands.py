@@ -20,6 +20,7 @@ from pimcollect.domain.decide import Prepared, prepare
 from pimcollect.domain.outcomes import Directory, Pseudonyms
 from pimcollect.domain.version import read_version
 from pimcollect.doorbell import Bell
+from pimcollect.servers.odk import read_stated
 from pimcollect.tables.catalogue import read_directory
 from pimcollect.tables.forms import FormVersionRow
 from pimcollect.vault import HandsKeys, keyed_digest, read_hands_keys
@@ -37,6 +38,8 @@ class KnownVersion:
     version: str
     prepared: Prepared
     plan_sha256: str
+    stated: str
+    """The version as the XForm itself states it; empty where it states none."""
 
 
 @dataclass
@@ -72,7 +75,8 @@ class Hands:
 
     def _prepare(self, session: Session, version: UUID) -> KnownVersion:
         row = session.get_one(FormVersionRow, version)
-        known = KnownVersion(row.id, row.form, row.version, prepare(read_version(row.document)), row.sha256)
+        prepared = prepare(read_version(row.document))
+        known = KnownVersion(row.id, row.form, row.version, prepared, row.sha256, read_stated(row.xform)[1])
         self._versions[version] = known
         return known
 

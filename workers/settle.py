@@ -20,7 +20,6 @@ from pimcollect.tables.entries import (
     hold_entry,
     lock_entries,
 )
-from pimcollect.tables.forms import find_servers
 from pimcollect.tables.journal import beat
 from pimcollect.vault import open_value
 from workers.hands import Hands, KnownVersion, hands
@@ -87,12 +86,11 @@ def _settle_alone(own: Hands, entry: UUID) -> None:
 def _settle_together(own: Hands, ids: list[UUID]) -> None:
     with transaction(own.sessions) as session:
         rows = lock_entries(session, ids)
-        servers = find_servers(session, {row.hook for row in rows})
         versions = {form: own.find_versions(session, form) for form in {row.form for row in rows}}
         directory = own.read_directory(session)
         decided, seen = [], set()
         for row in rows:
-            one = _decide(own, row, server=servers[row.hook], versions=versions[row.form], directory=directory)
+            one = _decide(own, row, versions=versions[row.form], directory=directory)
             if isinstance(one, Held):
                 hold_entry(session, row.id, one.reason)
             elif (one.form, one.root_id) not in seen:  # two editions of one root: the second waits for the next batch
@@ -103,9 +101,7 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
         own.bell.ring_notice(notice)
 
 
-def _decide(
-    own: Hands, row: EntryRow, *, server: str, versions: list[KnownVersion], directory: Directory
-) -> Decided | Held:
+def _decide(own: Hands, row: EntryRow, *, versions: list[KnownVersion], directory: Directory) -> Decided | Held:
     """Open one entry in memory and decide it. Nothing of its content leaves this function but the decision."""
     if row.body is None:
         raise PimError(ErrorCode.NOT_POSSIBLE_NOW, "An untouched entry has no body.")
@@ -116,7 +112,8 @@ def _decide(
     if not versions:
         return Held(HeldReason.UNKNOWN_VERSION)
     try:
-        opened: Opened = find_plugin("servers", server).read_opened(body, repeats=versions[0].prepared.version.repeats)
+        reader = find_plugin("servers", row.server)
+        opened: Opened = reader.read_opened(body, repeats=versions[0].prepared.version.repeats)
     except PimError:
         return Held(HeldReason.UNREADABLE)
     if opened.is_encrypted:
@@ -152,7 +149,9 @@ def _decide(
 
 def _find_version(versions: list[KnownVersion], opened: Opened) -> KnownVersion | None:
     """The version that asked, by the name that our own forms carry; where none is named (adopted forms, hooks that
-    send a subset) the newest. A name that we do not know is a version we never froze: None."""
+    send a subset) what the root states, if we know it, else the newest. A name of ours that we do not know is a version
+    we never froze: None."""
     if opened.named_version is None:
-        return versions[0]
+        stated = (one for one in versions if one.stated and one.stated == opened.stated_version)
+        return next(stated, versions[0])
     return next((one for one in versions if one.version == opened.named_version), None)

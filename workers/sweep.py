@@ -20,6 +20,7 @@ from pimcollect.doorbell import NOTICES, QUEUES, REVEALS, SETTLE, Bell
 from pimcollect.log import open_log
 from pimcollect.tables.entries import find_forgotten, mark_rung
 from pimcollect.tables.journal import beat, write_journal
+from pimcollect.tables.media import shred_strays
 from pimcollect.tables.referrals import find_due_notices
 from pimcollect.tables.retention import drop_reveals, shred_cases
 from pimcollect.tables.reveals import find_unanswered
@@ -31,6 +32,8 @@ _ROLL_CALL_SECONDS = 25.0
 """Each queue gets a job at least this often, so that every worker shows that it lives."""
 _RETENTION_SECONDS = 60.0
 _LONGEST_PAUSE = 20.0
+_STRAY_DAYS = 7
+"""A file whose entry never came, or was settled without it, is shredded after so many days."""
 _SWEEP_LOCK = 7_206_103
 """Only one clock sweeps at a time; others wait for their turn and do no harm."""
 _log = open_log("clock")
@@ -131,3 +134,4 @@ def retain(clock: Clock) -> None:
         _log.info("cases_shredded", count=len(cases))
     with transaction(clock.sessions) as session:
         drop_reveals(session)
+        shred_strays(session, days=_STRAY_DAYS, limit=200)

@@ -17,6 +17,7 @@ from pimcollect.domain.outcomes import Course, Item, Kept, Refused
 from pimcollect.tables.base import Base, put_rows
 from pimcollect.tables.entries import settle_entries
 from pimcollect.tables.journal import JournalRow
+from pimcollect.tables.media import shred_media
 from pimcollect.tables.referrals import CaseRow, MoveRow, NoticeRow, ReferralRow
 from pimcollect.tables.submissions import SubmissionRow, add_tallies
 from pimcollect.vault import seal_value
@@ -92,6 +93,7 @@ class Writing:
             put_rows(session, table, rows)
         add_tallies(session, dict(self.tallies))
         settle_entries(session, self.settled)
+        shred_media(session, [entry for entry, _ in self.settled])
 
 
 def item_digest(own: Hands, item: Item, place: str | None) -> str:

@@ -10,6 +10,7 @@ from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.entries import EntryRow, find_entries, release_entry, shred_entry
 from pimcollect.tables.journal import write_journal
+from pimcollect.tables.media import shred_media
 
 _LIST_HELD = "Run `pimcollect inbox list --state held`."
 MENDS = {
@@ -37,6 +38,7 @@ def discard_entry(session: Session, actor: Actor, entry: UUID) -> None:
     allow(actor, "inbox.discard")
     if not shred_entry(session, entry, reason="discarded"):
         raise PimError(ErrorCode.NOT_FOUND, "No held entry has this id.", remedy=_LIST_HELD)
+    shred_media(session, [entry])
     write_journal(session, actor=actor.id, action="discard", noun="entries", noun_id=str(entry))
 
 

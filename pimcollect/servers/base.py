@@ -20,6 +20,14 @@ class Delivery:
     """The instance id without `uuid:`; None when the body tells none or cannot be read."""
     fullness: int
     """How many answered fields the body carries, metadata aside; 0 when it cannot be read."""
+    form: str | None = None
+    """The form that the body itself names, where it does (OpenRosa XML)."""
+    version: str | None = None
+    deprecated_id: str | None = None
+    """Of an edit: the edition that it replaces."""
+    is_encrypted: bool = False
+    files: tuple[str, ...] = ()
+    """The files that an encrypted envelope names, in its order."""
 
 
 @dataclass(frozen=True)
@@ -36,3 +44,5 @@ class Opened:
     is_encrypted: bool
     """True for an ODK encrypted envelope, which carries no answers."""
     raw: RawAnswers
+    stated_version: str | None = None
+    """The version that the XML's root states. Servers rewrite it, so it is a hint where our own field is missing."""

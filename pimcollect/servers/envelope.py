@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
 
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.servers.kobo import is_json, parse_json, parse_xml
+from pimcollect.servers.instance import parse_xml
+from pimcollect.servers.kobo import is_json, parse_json
 
 SUFFIX = ".enc"
 MOST_FILES = 200

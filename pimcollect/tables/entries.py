@@ -12,6 +12,7 @@ from sqlalchemy import (
     LargeBinary,
     UniqueConstraint,
     func,
+    or_,
     select,
     text,
     update,
@@ -22,6 +23,8 @@ from pimcollect.tables.base import Base
 from pimcollect.tables.forms import FormRow, HookRow
 
 UNTOUCHED, SETTLED, HELD = "untouched", "settled", "held"
+HOOK, PHONE, PULL, CARRIED = "hook", "phone", "pull", "carried"
+"""The ways in."""
 MOST_ATTEMPTS = 8
 """An entry that was taken this often and never finished is held: it would take its neighbours down for ever."""
 
@@ -36,12 +39,26 @@ class EntryRow(Base):
         CheckConstraint("state <> 'settled' OR body IS NULL", name="settled_entry_has_no_body"),
         CheckConstraint("state = 'settled' OR body IS NOT NULL", name="waiting_entry_has_a_body"),
         CheckConstraint("state <> 'held' OR reason IS NOT NULL", name="held_entry_says_why"),
+        CheckConstraint("via IN ('hook', 'phone', 'pull', 'carried')", name="entry_came_by_a_known_way"),
+        CheckConstraint("(via = 'hook') = (hook IS NOT NULL)", name="only_a_hook_s_entry_names_a_hook"),
         Index("entries_untouched", "attempts", "received_at", postgresql_where=text("state = 'untouched'")),
         Index("entries_held", "received_at", postgresql_where=text("state = 'held'")),
+        Index(
+            "one_edit_of_one_edition_by_phone",
+            "form",
+            "replaces",
+            unique=True,
+            postgresql_where=text("replaces IS NOT NULL"),
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     """Also the receipt that the sender gets; random, derives from nothing in the body."""
-    hook: Mapped[UUID] = mapped_column(ForeignKey(HookRow.id))
+    hook: Mapped[UUID | None] = mapped_column(ForeignKey(HookRow.id))
+    """The hook that brought it; None when it came another way."""
+    server: Mapped[str]
+    """The server plugin that reads the body."""
+    via: Mapped[str]
+    """hook, phone, pull or carried."""
     form: Mapped[str] = mapped_column(ForeignKey(FormRow.id))
     identity: Mapped[str]
     """Keyed digest of form, root and edition (of the bytes when they tell no id); points at nobody."""
@@ -50,6 +67,12 @@ class EntryRow(Base):
     fullness: Mapped[int]
     """How many fields the body carries: a fuller copy of an edition replaces a poorer one (hooks with subsets)."""
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    content: Mapped[str | None]
+    """Keyed digest of a phone's body: the same again is a resend, another under the same id a conflict."""
+    replaces: Mapped[str | None]
+    """The identity of the edition that a phone's edit replaces: a second edit of it comes too late."""
+    waits_until: Mapped[datetime | None]
+    """Not settled before: more parts or files of it are on their way. Still set when it settles = they never came."""
     state: Mapped[str] = mapped_column(default=UNTOUCHED)
     reason: Mapped[str | None]
     """Why it is held, or how it was settled (kept, refused, unchanged, superseded)."""
@@ -61,7 +84,9 @@ class EntryRow(Base):
 
 _COUNT_ATTEMPTS = """
     UPDATE entries SET attempts = attempts + 1
-     WHERE id IN (SELECT id FROM entries WHERE state = 'untouched' AND {which} FOR UPDATE SKIP LOCKED)
+     WHERE id IN (SELECT id FROM entries WHERE state = 'untouched'
+                     AND (waits_until IS NULL OR waits_until <= clock_timestamp())
+                     AND {which} FOR UPDATE SKIP LOCKED)
     RETURNING id, attempts
 """
 _FRESH = text(_COUNT_ATTEMPTS.format(which="attempts = 0 ORDER BY received_at LIMIT :limit"))
@@ -149,6 +174,7 @@ def find_forgotten(session: Session, *, seconds: float, limit: int = 500) -> lis
             .where(
                 EntryRow.state == UNTOUCHED,
                 EntryRow.received_at < now - age,
+                or_(EntryRow.waits_until.is_(None), EntryRow.waits_until <= now),
                 func.coalesce(EntryRow.rung_at, EntryRow.received_at) < now - age,
             )
             .order_by(EntryRow.received_at)

@@ -184,9 +184,3 @@ def find_hook(session: Session, key: str) -> HookRow | None:
 def find_hooks(session: Session, *, limit: int = 500) -> list[HookRow]:
     """All hooks, newest first."""
     return list(session.scalars(select(HookRow).order_by(HookRow.opened_at.desc()).limit(limit)))
-
-
-def find_servers(session: Session, hooks: set[UUID]) -> dict[UUID, str]:
-    """Hook id -> name of its server, closed hooks included: their entries still have to be settled."""
-    rows = session.execute(select(HookRow.id, HookRow.server).where(HookRow.id.in_(hooks)))
-    return {row.id: row.server for row in rows}

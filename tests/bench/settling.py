@@ -75,7 +75,7 @@ def fill_inbox(engine: Engine, sent: Iterator[Sent], *, hook: Hook, keys: DoorKe
     """Put deliveries through the door's own function, sealed, without ringing for them."""
     with borrow(engine) as connection:
         for one in sent:
-            accept(connection, one.body, kobo.read_delivery(one.body), hook=hook, keys=keys)
+            accept(connection, one.body, kobo.read_delivery(one.body), via=hook, keys=keys)
 
 
 def _fill_bare(connection: psycopg.Connection, body: bytes, *, count: int) -> None:

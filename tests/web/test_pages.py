@@ -25,6 +25,8 @@ def put_held(site: Site, reason: str = "unknown_version") -> EntryRow:
         session.flush()
         entry = EntryRow(
             hook=hook.id,
+            server="kobo",
+            via="hook",
             form="hh",
             identity=uuid4().hex,
             kind="json",

@@ -45,6 +45,8 @@ def forget_entry(desk: Desk, *, seconds: float) -> EntryRow:
     hook = HookRow(key=uuid4().hex, server="kobo", form="hh", secrets=[])
     row = EntryRow(
         id=uuid4(),
+        server="kobo",
+        via="hook",
         form="hh",
         identity=uuid4().hex,
         kind="json",

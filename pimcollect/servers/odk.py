@@ -1,0 +1,87 @@
+"""Plain OpenRosa XML, as phones send it and as ODK Central hands it out.
+
+Read by local names: the engines differ in prefixes (`meta`, `orx:meta`), in the namespaces of the root and in its name.
+The root says which form and version asked: `id` and `version`; a form without an id is named by its namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from io import BytesIO
+
+from lxml import etree
+
+from pimcollect.errors import PimError
+from pimcollect.servers.base import Delivery, Opened
+from pimcollect.servers.flat import DEPRECATED_KEYS, ID_KEYS, count_answers, first_id, is_envelope, open_flat
+from pimcollect.servers.instance import flatten, list_children, local_name, parse_xml
+
+_LONGEST_NAME = 250
+_XFORMS = "{http://www.w3.org/2002/xforms}"
+
+
+def read_submission(body: bytes) -> Delivery:
+    """What the phone door must know. Raises PimError(BAD_BODY) for what is no XML, dangerous or too deep."""
+    root = parse_xml(body)
+    raw = flatten(root, ())
+    is_encrypted = _is_encrypted(root) or is_envelope(raw)
+    return Delivery(
+        kind="xml",
+        edition_id=first_id(raw, *ID_KEYS),
+        fullness=count_answers(raw),
+        form=_attribute(root, "id") or etree.QName(root).namespace or None,
+        version=_attribute(root, "version"),
+        deprecated_id=first_id(raw, *DEPRECATED_KEYS),
+        is_encrypted=is_encrypted,
+        files=_list_files(root) if is_encrypted else (),
+    )
+
+
+def read_stated(xform: str) -> tuple[str, str]:
+    """The id and the version that an XForm states and its submissions will repeat; empty where it states none."""
+    parent = None
+    for event, node in etree.iterparse(BytesIO(xform.encode()), events=("start", "end"), huge_tree=True):
+        if event == "start" and parent == f"{_XFORMS}instance":
+            return _attribute(node, "id") or etree.QName(node).namespace or "", _attribute(node, "version") or ""
+        parent = node.tag if event == "start" else None
+    return "", ""
+
+
+def read_delivery(body: bytes) -> Delivery:
+    """The same for doors that keep bad content: never raises."""
+    try:
+        return read_submission(body)
+    except PimError:
+        return Delivery("xml", None, 0)
+
+
+def read_opened(body: bytes, *, repeats: Collection[str]) -> Opened:
+    """Read an opened body. `repeats` are the form's repeat paths. Raises PimError(BAD_BODY), without content in it."""
+    root = parse_xml(body)
+    raw = flatten(root, repeats)
+    return open_flat(
+        raw, is_encrypted=_is_encrypted(root) or is_envelope(raw), stated_version=_attribute(root, "version")
+    )
+
+
+def _attribute(root: etree._Element, name: str) -> str | None:
+    text = str(root.get(name) or "").strip()
+    return text if 0 < len(text) <= _LONGEST_NAME else None
+
+
+def _is_encrypted(root: etree._Element) -> bool:
+    return root.get("encrypted") == "yes"
+
+
+def _list_files(root: etree._Element) -> tuple[str, ...]:
+    """The files that an envelope names, in its order: media first, the encrypted answers last."""
+    media = [
+        file
+        for node in list_children(root)
+        if local_name(node) == "media"
+        for file in list_children(node)
+        if local_name(file) == "file"
+    ]
+    answers = [node for node in list_children(root) if local_name(node) == "encryptedXmlFile"]
+    names = ((node.text or "").strip() for node in (*media, *answers))
+    return tuple(name for name in names if name)

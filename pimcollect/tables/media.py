@@ -1,0 +1,177 @@
+"""Sealed files that came with an entry: found by form, identity and a keyed digest of the name, never by the name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, defer, mapped_column
+
+from pimcollect.tables.base import Base
+from pimcollect.tables.forms import FormRow
+
+WAITING, KEPT, SHREDDED = "waiting", "kept", "shredded"
+MOST_FILES = 250
+"""Files of one edition."""
+MOST_BYTES = 100 * 1024 * 1024
+"""Of one edition, all its files together."""
+
+
+class MediaRow(Base):
+    """One file of one edition. Content and name are sealed to the intake key, bound to this row."""
+
+    __tablename__ = "media"
+    __table_args__ = (
+        UniqueConstraint("form", "identity", "name_digest", name="one_file_of_a_name_for_one_edition"),
+        CheckConstraint("state IN ('waiting', 'kept', 'shredded')", name="file_state_is_known"),
+        CheckConstraint(
+            "state <> 'shredded' OR (content IS NULL AND name IS NULL AND digest IS NULL AND shredded_at IS NOT NULL)",
+            name="shredded_file_has_no_content",
+        ),
+        CheckConstraint(
+            "state = 'shredded' OR (content IS NOT NULL AND name IS NOT NULL)", name="waiting_file_has_content"
+        ),
+        CheckConstraint("size BETWEEN 0 AND 104857600", name="file_is_bounded"),
+        Index("media_waiting", "received_at", postgresql_where=text("state = 'waiting'")),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    form: Mapped[str] = mapped_column(ForeignKey(FormRow.id))
+    identity: Mapped[str]
+    """That of the entry; the entry may come later than its files."""
+    name_digest: Mapped[str]
+    digest: Mapped[str | None]
+    """Keyed digest of the content: the same file again is a resend, another of the same name a conflict."""
+    name: Mapped[bytes | None] = mapped_column(LargeBinary)
+    content: Mapped[bytes | None] = mapped_column(LargeBinary)
+    size: Mapped[int]
+    """Bytes before sealing."""
+    state: Mapped[str] = mapped_column(default=WAITING)
+    """waiting (shredded when the entry settles), kept (its treatment keeps it), shredded."""
+    received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    shredded_at: Mapped[datetime | None]
+
+
+def name_context(form: str, identity: str, name_digest: str) -> str:
+    """What a sealed file name is bound to."""
+    return f"file name|{form}|{identity}|{name_digest}"
+
+
+def file_context(form: str, identity: str, name_digest: str) -> str:
+    """What a sealed file is bound to."""
+    return f"file|{form}|{identity}|{name_digest}"
+
+
+def put_file(
+    session: Session,
+    *,
+    form: str,
+    identity: str,
+    name_digest: str,
+    digest: str,
+    name: bytes,
+    content: bytes,
+    size: int,
+) -> bool:
+    """Put one sealed file; False when one of that name is there already (or was, and is shredded)."""
+    found = session.execute(
+        insert(MediaRow)
+        .values(
+            id=uuid4(),
+            form=form,
+            identity=identity,
+            name_digest=name_digest,
+            digest=digest,
+            name=name,
+            content=content,
+            size=size,
+        )
+        .on_conflict_do_nothing()
+        .returning(MediaRow.id)
+    )
+    return found.first() is not None
+
+
+def find_file(session: Session, *, form: str, identity: str, name_digest: str) -> MediaRow | None:
+    """One file, without its content."""
+    return session.scalar(
+        select(MediaRow)
+        .where(MediaRow.form == form, MediaRow.identity == identity, MediaRow.name_digest == name_digest)
+        .options(defer(MediaRow.content, raiseload=True))
+        .execution_options(populate_existing=True)
+    )
+
+
+def find_media(session: Session, *, form: str, identity: str) -> list[MediaRow]:
+    """The files of an edition that are still there, with their sealed content; oldest first."""
+    return list(
+        session.scalars(
+            select(MediaRow)
+            .where(MediaRow.form == form, MediaRow.identity == identity, MediaRow.state != SHREDDED)
+            .order_by(MediaRow.received_at)
+            .limit(MOST_FILES)
+        )
+    )
+
+
+def weigh_media(session: Session, *, form: str, identity: str) -> tuple[int, int]:
+    """How many files an edition has, and how many bytes."""
+    row = session.execute(
+        select(func.count(), func.coalesce(func.sum(MediaRow.size), 0)).where(
+            MediaRow.form == form, MediaRow.identity == identity, MediaRow.state != SHREDDED
+        )
+    ).one()
+    return int(row[0]), int(row[1])
+
+
+def keep_media(session: Session, files: Collection[UUID]) -> None:
+    """Their treatment keeps these: settling the entry leaves them."""
+    session.execute(
+        update(MediaRow)
+        .where(MediaRow.id.in_(files), MediaRow.state == WAITING)
+        .values(state=KEPT)
+        .execution_options(synchronize_session=False)
+    )
+
+
+_SHRED_OF = text("""
+    UPDATE media SET state = 'shredded', content = NULL, name = NULL, digest = NULL, shredded_at = clock_timestamp()
+      FROM entries
+     WHERE entries.id = ANY(:entries) AND media.form = entries.form AND media.identity = entries.identity
+       AND media.state = 'waiting'
+""")
+
+
+def shred_media(session: Session, entries: Collection[UUID]) -> None:
+    """Destroy the files of these entries but those that are kept. The emptied rows stay: a late resend is known."""
+    if entries:
+        session.execute(_SHRED_OF, {"entries": list(entries)})
+
+
+_SHRED_STRAYS = text("""
+    UPDATE media SET state = 'shredded', content = NULL, name = NULL, digest = NULL, shredded_at = clock_timestamp()
+     WHERE id IN (
+        SELECT id FROM media
+         WHERE state = 'waiting' AND received_at < clock_timestamp() - make_interval(days => :days)
+           AND NOT EXISTS (SELECT FROM entries WHERE entries.form = media.form
+                              AND entries.identity = media.identity AND entries.state <> 'settled')
+         LIMIT :limit FOR UPDATE SKIP LOCKED)
+    RETURNING id
+""")
+
+
+def shred_strays(session: Session, *, days: int, limit: int) -> int:
+    """Destroy files whose entry never came or is settled already, after so many days; returns how many."""
+    return len(session.execute(_SHRED_STRAYS, {"days": days, "limit": limit}).all())

@@ -1,0 +1,119 @@
+"""Every way in: one edition is one entry whatever way it comes, read by the plugin of the way that brought it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from psycopg import Connection
+from psycopg.errors import UniqueViolation
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from pimcollect.config import Settings
+from pimcollect.db import borrow
+from pimcollect.servers import kobo, odk
+from pimcollect.tables.entries import find_forgotten
+from pimcollect.vault import DoorKeys
+from tests.factories.door import put_form
+from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
+from tests.factories.phones import write_odk
+from webhooks.inbox import Receipt, Way, accept, identify_edition
+from workers.settle import settle_batch
+
+AGREED = SCENARIOS["base_answers"]
+FORM = "hh"
+
+
+@pytest.fixture
+def household(settings: Settings, engine: Engine) -> Iterator[Household]:
+    household = open_household(settings, engine)
+    yield household
+    household.hands.engine.dispose()
+
+
+def put(engine: Engine, body: bytes, way: Way, keys: DoorKeys) -> Receipt:
+    reader = odk if way.server == "odk" else kobo
+    with borrow(engine) as connection:
+        receipt = accept(connection, body, reader.read_delivery(body), via=way, keys=keys)
+    assert receipt is not None
+    return receipt
+
+
+def rows(engine: Engine, query: str) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+@pytest.mark.parametrize("via", ["phone", "pull", "carried"])
+def test_what_no_hook_brought_is_settled_by_the_plugin_it_names(
+    household: Household, engine: Engine, door_keys: DoorKeys, via: str
+) -> None:
+    body, root = write_odk(AGREED, frozen=household.frozen)
+    assert put(engine, body, Way(via, FORM, "odk"), door_keys).is_new
+    assert household.settle() == 1
+    assert rows(engine, "SELECT root_id, state FROM submissions") == [(root, "kept")]
+    assert rows(engine, "SELECT via, server, hook, state, body FROM entries") == [(via, "odk", None, "settled", None)]
+
+
+def test_the_same_edition_through_two_doors_is_one_entry(
+    household: Household, engine: Engine, door_keys: DoorKeys
+) -> None:
+    by_hook, root = write_kobo(AGREED, frozen=household.frozen)
+    by_phone, _ = write_odk(AGREED, frozen=household.frozen, root=root)
+    household.door.post(by_hook)
+    assert not put(engine, by_phone, Way("phone", FORM, "odk", content="c"), door_keys).is_new
+    assert not put(engine, by_hook, Way("pull", FORM, "kobo"), door_keys).is_new
+    assert rows(engine, "SELECT via FROM entries") == [("hook",)]
+
+
+def test_two_different_copies_by_phone_leave_the_first_as_it_is(
+    household: Household, engine: Engine, door_keys: DoorKeys
+) -> None:
+    short, root = write_odk({}, frozen=household.frozen)
+    whole, _ = write_odk(AGREED, frozen=household.frozen, root=root)
+    first = put(engine, short, Way("phone", FORM, "odk", content="one"), door_keys)
+    second = put(engine, whole, Way("phone", FORM, "odk", content="two"), door_keys)
+    assert (second.is_new, second.entry, second.via, second.content) == (False, first.entry, "phone", "one")
+    pulled = put(engine, whole, Way("pull", FORM, "odk"), door_keys)
+    assert (pulled.is_new, pulled.entry) == (True, first.entry)
+
+
+def test_a_second_edit_of_one_edition_by_phone_is_refused_by_the_table(
+    engine: Engine, door_keys: DoorKeys, household: Household
+) -> None:
+    zero = identify_edition("zero", form=FORM, key=door_keys.digest)
+
+    def edit(edition: str) -> Receipt:
+        body, _ = write_odk({}, frozen=household.frozen, root=edition)
+        return put(engine, body, Way("phone", FORM, "odk", content=edition, replaces=zero), door_keys)
+
+    assert edit("one").is_new
+    assert not edit("one").is_new
+    with pytest.raises(UniqueViolation):
+        edit("two")
+
+
+def test_an_entry_that_waits_for_the_rest_is_not_settled_before_its_time(
+    household: Household, engine: Engine, door_keys: DoorKeys
+) -> None:
+    body, _ = write_odk(AGREED, frozen=household.frozen)
+    put(engine, body, Way("phone", FORM, "odk", waits=600), door_keys)
+    assert settle_batch(household.hands) == 0
+    with Session(engine) as session, session.begin():
+        assert find_forgotten(session, seconds=0) == []
+        session.execute(text("UPDATE entries SET waits_until = now() - interval '1 second'"))
+        assert len(find_forgotten(session, seconds=0)) == 1
+    assert settle_batch(household.hands) == 1
+
+
+def test_a_form_that_is_not_here_takes_nothing(engine: Engine, door_keys: DoorKeys) -> None:
+    with Session(engine) as session, session.begin():
+        put_form(session, "other")
+    with pytest.raises(Exception, match="entries_form_exists"), borrow(engine) as connection:
+        accept_empty(connection, door_keys)
+    assert rows(engine, "SELECT * FROM entries") == []
+
+
+def accept_empty(connection: Connection, keys: DoorKeys) -> None:
+    accept(connection, b"{}", kobo.read_delivery(b"{}"), via=Way("pull", "nobody", "kobo"), keys=keys)

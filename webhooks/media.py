@@ -1,0 +1,69 @@
+"""Files that come with a delivery: sealed, name and all, before the database driver sees them."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from pimcollect.tables.media import (
+    MOST_BYTES,
+    MOST_FILES,
+    MediaRow,
+    file_context,
+    find_file,
+    name_context,
+    put_file,
+    weigh_media,
+)
+from pimcollect.vault import DoorKeys, OpenKey, keyed_digest, open_value, seal_value
+
+
+class Stored(StrEnum):
+    """What became of a file."""
+
+    NEW = "new"
+    SAME = "same"
+    """It was there already, or was and has been shredded since."""
+    OTHER = "other"
+    """Another file has this name: nothing was stored."""
+    TOO_MUCH = "too_much"
+    """The edition has too many files, or too many bytes of them: nothing was stored."""
+
+
+def digest_name(name: str, *, key: bytes) -> str:
+    """By what a file of an edition is found; the name itself is sealed."""
+    return keyed_digest(key, "file name", name)
+
+
+def store_media(session: Session, *, form: str, identity: str, name: str, content: bytes, keys: DoorKeys) -> Stored:
+    """Seal and store one file of an edition in the caller's transaction. The same again changes nothing."""
+    name_digest = digest_name(name, key=keys.digest)
+    digest = keyed_digest(keys.digest, "file", form, identity, hashlib.sha256(content).hexdigest())
+    known = find_file(session, form=form, identity=identity, name_digest=name_digest)
+    if known is None:
+        count, size = weigh_media(session, form=form, identity=identity)
+        if count >= MOST_FILES or size + len(content) > MOST_BYTES:
+            return Stored.TOO_MUCH
+        is_new = put_file(
+            session,
+            form=form,
+            identity=identity,
+            name_digest=name_digest,
+            digest=digest,
+            name=seal_value(name.encode(), to=keys.intake, context=name_context(form, identity, name_digest)),
+            content=seal_value(content, to=keys.intake, context=file_context(form, identity, name_digest)),
+            size=len(content),
+        )
+        if is_new:
+            return Stored.NEW
+        known = find_file(session, form=form, identity=identity, name_digest=name_digest)
+    return Stored.SAME if known is None or known.digest in (None, digest) else Stored.OTHER
+
+
+def open_file(row: MediaRow, *, ring: tuple[OpenKey, ...]) -> tuple[str, bytes]:
+    """For workers: a file's name and content. Raises PimError(SEAL_BROKEN)."""
+    name = open_value(row.name or b"", ring=ring, context=name_context(row.form, row.identity, row.name_digest))
+    content = open_value(row.content or b"", ring=ring, context=file_context(row.form, row.identity, row.name_digest))
+    return name.decode(), content

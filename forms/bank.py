@@ -5,14 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from forms import starter
 from forms.mistakes import Mistake, find_mistakes
-from pimcollect.domain.catalogue import Catalogue, Item, ListedChoice, Module, WashingtonItem
+from pimcollect.domain.catalogue import (
+    Asking,
+    Catalogue,
+    Item,
+    ListedChoice,
+    ListedEntity,
+    Module,
+    WashingtonItem,
+)
 from pimcollect.domain.conditions import names_used
 from pimcollect.domain.version import FlagRule, Pathway
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.schemas.bank import ASKING, FILES, FREE_TEXTS
 
 LANGUAGE = "en"
 """The bank file holds English; other languages are loaded beside it."""
@@ -139,7 +149,24 @@ def _item(row: Mapping[str, Any]) -> Item:
         disaggregation=row["disagg"],
         seconds=row["seconds"],
         remark=row["flag"],
+        asking=_asking(row),
     )
+
+
+def _asking(row: Mapping[str, Any]) -> Asking:
+    plain = {field: row.get(field, "") for field in ASKING if field not in (*FILES, *FREE_TEXTS)}
+    return replace(
+        Asking(**plain),
+        guidance=_say(row.get("guidance")),
+        message=_say(row.get("message")),
+        required_message=_say(row.get("required_message")),
+        media={field.replace("_", "-"): row[field] for field in FILES if row.get(field)},
+    )
+
+
+def _choice(row: Mapping[str, Any]) -> ListedChoice:
+    media = {field: row[field] for field in ("image", "audio") if row.get(field)}
+    return ListedChoice(row["code"], _say(row["label"]), row.get("aggregate_to"), row.get("parent", ""), media)
 
 
 def make_catalogue(document: Mapping[str, Any]) -> Catalogue:
@@ -151,10 +178,7 @@ def make_catalogue(document: Mapping[str, Any]) -> Catalogue:
             for row in document["modules"]
         ),
         items=tuple(_item(row) for row in document["items"]),
-        lists={
-            name: tuple(ListedChoice(row["code"], _say(row["label"]), row.get("aggregate_to")) for row in rows)
-            for name, rows in document["choice_lists"].items()
-        },
+        lists={name: tuple(map(_choice, rows)) for name, rows in document["choice_lists"].items()},
         washington=tuple(WashingtonItem(row["name"], _say(row["label"])) for row in document["wg_ss"]["items"]),
         washington_list=document["wg_ss"]["answers"],
         screening=document["ers_decision"],
@@ -172,5 +196,6 @@ def make_catalogue(document: Mapping[str, Any]) -> Catalogue:
             for row in document["pathways"]
         },
         requests=dict(document["request_map"]),
+        entities=tuple(ListedEntity(**row) for row in document.get("entities", ())),
         sha256=hash_document(document),
     )

@@ -10,7 +10,7 @@ from typing import Any
 from forms.grids import Fault, Grids, Options, Table, tidy
 from forms.mistakes import Mistake, Place
 from pimcollect.domain.weights import SENSITIVITIES, TREATMENTS
-from pimcollect.schemas.bank import TYPES
+from pimcollect.schemas.bank import ASKING, TYPES
 
 TEXT, MARK, NUMBER, LETTERS, MAYBE, LOCKED = "text", "yes/no", "number", "letters", "text or nothing", "text or locked"
 """What a cell holds. MAYBE: an empty cell is no field. LOCKED: an empty cell is wording that is not loaded."""
@@ -36,6 +36,10 @@ def _texts(names: str) -> dict[str, str]:
     return dict.fromkeys(names.split(), TEXT)
 
 
+_SELDOM_OF_CHOICES = ("parent", "image", "audio")
+SELDOM = (*ASKING, *_SELDOM_OF_CHOICES)
+"""Columns that are written only when a row fills them, and need not be there."""
+
 SHEETS: Mapping[str, Mapping[str, str]] = {
     "bank": _texts("field value"),
     "modules": {**_texts("id prefix title"), "tools": LETTERS, "kind": TEXT},
@@ -43,11 +47,16 @@ SHEETS: Mapping[str, Mapping[str, str]] = {
         **_texts("id name module tools q hint type choices sens cls treat rel constraint calc"),
         **{"req": MARK, "core_hh": MARK, "seconds": NUMBER},
         **_texts("key lvl use comp gpc matrix disagg flag path urg"),
+        **dict.fromkeys(ASKING, MAYBE),
     },
-    "choices": {"list": TEXT, "code": TEXT, "label": LOCKED, "aggregate_to": MAYBE, "wording": MAYBE},
+    "choices": {
+        **{"list": TEXT, "code": TEXT, "label": LOCKED, "aggregate_to": MAYBE, "wording": MAYBE},
+        **dict.fromkeys(_SELDOM_OF_CHOICES, MAYBE),
+    },
     "flag_rules": _texts("id expression pathway urgency"),
     "pathways": {**_texts("code service default_urgency"), "personal_data": MARK},
     "requests": _texts("service pathway"),
+    "entities": {**_texts("list tools label"), **dict.fromkeys(("entity_id", "create_if", "update_if"), MAYBE)},
 }
 """Sheet -> column -> what its cells hold. docs/imo/bank.md explains the columns."""
 
@@ -60,8 +69,13 @@ OPTIONS = tuple(
 
 _FIELDS = ("version", "ers_decision", "wg_ss")
 """Rows of the first sheet: `wg_ss` is the locked part of the Short Set, as it is in the file for programs."""
-_ROWS = ("modules", "items", "flag_rules", "pathways")
+_ROWS = ("modules", "items", "flag_rules", "pathways", "entities")
+_OPTIONAL = ("entities",)
+"""Sheets, and parts of the document, that are there only when they hold something."""
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
+
+
+_MAYBE = frozenset(column for columns in SHEETS.values() for column, kind in columns.items() if kind == MAYBE)
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,7 @@ def scrub(value: Any) -> Any:
     if isinstance(value, list):
         return [scrub(one) for one in value]
     if isinstance(value, dict):
-        return {key: scrub(one) for key, one in value.items() if not (key in ("aggregate_to", "wording") and one == "")}
+        return {key: scrub(one) for key, one in value.items() if not (key in _MAYBE and one == "") and one != []}
     return value
 
 
@@ -92,11 +106,17 @@ def lay_bank(document: Mapping[str, Any]) -> Grids:
         ["wg_ss", _canon(document["wg_ss"])],
     ]
     for part in _ROWS:
-        grids[part] += [[_write(row.get(column)) for column in SHEETS[part]] for row in document[part]]
+        grids[part] += [[_write(row.get(column)) for column in SHEETS[part]] for row in document.get(part, ())]
     for name, rows in sorted(document["choice_lists"].items()):
         grids["choices"] += [[name, *(_write(row.get(one)) for one in list(SHEETS["choices"])[1:])] for row in rows]
     grids["requests"] += [[code, pathway] for code, pathway in sorted(document["request_map"].items())]
-    return grids
+    return {name: _without_empty(rows) for name, rows in grids.items() if name not in _OPTIONAL or len(rows) > 1}
+
+
+def _without_empty(rows: list[list[str]]) -> list[list[str]]:
+    """The same rows without the seldom columns that nothing fills."""
+    wanted = [at for at, column in enumerate(rows[0]) if column not in SELDOM or any(row[at] for row in rows[1:])]
+    return [[row[at] for at in wanted] for row in rows]
 
 
 def _canon(value: Any) -> str:
@@ -116,12 +136,13 @@ def read_sheets(tables: Mapping[str, Table], faults: list[Fault]) -> Sheeted:
     for name in tables.keys() - SHEETS.keys():
         faults.append(Fault(name, 0, "", "is no sheet of a bank; delete it, or let its name begin with _."))
     for name, columns in SHEETS.items():
-        _check_columns(name, tables.get(name), columns, faults)
+        if name in tables or name not in _OPTIONAL:
+            _check_columns(name, tables.get(name), columns, faults)
     if faults:
         return Sheeted({}, {})
     rows: dict[Place, tuple[str, int]] = {}
     document: dict[str, Any] = _read_fields(tables["bank"], rows, faults)
-    for part in _ROWS:
+    for part in (one for one in _ROWS if one in tables):
         document[part] = []
         for number, cells in tables[part].rows:
             rows[part, len(document[part])] = (part, number)
@@ -161,7 +182,9 @@ def _check_columns(name: str, table: Table | None, columns: Mapping[str, str], f
     if table is None:
         faults.append(Fault(name, 0, "", "is missing; export the bank anew and work in that copy."))
         return
-    faults += [Fault(name, 1, one, "is missing; put it back.") for one in columns if one not in table.columns]
+    faults += [
+        Fault(name, 1, one, "is missing; put it back.") for one in columns if one not in (*table.columns, *SELDOM)
+    ]
     faults += [
         Fault(name, 1, one, "is no column of this sheet; delete it.")
         for one in dict.fromkeys(table.columns)
@@ -190,7 +213,7 @@ def _read_fields(table: Table, rows: dict[Place, tuple[str, int]], faults: list[
 def _read_row(sheet: str, number: int, cells: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for column, kind in SHEETS[sheet].items():
-        cell = cells[column]
+        cell = cells.get(column, "")
         if kind == MAYBE and not cell:
             continue
         try:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from forms.layout import AFTER_REFUSAL, AGREED, CONSENT_MODULE, OBSERVED, REFERRAL_MODULE, Layout
-from forms.rows import DERIVED, Row
+from forms.rows import DERIVED, LISTED, Row
 from pimcollect.domain.catalogue import EXCLUSIVE, Catalogue, find_references
 from pimcollect.domain.version import ConsentMap
 from pimcollect.errors import ErrorCode, PimError
@@ -27,6 +27,12 @@ ALLOWED_TYPES = frozenset(
         "integer",
         "date",
         "text",
+        "decimal",
+        "range",
+        "rank",
+        "time",
+        "dateTime",
+        "acknowledge",
         DERIVED,
     }
 )
@@ -47,6 +53,7 @@ def find_faults(catalogue: Catalogue, layout: Layout, consent: ConsentMap) -> tu
         *_check_types(layout),
         *_check_gates(layout),
         *_check_sensitive(catalogue, layout),
+        *_check_entity(catalogue, layout),
         *(() if consent.keep else ("The form has no consent question: nothing would be kept.",)),
     )
 
@@ -76,16 +83,16 @@ def _check_names(layout: Layout) -> Iterator[str]:
 
 
 def _check_references(layout: Layout) -> Iterator[str]:
-    names = {row.name for row in layout.rows if row.is_question}
+    names = {row.name for row in layout.rows if row.is_question or row.kind == "begin_repeat"}
     for row in layout.rows:
-        used = find_references(row.relevant, row.constraint, row.calculation, row.choice_filter)
+        used = find_references(*row.expressions)
         for name in sorted(used - names):
             yield f"{row.item} {row.name}: it refers to {name}, which the form does not ask."
 
 
 def _check_lists(layout: Layout) -> Iterator[str]:
     for row in layout.rows:
-        if row.kind not in ("select_one", "select_multiple"):
+        if row.kind not in LISTED or row.file:
             continue
         choices = layout.lists.get(row.choices, ())
         if not choices:
@@ -153,3 +160,15 @@ def _check_sensitive(catalogue: Catalogue, layout: Layout) -> Iterator[str]:
             yield f"{item.id} {row.name}: a sensitive question must stand behind the screening (L04)."
         if row.is_required:
             yield f"{item.id} {row.name}: a sensitive answer must not be required (L14)."
+
+
+def _check_entity(catalogue: Catalogue, layout: Layout) -> Iterator[str]:
+    """What a later visit sees stands in clear on every telephone: only answers that tell nothing about a person."""
+    if layout.entity is None:
+        return
+    items = {item.name: item for item in catalogue.items}
+    saved = {row.name for row in layout.rows if row.save_to}
+    for name in sorted((find_references(layout.entity.label) | saved) & items.keys()):
+        item = items[name]
+        if item.sensitivity in ("H", "S") or item.disclosure not in ("none", "comm") or item.treatment == "vault":
+            yield f"{item.id} {name}: the entity list {layout.entity.list} would show it in clear (X09)."

@@ -6,13 +6,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from forms.bank import rule_names
-from forms.mistakes import PARTS
+from forms.files import find_external, lay_files
+from forms.mistakes import CONTAINERS, PARTS
 from forms.parts import expand
 from forms.rows import PLACE_LISTS, VERSION_MARK, Row, find_own_list, list_places
 from forms.selection import Selection
 from forms.translations import SOURCE
 from forms.wording import ENGLISH, say
-from pimcollect.domain.catalogue import SCREENING, Catalogue, Item, ListedChoice, Module, NamedPlace, Text
+from pimcollect.domain.catalogue import (
+    SCREENING,
+    Catalogue,
+    Item,
+    ListedChoice,
+    ListedEntity,
+    Module,
+    NamedPlace,
+    Text,
+    find_references,
+)
 from pimcollect.errors import ErrorCode, PimError
 
 CONSENT_MODULE, SCREENING_MODULE, REFERRAL_MODULE, CLOSING_MODULE = "M01", "M02", "M17", "M18"
@@ -42,6 +53,14 @@ class Layout:
     rows: tuple[Row, ...]
     lists: Mapping[str, tuple[ListedChoice, ...]]
     left_out: tuple[str, ...] = field(default=())
+    entity: ListedEntity | None = None
+    """What the form creates or changes in an entity list."""
+    entity_lists: tuple[str, ...] = ()
+    """Entity lists that the form may read."""
+    external: tuple[str, ...] = ()
+    """Choice lists that are too long for the form: telephones fetch them as files beside it."""
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Name -> content of everything that telephones fetch with the form."""
 
 
 def lay_out(
@@ -50,11 +69,12 @@ def lay_out(
     *,
     places: tuple[NamedPlace, ...],
     languages: tuple[str, ...],
+    media: Mapping[str, bytes] | None = None,
     may_have_gaps: bool = False,
 ) -> Layout:
     """The rows of a form, in order. Pure and deterministic. Raises PimError when the selection needs places and the
-    gazetteer has none of that level, or when a wording is missing in one of `languages` (unless it `may_have_gaps`:
-    lints want to name each of them)."""
+    gazetteer has none of that level, when a wording is missing in one of `languages`, or a file in `media` (unless it
+    `may_have_gaps`: lints want to name each of them)."""
     rows: list[Row] = [
         Row("today", "today"),
         Row("calculate", "pim_form_id", calculation=f"'{selection.form}'"),
@@ -70,17 +90,38 @@ def lay_out(
     lists = _collect_lists(rows, catalogue, places)
     if not may_have_gaps:
         _refuse_untranslated(rows, lists, languages)
-    return Layout(
+    entity = _find_entity(catalogue, selection, rows)
+    layout = Layout(
         form=selection.form,
         title=_title(selection, languages),
         languages=languages,
-        rows=tuple(_speak(row, languages) for row in rows),
+        rows=tuple(_speak(row if entity else replace(row, save_to=""), languages) for row in rows),
         lists={
             name: tuple(replace(choice, label=_only(choice.label, languages)) for choice in choices)
             for name, choices in lists.items()
         },
         left_out=(*selection.left_out, *_find_lost_rules(catalogue, chosen)),
+        entity=entity,
+        entity_lists=tuple(one.list for one in catalogue.entities),
+        external=find_external(rows, lists),
     )
+    return replace(layout, files=lay_files(layout, media=media or {}, may_have_gaps=may_have_gaps))
+
+
+def _find_entity(catalogue: Catalogue, selection: Selection, rows: list[Row]) -> ListedEntity | None:
+    """The entity of the tool, if the form asks all that it is made of. Nothing is created without the gate."""
+    asked = {row.name for row in rows if row.is_question}
+    for entity in catalogue.entities:
+        if selection.tool not in entity.tools or not find_references(*entity.expressions) <= asked:
+            continue
+        gate = OBSERVED if selection.tool == "O" else AGREED
+        create = entity.create_if or ("" if entity.update_if else gate)
+        return replace(
+            entity,
+            create_if=_both(gate, create) if create else "",
+            update_if=_both(gate, entity.update_if) if entity.update_if else "",
+        )
+    return None
 
 
 def _title(selection: Selection, languages: tuple[str, ...]) -> str:
@@ -101,6 +142,8 @@ def _speak(row: Row, languages: tuple[str, ...]) -> Row:
         label=_only(row.label, languages),
         hint=_only(row.hint, languages),
         message=_only(row.message, languages),
+        guidance=_only(row.guidance, languages),
+        required_message=_only(row.required_message, languages),
     )
 
 
@@ -133,18 +176,30 @@ def _gate(module: str, *, is_asked: bool) -> str:
 
 def _module(module: Module, items: tuple[Item, ...], catalogue: Catalogue, *, is_asked: bool) -> Iterator[Row]:
     yield Row("begin_group", module.prefix, label=module.title, relevant=_gate(module.id, is_asked=is_asked))
-    for item in items:
-        gated = replace(item, relevant=_both(_own_gate(item, is_asked=is_asked), item.relevant))
-        yield from _notes_before(item)
-        for row in expand(gated, catalogue):
-            is_narrow = is_asked and item.module == CLOSING_MODULE and row.name in ("clo_place_adm2", "clo_place_adm3")
-            yield replace(row, relevant=_both(AGREED, row.relevant)) if is_narrow else row
-        yield from _notes_after(item)
+    yield from _items(items, catalogue, is_asked=is_asked)
     if module.id == SCREENING_MODULE:
         yield Row("calculate", SCREENING, calculation=catalogue.screening, module=module.id)
         yield Row("note", "ers_stop_note", label=say("ers_stop"), relevant=f"${{{SCREENING}}}='stop'")
         yield Row("note", "ers_apart_note", label=say("ers_apart"), relevant=f"${{{SCREENING}}}='apart'")
     yield Row("end_group")
+
+
+def _items(items: tuple[Item, ...], catalogue: Catalogue, *, is_asked: bool, inside: str = "") -> Iterator[Row]:
+    """The rows of the items that stand in one group or repeat, each group with those that stand in it."""
+    for item in items:
+        if item.asking.inside != inside:
+            continue
+        gated = replace(item, relevant=_both(_own_gate(item, is_asked=is_asked), item.relevant))
+        yield from _notes_before(item)
+        rows = expand(gated, catalogue)
+        if item.type in CONTAINERS:
+            within = tuple(_items(items, catalogue, is_asked=is_asked, inside=item.name))
+            yield from (rows[0], *within, rows[1]) if within else ()
+            continue
+        for row in rows:
+            is_narrow = is_asked and item.module == CLOSING_MODULE and row.name in ("clo_place_adm2", "clo_place_adm3")
+            yield replace(row, relevant=_both(AGREED, row.relevant)) if is_narrow else row
+        yield from _notes_after(item)
 
 
 def _own_gate(item: Item, *, is_asked: bool) -> str:
@@ -196,8 +251,7 @@ def _refuse_untranslated(
         f"{row.name} ({language})"
         for row in rows
         for language in languages
-        if row.is_shown
-        and not (row.label.get(language) and all(language in one for one in (row.hint, row.message) if one))
+        if row.is_shown and not (row.label.get(language) and all(language in one for one in row.texts if one))
     ]
     missing += [
         f"{name} {choice.code} ({language})"

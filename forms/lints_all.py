@@ -65,7 +65,7 @@ def _lint_all(
     yield from lint_pathways(plan_version(catalogue, selection, layout), places, served)
     yield from lint_areas(layout, places)
     yield from lint_names(places, layout.languages)
-    yield from lint_workbook(book, is_ours=True)
+    yield from lint_workbook(book, files=layout.files, is_ours=True)
     try:
         to_clean_xform(lay_sheets(layout, version="draft"))
     except PimError as error:

@@ -173,7 +173,7 @@ def open_sheets(sheets: Sheets) -> Book:
         survey=read["survey"],
         choices=read["choices"],
         external=(),
-        entities=(),
+        entities=read.get("entities", ()),
         settings=read["settings"][0].cells,
         headers={name: tuple(next(iter(rows))) for name, rows in sheets.items()},
     )

@@ -25,6 +25,10 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 LONGEST = 32_767
 """Signs that one cell of a workbook can hold."""
 
+CONTAINERS = ("group", "repeat")
+EXPRESSIONS = ("choice_filter", "default", "trigger", "readonly", "repeat_count")
+"""Optional fields of an item that may refer to other questions."""
+
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _CODE = re.compile("_x[0-9A-Fa-f]{4}_")
 """Read by spreadsheet programs as the code of a sign, and by each of them differently."""
@@ -112,6 +116,8 @@ def _find_broken_references(document: Mapping[str, Any]) -> Iterator[Mistake]:
     if document["wg_ss"]["answers"] not in lists:
         yield Mistake(("wg_ss", "answers"), f"there is no choice list {document['wg_ss']['answers']}.")
     yield from _find_missing_labels(document)
+    yield from _find_broken_containers(items)
+    yield from _find_broken_entities(document, names)
     for name in sorted(find_references(document["ers_decision"]) - names):
         yield Mistake(("ers_decision",), f"there is no item {name}.")
     yield from _find_broken_rules(document, names)
@@ -122,13 +128,37 @@ def _find_broken_item(
 ) -> Iterator[Mistake]:
     if row["module"] not in modules:
         yield Mistake((*where, "module"), f"there is no module {row['module']}.")
-    if row["type"] in (*SELECTS, "fgd", "repeat_5w", "wg_ss") and row["choices"] not in lists:
+    needs_list = row["type"] in (*SELECTS, "rank", "fgd", "repeat_5w", "wg_ss") and not row.get("file")
+    if needs_list and row["choices"] not in lists:
         yield Mistake((*where, "choices"), f"there is no choice list {row['choices'] or '(empty)'}.")
-    for field in ("rel", "constraint", "calc"):
-        for name in sorted(find_references(row[field]) - names):
+    for field in ("rel", "constraint", "calc", *EXPRESSIONS):
+        for name in sorted(find_references(row.get(field, "")) - names):
             yield Mistake((*where, field), f"there is no item {name}.")
     if row["cls"] == "direct" and row["treat"] != "vault":
         yield Mistake((*where, "treat"), "a direct identifier must be sealed; write vault.")
+
+
+def _find_broken_containers(items: list[Mapping[str, Any]]) -> Iterator[Mistake]:
+    """A group or repeat stands before what is in it, in the same module."""
+    open_: set[tuple[str, str]] = set()
+    for number, row in enumerate(items):
+        inside = row.get("inside", "")
+        if inside and (row["module"], inside) not in open_:
+            text = f"no group or repeat {inside} stands before it in the module {row['module']}."
+            yield Mistake(("items", number, "inside"), text)
+        if row["type"] in CONTAINERS:
+            open_.add((row["module"], row["name"]))
+
+
+def _find_broken_entities(document: Mapping[str, Any], names: set[str]) -> Iterator[Mistake]:
+    for number, row in enumerate(document.get("entities", ())):
+        for field in ("label", "entity_id", "create_if", "update_if"):
+            for name in sorted(find_references(row.get(field, "")) - names):
+                yield Mistake(("entities", number, field), f"there is no item {name}.")
+    if not document.get("entities"):
+        for number, row in enumerate(document["items"]):
+            if row.get("save_to"):
+                yield Mistake(("items", number, "save_to"), "there is no entity that could take it.")
 
 
 def _find_missing_labels(document: Mapping[str, Any]) -> Iterator[Mistake]:

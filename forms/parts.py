@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
-from forms.rows import ANYWHERE, DERIVED, Row
+from forms.rows import ANYWHERE, DERIVED, LISTED, Row
 from forms.wording import say
-from pimcollect.domain.catalogue import EXCLUSIVE, SELECTS, Catalogue, Item, ListedChoice, Text
+from pimcollect.domain.catalogue import EXCLUSIVE, Asking, Catalogue, Item, ListedChoice, Text
 
 
 def expand(item: Item, catalogue: Catalogue) -> tuple[Row, ...]:
     """The rows of one item. Its relevance stands on the outermost row."""
     unfold = _UNFOLD.get(item.type)
-    return tuple(unfold(item, catalogue)) if unfold else (_plain(item, catalogue),)
+    rows = tuple(unfold(item, catalogue)) if unfold else (_plain(item, catalogue),)
+    return tuple(_put(rows, item.asking)) if item.asking != Asking() else rows
+
+
+def _put(rows: tuple[Row, ...], asking: Asking) -> Iterator[Row]:
+    """The rows as the item wants them put: what is shown stands on the outermost row, the rest on a row of its own."""
+    first = replace(
+        rows[0],
+        guidance=asking.guidance,
+        media=asking.media,
+        appearance=asking.appearance or rows[0].appearance,
+        repeat_count=asking.repeat_count,
+    )
+    if len(rows) == 1:
+        first = replace(
+            first,
+            message=asking.message or first.message,
+            required_message=asking.required_message,
+            parameters=asking.parameters,
+            choice_filter=asking.choice_filter,
+            default=asking.default,
+            trigger=asking.trigger,
+            readonly=asking.readonly,
+            save_to=asking.save_to,
+            file=asking.file,
+        )
+    yield first
+    yield from rows[1:]
 
 
 def _row(type_: str, name: str, item: Item, **more: object) -> Row:
@@ -38,14 +66,16 @@ def _pick(list_: str, name: str, item: Item, **more: object) -> Row:
 
 
 def _plain(item: Item, catalogue: Catalogue) -> Row:
-    if item.type == "integer":
+    if item.type == "integer" and not item.constraint:
         return _whole(item.name, item.label, item, hint=item.hint, relevant=item.relevant)
-    constraint, message = item.constraint, say("at_most") if item.constraint else {}
-    if item.type == "select_multiple" and (alone := forbid_company(catalogue.lists[item.choices])):
+    said = "at_most" if item.type == "select_multiple" else "not_fitting"
+    constraint, message = item.constraint, say(said) if item.constraint else {}
+    known = () if item.asking.file else catalogue.lists.get(item.choices, ())
+    if item.type == "select_multiple" and (alone := forbid_company(known)):
         constraint = f"({alone}) and ({item.constraint})" if item.constraint else alone
         message = say("alone")
     return _row(
-        f"{item.type} {item.choices}" if item.type in SELECTS else item.type,
+        f"{item.type} {item.choices or item.name}" if item.type in LISTED else item.type,
         item.name,
         item,
         label=item.label,
@@ -216,6 +246,21 @@ def _calculation(item: Item, _: Catalogue) -> Iterator[Row]:
     yield _row("calculate", item.name, item, relevant=item.relevant, calculation=f"once({item.calculation})")
 
 
+def _formula(item: Item, _: Catalogue) -> Iterator[Row]:
+    """Worked out again whenever what it is made of changes."""
+    yield _row("calculate", item.name, item, relevant=item.relevant, calculation=item.calculation)
+
+
+def _note(item: Item, _: Catalogue) -> Iterator[Row]:
+    yield _row("note", item.name, item, label=item.label, hint=item.hint, relevant=item.relevant)
+
+
+def _container(item: Item, _: Catalogue) -> Iterator[Row]:
+    """Opens a group or repeat; the items that are `inside` come between (forms.layout)."""
+    yield _row(f"begin_{item.type}", item.name, item, label=item.label, relevant=item.relevant)
+    yield Row(f"end_{item.type}")
+
+
 _UNFOLD: Mapping[str, Callable[[Item, Catalogue], Iterator[Row]]] = {
     "roster": _roster,
     "wg_ss": _washington,
@@ -228,4 +273,8 @@ _UNFOLD: Mapping[str, Callable[[Item, Catalogue], Iterator[Row]]] = {
     "adm_cascade_here": _here,
     "month": _month,
     "calculate": _calculation,
+    "formula": _formula,
+    "note": _note,
+    "group": _container,
+    "repeat": _container,
 }

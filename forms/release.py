@@ -7,18 +7,20 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 from forms import plan
 from forms.checks import refuse_faults
+from forms.files import describe_files
 from forms.layout import Layout, lay_out
 from forms.selection import Selection, select
 from forms.translations import count_drafts, translate
 from forms.wording import ENGLISH, LANGUAGE_NAMES, LANGUAGES, say
 from forms.workbook import lay_sheets, write_workbook
 from forms.xform import to_clean_xform
-from pimcollect.domain.catalogue import Catalogue, NamedPlace, Text
+from pimcollect.domain.catalogue import Asking, Catalogue, NamedPlace, Text
 from pimcollect.domain.decide import prepare
 from pimcollect.domain.version import Version, hash_version, write_version
 from pimcollect.errors import ErrorCode, PimError
@@ -64,6 +66,7 @@ def build_form(
     places: tuple[NamedPlace, ...],
     languages: tuple[str, ...] = ("en",),
     is_field_test: bool = False,
+    media: Mapping[str, bytes] | None = None,
 ) -> Frozen:
     """All steps from a form id to a frozen version. Pure: the same bank, places and languages give the same bytes.
 
@@ -72,7 +75,7 @@ def build_form(
     """
     catalogue = translate(catalogue)
     selection = select(catalogue, form, languages=languages)
-    layout = lay_out(catalogue, selection, places=places, languages=languages)
+    layout = lay_out(catalogue, selection, places=places, languages=languages, media=media)
     if is_field_test:
         selection = replace(selection, form=f"{form}{TEST}", title=f"{selection.title} (field test)")
         layout = replace(layout, form=selection.form, title=f"{layout.title} (field test)")
@@ -89,7 +92,7 @@ def freeze_version(catalogue: Catalogue, selection: Selection, layout: Layout) -
     version = replace(draft, version=f"{catalogue.version}-{_hash_content(draft, layout)}")
     prepare(version)
     sheets = lay_sheets(layout, version=version.version)
-    return Frozen(version, write_workbook(sheets, title=layout.title), to_clean_xform(sheets))
+    return Frozen(version, write_workbook(sheets, title=layout.title), to_clean_xform(sheets), layout.files)
 
 
 def plan_version(catalogue: Catalogue, selection: Selection, layout: Layout) -> Version:
@@ -115,6 +118,7 @@ def plan_version(catalogue: Catalogue, selection: Selection, layout: Layout) -> 
         profile=plan.plan_profile(names),
         left_out=layout.left_out,
         drafted=tuple(one for one in layout.languages if count_drafted(catalogue, layout, one)),
+        files=describe_files(layout),
     )
 
 
@@ -136,8 +140,22 @@ def count_drafted(catalogue: Catalogue, layout: Layout, language: str) -> int:
 
 def _hash_content(version: Version, layout: Layout) -> str:
     """Eight hex characters over what is asked, how it reads and what happens to it."""
-    shown = json.dumps(vars(layout), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=vars)
+    # what came later counts only where it says something: older forms keep their version
+    listed = _list_shown(layout)
+    shown = json.dumps(listed, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_list_shown)
     return hashlib.sha256(f"{write_version(version)}\n{shown}".encode()).hexdigest()[:_HASH_LENGTH]
+
+
+_LATER = frozenset({one.name for one in fields(Asking)} | {"entity", "entity_lists", "external"}) - {
+    "message",
+    "appearance",
+    "choice_filter",
+}
+
+
+def _list_shown(part: Any) -> dict[str, Any]:
+    """The fields of a layout, row, choice or entity; the files are told by their digests in the version."""
+    return {name: value for name, value in vars(part).items() if name != "files" and (value or name not in _LATER)}
 
 
 def write_files(frozen: Frozen, folder: Path) -> tuple[Path, ...]:

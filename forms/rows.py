@@ -9,6 +9,9 @@ from forms.wording import LANGUAGES, say
 from pimcollect.domain.catalogue import SELECTS, ListedChoice, NamedPlace, Text
 from pimcollect.errors import ErrorCode, PimError
 
+LISTED = (*SELECTS, "rank")
+"""Types whose answers are codes of a list."""
+
 VERSION_MARK = "@version"
 """Stands for the version string until it is known: it is made from the content."""
 
@@ -55,6 +58,18 @@ class Row:
     module: str = ""
     key: str = ""
     """Name in rules where it differs from the row's name (members of the roster)."""
+    guidance: Text = field(default_factory=dict)
+    required_message: Text = field(default_factory=dict)
+    parameters: str = ""
+    default: str = ""
+    trigger: str = ""
+    readonly: str = ""
+    repeat_count: str = ""
+    media: Mapping[str, str] = field(default_factory=dict)
+    """image, audio, video or big-image -> file name."""
+    save_to: str = ""
+    file: str = ""
+    """The file that its choices come from, where no list of the bank has them."""
 
     @property
     def kind(self) -> str:
@@ -64,7 +79,13 @@ class Row:
     @property
     def choices(self) -> str:
         """Name of its choice list; empty if none."""
-        return self.type.split(" ", 1)[1] if self.kind in SELECTS else ""
+        return self.type.split(" ", 1)[1] if self.kind in LISTED and not self.file else ""
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """All that may refer to other questions."""
+        own = (self.relevant, self.constraint, self.calculation, self.choice_filter)
+        return (*own, self.default, self.trigger, self.readonly, self.repeat_count)
 
     @property
     def is_question(self) -> bool:
@@ -75,6 +96,11 @@ class Row:
     def is_shown(self) -> bool:
         """True when somebody reads it."""
         return self.kind not in ("end_group", "end_repeat", "calculate", "today", DERIVED)
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """All that people read of it."""
+        return (self.label, self.hint, self.guidance, self.message, self.required_message)
 
 
 def list_places(name: str, places: tuple[NamedPlace, ...]) -> tuple[ListedChoice, ...]:

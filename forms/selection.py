@@ -111,7 +111,7 @@ def select_items(
 
 def _needs(item: Item, catalogue: Catalogue) -> frozenset[str]:
     """Names that an item refers to; the screening's result stands for its six inputs."""
-    names = find_references(item.relevant, item.constraint, item.calculation)
+    names = find_references(*item.expressions) | ({item.asking.inside} if item.asking.inside else set())
     if SCREENING in names:
         names = (names - {SCREENING}) | find_references(catalogue.screening)
     return names

@@ -74,6 +74,12 @@ def _translate_item(item: Item) -> Item:
         item,
         label=translate_text("items", item.id, item.label),
         hint=translate_text("items", f"{item.id}.hint", item.hint),
+        asking=replace(
+            item.asking,
+            guidance=translate_text("items", f"{item.id}.guidance", item.asking.guidance),
+            message=translate_text("items", f"{item.id}.message", item.asking.message),
+            required_message=translate_text("items", f"{item.id}.required_message", item.asking.required_message),
+        ),
     )
 
 

@@ -65,6 +65,7 @@ ENGLISH: Mapping[str, str] = {
     "stopped": "Stopped",
     "alone": "An answer such as none, does not know or prefers not to say stands alone: remove the others.",
     "at_most": "Choose no more than the question allows.",
+    "not_fitting": "This answer does not fit the question.",
     "not_negative": "Write a whole number, 0 or more.",
     "age_range": "Write an age from 0 to 120.",
     "org_code": "Write the short code only: 2 to 12 letters, digits, - or _.",

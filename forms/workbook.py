@@ -8,10 +8,11 @@ from datetime import datetime
 
 import xlsxwriter
 
+from forms.files import name_list_file
 from forms.layout import Layout
 from forms.rows import DERIVED, VERSION_MARK, Row
 from forms.wording import LANGUAGE_NAMES
-from pimcollect.domain.catalogue import Text
+from pimcollect.domain.catalogue import ListedEntity, Text
 from pimcollect.errors import ErrorCode, PimError
 
 CREATED_AT = datetime(2026, 1, 1)  # noqa: DTZ001 - the workbook's format knows no zone
@@ -35,6 +36,7 @@ def lay_sheets(layout: Layout, *, version: str) -> Sheets:
             ("survey", _survey(layout, version)),
             ("choices", _choices(layout)),
             ("settings", _settings(layout, version)),
+            *((("entities", _entities(layout.entity)),) if layout.entity else ()),
         )
     }
     if any(len(cell) > LONGEST_CELL for rows in sheets.values() for row in rows for cell in row):
@@ -65,7 +67,18 @@ def _words(text: Text, layout: Layout) -> list[str]:
     return [text.get(language, "") for language in layout.languages]
 
 
+_SELDOM = ("parameters", "default", "trigger", "readonly", "repeat_count", "save_to")
+_SELDOM_TEXTS = {"guidance": "guidance_hint", "required_message": "required_message"}
+"""Columns of the survey sheet that are there only when a row fills them; field of a row -> column where they differ."""
+
+MEDIA = ("image", "big-image", "audio", "video")
+
+
 def _survey(layout: Layout, version: str) -> Iterable[list[str]]:
+    rows = [row for row in layout.rows if row.kind != DERIVED]
+    seldom = [one for one in _SELDOM if any(getattr(row, one) for row in rows)]
+    texts = [one for one in _SELDOM_TEXTS if any(getattr(row, one) for row in rows)]
+    media = [one for one in MEDIA if any(one in row.media for row in rows)]
     yield [
         "type",
         "name",
@@ -78,15 +91,28 @@ def _survey(layout: Layout, version: str) -> Iterable[list[str]]:
         "calculation",
         "appearance",
         "choice_filter",
+        *seldom,
+        *(column for one in texts for column in _columns(_SELDOM_TEXTS[one], layout)),
+        *(column for one in media for column in _columns(f"media::{one}", layout)),
     ]
-    for row in layout.rows:
-        if row.kind != DERIVED:
-            yield _cells(row, layout, version)
+    for row in rows:
+        yield [
+            *_cells(row, layout, version),
+            *(getattr(row, one) for one in seldom),
+            *(word for one in texts for word in _words(getattr(row, one), layout)),
+            *(row.media.get(one, "") for one in media for _ in layout.languages),
+        ]
+
+
+def _type(row: Row, layout: Layout) -> str:
+    """With the file of its choices, where they are not in the form."""
+    file = row.file or (name_list_file(row.choices) if row.choices in layout.external else "")
+    return f"{row.kind}_from_file {file}" if file else row.type
 
 
 def _cells(row: Row, layout: Layout, version: str) -> list[str]:
     return [
-        row.type,
+        _type(row, layout),
         row.name,
         *_words(row.label, layout),
         *_words(row.hint, layout),
@@ -101,10 +127,19 @@ def _cells(row: Row, layout: Layout, version: str) -> list[str]:
 
 
 def _choices(layout: Layout) -> Iterable[list[str]]:
-    yield ["list_name", "name", *_columns("label", layout), "parent"]
-    for name, choices in layout.lists.items():
+    lists = {name: choices for name, choices in layout.lists.items() if name not in layout.external}
+    media = [one for one in MEDIA if any(one in choice.media for choices in lists.values() for choice in choices)]
+    shown = [column for one in media for column in _columns(f"media::{one}", layout)]
+    yield ["list_name", "name", *_columns("label", layout), "parent", *shown]
+    for name, choices in lists.items():
         for choice in choices:
-            yield [name, choice.code, *_words(choice.label, layout), choice.parent]
+            seen = [choice.media.get(one, "") for one in media for _ in layout.languages]
+            yield [name, choice.code, *_words(choice.label, layout), choice.parent, *seen]
+
+
+def _entities(entity: ListedEntity) -> Iterable[list[str]]:
+    yield ["list_name", "label", "entity_id", "create_if", "update_if"]
+    yield [entity.list, *entity.expressions]
 
 
 def _settings(layout: Layout, version: str) -> Iterable[list[str]]:

@@ -29,6 +29,36 @@ def find_references(*expressions: str) -> frozenset[str]:
 
 
 @dataclass(frozen=True)
+class Asking:
+    """How a question is put, beyond what every item says; each as XLSForm writes it, empty where nothing is special."""
+
+    guidance: Text = field(default_factory=dict)
+    message: Text = field(default_factory=dict)
+    """Said when the constraint does not hold."""
+    required_message: Text = field(default_factory=dict)
+    appearance: str = ""
+    parameters: str = ""
+    choice_filter: str = ""
+    default: str = ""
+    trigger: str = ""
+    readonly: str = ""
+    repeat_count: str = ""
+    media: Mapping[str, str] = field(default_factory=dict)
+    """image, audio, video or big-image -> name of the file that is shown or played with the question."""
+    save_to: str = ""
+    """Property of the form's entity that takes the answer."""
+    inside: str = ""
+    """Name of the group or repeat of the same module in which it stands."""
+    file: str = ""
+    """Name of the file from which the choices come; empty when they come from a list."""
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """Those that may refer to other questions."""
+        return (self.choice_filter, self.default, self.trigger, self.readonly, self.repeat_count)
+
+
+@dataclass(frozen=True)
 class ListedChoice:
     """One code of a choice list as it is asked. An empty label is wording that is locked and not loaded yet."""
 
@@ -37,7 +67,9 @@ class ListedChoice:
     broader: str | None = None
     """The coarser code that may be shared."""
     parent: str = ""
-    """For places: the p-code above, by which a phone narrows the list."""
+    """For places the p-code above, by which a phone narrows the list; in other lists what a choice filter asks for."""
+    media: Mapping[str, str] = field(default_factory=dict)
+    """image or audio -> name of a file."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +116,12 @@ class Item:
     seconds: int = 0
     remark: str = ""
     """What raises a flag, in words, for people only; the flag rules decide."""
+    asking: Asking = field(default=Asking())
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """All that may refer to other questions."""
+        return (self.relevant, self.constraint, self.calculation, *self.asking.expressions)
 
     @property
     def is_gated(self) -> bool:
@@ -97,6 +135,24 @@ class WashingtonItem:
 
     name: str
     label: Text
+
+
+@dataclass(frozen=True)
+class ListedEntity:
+    """Something that is visited again: what a form writes into an entity list, as XLSForm has it. Stands in clear on
+    every telephone, so no personal answer may be in it."""
+
+    list: str
+    tools: str
+    label: str
+    entity_id: str = ""
+    create_if: str = ""
+    update_if: str = ""
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """All that may refer to questions."""
+        return (self.label, self.entity_id, self.create_if, self.update_if)
 
 
 @dataclass(frozen=True)
@@ -117,6 +173,7 @@ class Catalogue:
     """Service code that a person can ask for -> pathway."""
     sha256: str = field(default="", compare=False)
     """Of the document it was read from."""
+    entities: tuple[ListedEntity, ...] = ()
     held: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Item id -> why no form may ask it now: it is not active yet, or no longer."""
 

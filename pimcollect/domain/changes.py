@@ -48,6 +48,7 @@ def find_changes(old: Document, new: Document) -> tuple[Change, ...]:
         *_compare_rows("rule", _by(old["flag_rules"], "id"), _by(new["flag_rules"], "id")),
         *_compare_rows("pathway", _by(old["pathways"], "code"), _by(new["pathways"], "code")),
         *_compare_rows("request", _requests(old), _requests(new)),
+        *_compare_rows("entity", _by(old.get("entities", ()), "list"), _by(new.get("entities", ()), "list")),
         *_compare_lists(old["choice_lists"], new["choice_lists"]),
         *_compare_rows("screening", _whole(old["ers_decision"]), _whole(new["ers_decision"])),
         *_compare_rows("locked", _whole(_canon(old["wg_ss"])), _whole(_canon(new["wg_ss"]))),
@@ -183,6 +184,8 @@ def _loosens(change: Change) -> bool:
         return scale.index(change.after) < scale.index(change.before)
     if (change.part, change.field) == ("item", "rel"):
         return _GATE in change.before and _GATE not in change.after
+    if (change.part, change.field) == ("item", "save_to"):
+        return change.after != ""  # it will stand in clear on every telephone
     return (change.part, change.field) in (("item", "module"), ("module", "kind"))
 
 
@@ -236,7 +239,7 @@ def _compare_list(name: str, old: Sequence[Row], new: Sequence[Row]) -> Iterator
         if code not in after:
             yield Change("list", name, code, _show(before[code]["label"]), "", Weight.MAJOR, "an answer removed")
             continue
-        for field in ("label", "aggregate_to", "wording"):
+        for field in ("label", "aggregate_to", "wording", "parent", "image", "audio"):
             shown = _show(before[code].get(field)), _show(after[code].get(field))
             if shown[0] != shown[1]:
                 weight, why = _weigh_choice(field, *shown)
@@ -256,4 +259,4 @@ def _weigh_choice(field: str, before: str, after: str) -> tuple[Weight, str]:
         if not before:
             return Weight.MINOR, "a coarser code to share"
         return Weight.MAJOR, "shared under another code than before"
-    return Weight.PATCH, "a remark"
+    return (Weight.MINOR, "offered after other answers") if field == "parent" else (Weight.PATCH, "a remark")

@@ -24,7 +24,28 @@ TYPES = (
     "repeat_5w",
     "adm_cascade",
     "adm_cascade_here",
+    "decimal",
+    "range",
+    "rank",
+    "date",
+    "time",
+    "dateTime",
+    "acknowledge",
+    "note",
+    "formula",
+    "group",
+    "repeat",
 )
+FREE_TEXTS = ("guidance", "message", "required_message")
+FILES = ("image", "audio", "video", "big_image")
+ASKING = (
+    *FREE_TEXTS,
+    *("appearance", "parameters", "choice_filter", "default", "trigger", "readonly", "repeat_count"),
+    *FILES,
+    *("save_to", "inside", "file"),
+)
+"""Optional fields of an item: how it is put, as XLSForm writes it."""
+
 TREATMENTS = (
     "keep",
     "recode",
@@ -57,6 +78,12 @@ def _name() -> fields.String:
     return fields.String(
         required=True,
         validate=validate.Regexp(NAME, error="Use small letters, digits and _ only, at most 32 of them."),
+    )
+
+
+def _file() -> fields.String:
+    return fields.String(
+        validate=validate.Regexp(r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,127}$", error="Must be the plain name of a file.")
     )
 
 
@@ -105,6 +132,23 @@ class ItemSchema(_Strict):
     urg = _text()
     core_hh = fields.Boolean(required=True, truthy={True}, falsy={False})
     seconds = fields.Integer(required=True, strict=True, validate=validate.Range(min=0, max=3600))
+    guidance = fields.String()
+    message = fields.String()
+    required_message = fields.String()
+    appearance = fields.String()
+    parameters = fields.String()
+    choice_filter = fields.String()
+    default = fields.String()
+    trigger = fields.String()
+    readonly = fields.String()
+    repeat_count = fields.String()
+    image = _file()
+    audio = _file()
+    video = _file()
+    big_image = _file()
+    save_to = fields.String(validate=validate.Regexp(NAME, error="Use small letters, digits and _ only."))
+    inside = fields.String(validate=validate.Regexp(NAME, error="Must be the name of a group or repeat."))
+    file = _file()
 
 
 class ChoiceSchema(_Strict):
@@ -117,6 +161,9 @@ class ChoiceSchema(_Strict):
     label = fields.String(required=True, allow_none=True, validate=validate.Length(min=1))
     aggregate_to = fields.String()
     wording = fields.String()
+    parent = fields.String()
+    image = _file()
+    audio = _file()
 
 
 class WashingtonItemSchema(_Strict):
@@ -160,6 +207,17 @@ class PathwaySchema(_Strict):
     personal_data = fields.Boolean(required=True, truthy={True}, falsy={False})
 
 
+class EntitySchema(_Strict):
+    """Something that is visited again."""
+
+    list = _name()
+    tools = fields.String(required=True, validate=validate.Regexp(r"^[HKFO]+$", error="Use the letters H, K, F and O."))
+    label = _text(empty=False)
+    entity_id = fields.String()
+    create_if = fields.String()
+    update_if = fields.String()
+
+
 class BankSchema(_Strict):
     """A whole bank file."""
 
@@ -179,6 +237,7 @@ class BankSchema(_Strict):
     flag_rules = fields.List(fields.Nested(FlagRuleSchema), required=True)
     pathways = fields.List(fields.Nested(PathwaySchema), required=True)
     request_map = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    entities = fields.List(fields.Nested(EntitySchema))
 
 
 def find_shape_errors(document: Any) -> dict[str, Any]:

@@ -59,6 +59,11 @@ def read_languages(text: str) -> tuple[str, ...]:
     return languages
 
 
+def asks_severe(catalogue: Catalogue, form: str, *, languages: tuple[str, ...] = ("en",)) -> bool:
+    """Whether a form id asks anything severe: then phones encrypt what they send, unless somebody says otherwise."""
+    return select(translate(catalogue), form, languages=languages).is_severe
+
+
 def build_form(
     catalogue: Catalogue,
     form: str,
@@ -67,8 +72,11 @@ def build_form(
     languages: tuple[str, ...] = ("en",),
     is_field_test: bool = False,
     media: Mapping[str, bytes] | None = None,
+    public_key: str = "",
 ) -> Frozen:
-    """All steps from a form id to a frozen version. Pure: the same bank, places and languages give the same bytes.
+    """All steps from a form id to a frozen version. Pure: the same bank, places, languages and key give the same bytes.
+
+    With a `public_key` (base64 of a DER SubjectPublicKeyInfo) phones encrypt what they send of it.
 
     A field test is a form of its own, `<form>_test`: its submissions never mix with others.
     Raises PimError: NOT_FOUND for an unknown form id, BAD_FORM for everything that forbids the build.
@@ -79,19 +87,19 @@ def build_form(
     if is_field_test:
         selection = replace(selection, form=f"{form}{TEST}", title=f"{selection.title} (field test)")
         layout = replace(layout, form=selection.form, title=f"{layout.title} (field test)")
-    return freeze_version(catalogue, selection, layout)
+    return freeze_version(catalogue, selection, layout, public_key=public_key)
 
 
-def freeze_version(catalogue: Catalogue, selection: Selection, layout: Layout) -> Frozen:
+def freeze_version(catalogue: Catalogue, selection: Selection, layout: Layout, *, public_key: str = "") -> Frozen:
     """Check, plan, write and convert a layout. The version string is `<bank version>-<8 hex of the content>`.
 
     The version is compiled as it will be for submissions: a treatment or a rule that cannot work fails here.
     """
-    draft = plan_version(catalogue, selection, layout)
+    draft = replace(plan_version(catalogue, selection, layout), is_encrypted=bool(public_key))
     refuse_faults(catalogue, layout, draft.consent)
-    version = replace(draft, version=f"{catalogue.version}-{_hash_content(draft, layout)}")
+    version = replace(draft, version=f"{catalogue.version}-{_hash_content(draft, layout, public_key)}")
     prepare(version)
-    sheets = lay_sheets(layout, version=version.version)
+    sheets = lay_sheets(layout, version=version.version, public_key=public_key)
     return Frozen(version, write_workbook(sheets, title=layout.title), to_clean_xform(sheets), layout.files)
 
 
@@ -138,12 +146,12 @@ def count_drafted(catalogue: Catalogue, layout: Layout, language: str) -> int:
     return count_drafts(texts, language)
 
 
-def _hash_content(version: Version, layout: Layout) -> str:
-    """Eight hex characters over what is asked, how it reads and what happens to it."""
+def _hash_content(version: Version, layout: Layout, public_key: str) -> str:
+    """Eight hex characters over what is asked, how it reads, what happens to it and whose key it is encrypted with."""
     # what came later counts only where it says something: older forms keep their version
     listed = _list_shown(layout)
     shown = json.dumps(listed, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_list_shown)
-    return hashlib.sha256(f"{write_version(version)}\n{shown}".encode()).hexdigest()[:_HASH_LENGTH]
+    return hashlib.sha256(f"{write_version(version)}\n{shown}{public_key}".encode()).hexdigest()[:_HASH_LENGTH]
 
 
 _LATER = frozenset({one.name for one in fields(Asking)} | {"entity", "entity_lists", "external"}) - {

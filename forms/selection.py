@@ -38,6 +38,11 @@ class Selection:
     left_out: tuple[str, ...]
 
     @property
+    def is_severe(self) -> bool:
+        """True when something is asked that can cost a life: its answers are encrypted on the phone."""
+        return any(item.sensitivity == "S" for item in self.items)
+
+    @property
     def minutes(self) -> float:
         """Assumed length of the interview in minutes."""
         return round(sum(item.seconds for item in self.items) / 60, 1)

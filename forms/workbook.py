@@ -28,14 +28,17 @@ Sheets = Mapping[str, list[list[str]]]
 _PLAIN = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
 
 
-def lay_sheets(layout: Layout, *, version: str) -> Sheets:
-    """The survey, choices and settings sheets. Raises PimError(BAD_FORM) for a cell that no workbook can hold."""
+def lay_sheets(layout: Layout, *, version: str, public_key: str = "") -> Sheets:
+    """The survey, choices and settings sheets; with a `public_key` phones encrypt what they send.
+
+    Raises PimError(BAD_FORM) for a cell that no workbook can hold.
+    """
     sheets = {
         name: [[cell.strip() for cell in row] for row in rows]
         for name, rows in (
             ("survey", _survey(layout, version)),
             ("choices", _choices(layout)),
-            ("settings", _settings(layout, version)),
+            ("settings", _settings(layout, version, public_key)),
             *((("entities", _entities(layout.entity)),) if layout.entity else ()),
         )
     }
@@ -142,7 +145,9 @@ def _entities(entity: ListedEntity) -> Iterable[list[str]]:
     yield [entity.list, *entity.expressions]
 
 
-def _settings(layout: Layout, version: str) -> Iterable[list[str]]:
+def _settings(layout: Layout, version: str, public_key: str) -> Iterable[list[str]]:
     """No `instance_name`: it would show an answer in every list of a phone and a server."""
-    yield ["form_title", "form_id", "version", "default_language", "style"]
-    yield [layout.title, layout.form, version, LANGUAGE_NAMES[layout.languages[0]], STYLE]
+    names = ["form_title", "form_id", "version", "default_language", "style"]
+    cells = [layout.title, layout.form, version, LANGUAGE_NAMES[layout.languages[0]], STYLE]
+    yield [*names, "public_key"] if public_key else names
+    yield [*cells, public_key] if public_key else cells

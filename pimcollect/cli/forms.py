@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from sqlalchemy.orm import Session
 
 from forms.current import Current, read_current
 from forms.intake import Adopted, adopt_form
@@ -12,19 +13,23 @@ from forms.lints import Lint, Severity
 from forms.lints_all import lint_file, lint_form
 from forms.lints_bank import ROUNDS
 from forms.lints_form import Served
-from forms.release import Frozen, build_form, read_languages, write_files
+from forms.release import TEST, Frozen, asks_severe, build_form, read_languages, write_files
 from forms.safety import MAX_BYTES
 from forms.selection import KINDS
 from forms.services import read_starter_services
 from forms.wording import LANGUAGE_NAMES
 from forms.xform import validate_with_odk
+from pimcollect.actions.form_keys import choose_public_key, create_form_key
 from pimcollect.actions.forms import keep_version
-from pimcollect.cli.desk import json_option, open_desk, print_rows
+from pimcollect.cli.desk import Desk, json_option, open_desk, print_rows
+from pimcollect.cli.form_keys import keys
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.domain.version import Treatment
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import read_directory
+from pimcollect.tables.form_keys import find_newest_key
 from pimcollect.tables.forms import find_forms, find_versions
+from pimcollect.vault import read_door_keys
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -32,6 +37,9 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.group()
 def forms() -> None:
     """Forms: built from the bank or adopted, each version frozen with what happens to every answer."""
+
+
+forms.add_command(keys)
 
 
 def _judge(xform: str) -> None:
@@ -53,6 +61,8 @@ def _say_frozen(frozen: Frozen) -> None:
     version = frozen.version
     items = len({question.item for question in version.questions if question.item})
     click.echo(f"{version.form} {version.version}: {items} items, {len(version.questions)} fields, {version.title}.")
+    if version.is_encrypted:
+        click.echo("Phones encrypt what they send of it; only the workers here can open it (docs/operators/keys.md).")
     if version.drafted:
         names = ", ".join(LANGUAGE_NAMES[one] for one in version.drafted)
         click.echo(f"Machine-drafted, not approved by anybody yet: {names}. For trials only.")
@@ -62,23 +72,48 @@ def _say_frozen(frozen: Frozen) -> None:
             click.echo(f"  {line}")
 
 
+def _find_public_key(desk: Desk, session: Session, form: str) -> str:
+    """The key of the form; the first encrypted build makes one."""
+    if find_newest_key(session, form) is None:
+        create_form_key(session, COMMAND_LINE, form, intake=read_door_keys(desk.settings.door_keys).intake)
+        click.echo(f"Made a key pair for {form}.")
+    return choose_public_key(session, form)
+
+
 @forms.command("build")
 @click.argument("form", type=click.Choice(list(KINDS)))
 @click.option("--languages", default="en", show_default=True, help="Language codes, the first is the default.")
 @click.option(
     "--field-test", "is_field_test", is_flag=True, help="A form of its own that also asks what is being tried."
 )
+@click.option(
+    "--encrypt/--no-encrypt",
+    "is_encrypted",
+    default=None,
+    help="Whether phones encrypt what they send. [default: yes for a form that asks severe items]",
+)
 @click.option("-o", "--output", "folder", type=_FOLDER, help="Folder for the workbook, the XForm and the version.")
-def build_command(form: str, languages: str, is_field_test: bool, folder: Path | None) -> None:
+def build_command(
+    form: str, languages: str, is_field_test: bool, is_encrypted: bool | None, folder: Path | None
+) -> None:
     """Build a form from the bank and freeze it: hh, hh_core, ki, fgd or obs. Only active items are asked.
 
-    The same bank, places and languages give the same bytes. The frozen version becomes the newest of its form.
+    The same bank, places, languages and key give the same bytes. The frozen version becomes the newest of its form.
     """
     wanted = read_languages(languages)
     with open_desk() as desk, desk.transaction() as session:
         current = read_current(session, is_field_test=is_field_test)
+        if is_encrypted is None:
+            is_encrypted = asks_severe(current.catalogue, form, languages=wanted)
         frozen = build_form(
-            current.catalogue, form, places=current.places, languages=wanted, is_field_test=is_field_test
+            current.catalogue,
+            form,
+            places=current.places,
+            languages=wanted,
+            is_field_test=is_field_test,
+            public_key=_find_public_key(desk, session, f"{form}{TEST}" if is_field_test else form)
+            if is_encrypted
+            else "",
         )
         _say_source(current)
         _say_frozen(frozen)

@@ -9,9 +9,10 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from forms.current import read_current
-from forms.release import build_form, read_languages
+from forms.release import asks_severe, build_form, read_languages
 from forms.selection import KINDS
 from forms.wording import LANGUAGES, say
+from pimcollect.actions.form_keys import choose_public_key
 from pimcollect.actions.forms import keep_version
 from pimcollect.domain.roles import allow
 from pimcollect.errors import PimError
@@ -46,7 +47,8 @@ def show_list() -> str:
 
 @blueprint.post("")
 def build() -> ResponseReturnValue:
-    """Build a form from the bank and freeze it as the newest version."""
+    """Build a form from the bank and freeze it as the newest version. A severe one needs a key, which only the command
+    line makes: a private half never comes near this process."""
     actor = acting_member()
     allow(actor, "forms.build")
     try:
@@ -54,7 +56,15 @@ def build() -> ResponseReturnValue:
             current = read_current(session)
             languages = read_languages(",".join(request.form.getlist("languages")))
             form = request.form.get("form", "")
-            frozen = build_form(current.catalogue, form, places=current.places, languages=languages)
+            may_be_plain = request.form.get("plain") == "yes"
+            is_encrypted = not may_be_plain and asks_severe(current.catalogue, form, languages=languages)
+            frozen = build_form(
+                current.catalogue,
+                form,
+                places=current.places,
+                languages=languages,
+                public_key=choose_public_key(session, form) if is_encrypted else "",
+            )
             keep_version(
                 session, actor, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform, files=frozen.files
             )

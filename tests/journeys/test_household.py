@@ -35,7 +35,7 @@ class Household:
         station.run("bank", "import")
         station.run("places", "import", str(STARTER / "places.csv"))
         station.run("services", "import", str(STARTER / "services.json"))
-        station.run("forms", "build", "hh_core", "--languages", "en", "-o", str(folder))
+        station.run("forms", "build", "hh_core", "--no-encrypt", "--languages", "en", "-o", str(folder))
         self.xform = (folder / "hh_core.xml").read_text()
         self.asset = kobo.read_asset(self.xform)
         self.hook = station.read("hooks", "open", "--server", "kobo", "--form", "hh_core")

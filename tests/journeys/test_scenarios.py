@@ -32,7 +32,7 @@ class Practice:
         station.run("bank", "import")
         station.run("places", "import", str(starter / "places.csv"))
         station.run("services", "import", str(starter / "services.json"))
-        station.run("forms", "build", FORM, "--languages", "en", "-o", str(folder))
+        station.run("forms", "build", FORM, "--no-encrypt", "--languages", "en", "-o", str(folder))
         self.version: Version = read_version(json.loads((folder / f"{FORM}.version.json").read_text()))
         self.hook = station.read("hooks", "open", "--server", "kobo", "--form", FORM)
 

@@ -8,11 +8,13 @@ from uuid import uuid4
 
 import pytest
 
-from pimcollect.domain.roles import Role
+from pimcollect.actions.form_keys import create_form_key
+from pimcollect.domain.roles import COMMAND_LINE, Role
 from pimcollect.tables.entries import EntryRow
 from pimcollect.tables.forms import FormRow, FormVersionRow, HookRow
 from pimcollect.tables.referrals import ReferralRow
 from pimcollect.tables.submissions import SubmissionRow, TallyRow
+from pimcollect.vault import create_open_key
 from tests.web.site import Site
 
 
@@ -99,9 +101,19 @@ def test_a_form_that_cannot_be_built_says_why_and_leaves_nothing(site: Site, fie
     assert "No form yet." in answer.text
 
 
+def test_a_severe_form_is_built_with_the_key_of_its_form_or_not_at_all(site: Site) -> None:
+    visitor = site.logged_in(Role.IMO)
+    refused = visitor.send("/forms", form="hh_core", languages="en")
+    assert (refused.status_code, "pimcollect forms keys create hh_core" in refused.text) == (422, True)
+    with site.desk.hands.sessions.begin() as session:
+        create_form_key(session, COMMAND_LINE, "hh_core", intake=create_open_key().seal_key)
+    assert visitor.send("/forms", form="hh_core", languages="en").location == "/forms?built=hh_core"
+    assert site.desk.read(FormVersionRow, form="hh_core").document["is_encrypted"] is True
+
+
 def test_a_built_form_gives_the_files_that_were_frozen(site: Site) -> None:
     visitor = site.logged_in(Role.IMO)
-    assert visitor.send("/forms", form="hh_core", languages="en").location == "/forms?built=hh_core"
+    assert visitor.send("/forms", form="hh_core", languages="en", plain="yes").location == "/forms?built=hh_core"
     row = site.desk.read(FormVersionRow, form="hh_core")
     base = f"/forms/{row.id}"
     assert visitor.read(f"{base}/xlsx").data == row.xlsx

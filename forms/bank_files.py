@@ -47,7 +47,7 @@ def read_bank_file(path: Path) -> Read:
     """
     if path.is_dir():
         faults: list[Fault] = []
-        return _read_tables(_read_folder(path, faults), faults)
+        return read_tables(_read_folder(path, faults), faults)
     if path.suffix.lower() in (".json", ".xlsx"):
         if path.stat().st_size > MAX_BYTES:
             raise PimError(ErrorCode.TOO_LARGE, f"The file is larger than {MAX_BYTES // 1024 // 1024} MB.")
@@ -59,7 +59,7 @@ def read_bank_bytes(data: bytes, *, is_workbook: bool) -> Read:
     """The same for the content of a .xlsx workbook or a .json file."""
     if is_workbook:
         faults: list[Fault] = []
-        return _read_tables(read_workbook(data, faults), faults)
+        return read_tables(read_workbook(data, faults), faults)
     document = scrub(read_document(data))
     return document, read_catalogue(document)
 
@@ -76,7 +76,8 @@ def _read_folder(folder: Path, faults: list[Fault]) -> dict[str, Table]:
     return tables
 
 
-def _read_tables(tables: Mapping[str, Table], faults: list[Fault]) -> Read:
+def read_tables(tables: Mapping[str, Table], faults: list[Fault]) -> Read:
+    """The same for sheets that were read; `faults` are those that reading them found."""
     read = read_sheets(tables, faults)
     if not faults:
         faults += [place_mistake(one, read.rows) for one in find_mistakes(read.document)]

@@ -6,16 +6,20 @@ import csv
 import io
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from datetime import datetime
 from typing import Any
 
 import xlsxwriter
 from openpyxl import load_workbook
 from openpyxl.cell.read_only import EMPTY_CELL
 
+from forms.child import run_in_child
 from forms.safety import MAX_BYTES, check_workbook
-from forms.workbook import CREATED_AT
 from pimcollect.errors import ErrorCode, PimError
+
+CREATED_AT = datetime(2026, 1, 1)  # noqa: DTZ001 - the workbook's format knows no zone
+"""Stands in every workbook: the hour of the build would change its bytes."""
 
 MAX_ROWS, MAX_COLUMNS = 100_000, 100
 _PLAIN = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
@@ -103,21 +107,30 @@ def tidy(cell: str) -> str:
 
 
 def read_workbook(data: bytes, faults: list[Fault]) -> dict[str, Table]:
-    """The sheets of a workbook, those whose name begins with _ left out. Adds to `faults` what cannot be taken.
+    """The sheets of a workbook, those whose name begins with _ left out, read in a child. Adds to `faults` what cannot
+    be taken.
 
     Raises PimError(BAD_FILE, TOO_LARGE) for a file that is no plain workbook.
     """
     check_workbook(data)
+    read = run_in_child("grids", data)
+    faults += [Fault(*one) for one in read["faults"]]
+    return load_tables(read["tables"])
+
+
+def parse_workbook(data: bytes) -> dict[str, Any]:
+    """The same in this process, for the child: plain JSON of tables and faults."""
+    faults: list[Fault] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and extensions that we do not read
             book = load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
-            return {
+            tables = {
                 sheet.title: _make_table(sheet.title, _read_sheet(sheet, faults), faults)
                 for sheet in book.worksheets
                 if not sheet.title.startswith("_")
             }
-    except PimError:
+    except (PimError, MemoryError):
         raise
     except Exception as error:  # openpyxl raises whatever its parsers raise
         raise PimError(
@@ -125,6 +138,20 @@ def read_workbook(data: bytes, faults: list[Fault]) -> dict[str, Table]:
             "The workbook was not opened: a part of it cannot be read.",
             remedy="Open it in a spreadsheet program and save it as a plain .xlsx workbook.",
         ) from error
+    return {"tables": dump_tables(tables), "faults": [astuple(one) for one in faults]}
+
+
+def dump_tables(tables: Mapping[str, Table]) -> dict[str, Any]:
+    """Tables as plain JSON: columns, and each row as its number and its cells."""
+    return {name: {"columns": table.columns, "rows": table.rows} for name, table in tables.items()}
+
+
+def load_tables(plain: Mapping[str, Any]) -> dict[str, Table]:
+    """The tables of what `dump_tables` wrote."""
+    return {
+        name: Table(tuple(one["columns"]), tuple((number, cells) for number, cells in one["rows"]))
+        for name, one in plain.items()
+    }
 
 
 def _read_sheet(sheet: Any, faults: list[Fault]) -> Iterator[tuple[int, list[str]]]:

@@ -40,7 +40,18 @@ def adopt_form(
     a treatments file, `form` another id for the form. Raises PimError: BAD_FILE, TOO_LARGE, BAD_FORM,
     CONSENT_NOT_NAMED, BAD_TREATMENT, BAD_EXPRESSION.
     """
-    outline = read_outline(data, name=name)
+    return adopt_outline(read_outline(data, name=name), data, consent=consent, treatments=treatments, form=form)
+
+
+def adopt_outline(
+    outline: Outline,
+    data: bytes,
+    *,
+    consent: str | None = None,
+    treatments: bytes | None = None,
+    form: str | None = None,
+) -> Adopted:
+    """The same for a workbook `data` whose outline was read."""
     outline = replace(outline, form=_check_id(form or outline.form))
     overrides = Overrides() if treatments is None else read_overrides(treatments, outline)
     fates = decide_fates(outline, overrides)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
+from forms.child import run_in_child
 from forms.consents import find_consent
 from forms.layout import Layout, lay_out
-from forms.lints import Lint, find, order
+from forms.lints import Lint, Severity, find, order
 from forms.lints_bank import lint_bank, lint_item, lint_unused
-from forms.lints_book import Book, open_sheets, read_book
+from forms.lints_book import Book, open_book, open_sheets
 from forms.lints_form import Served, lint_areas, lint_layout, lint_names, lint_pathways
 from forms.lints_logic import lint_logic
 from forms.lints_sheets import lint_sheets
-from forms.outline import read_outline
+from forms.outline import make_outline
 from forms.release import plan_version
+from forms.safety import check_workbook
 from forms.selection import Selection, select
 from forms.translations import translate
 from forms.workbook import lay_sheets
 from forms.xform import to_clean_xform
+from forms.xlsforms import XlsForm, read_sheets
 from pimcollect.domain.catalogue import Catalogue, NamedPlace
 from pimcollect.errors import ErrorCode, PimError
 
@@ -79,15 +83,27 @@ def lint_workbook(book: Book, *, files: Collection[str] | None = None, is_ours: 
 
 
 def lint_file(data: bytes, *, name: str, files: Collection[str] | None = None) -> tuple[Lint, ...]:
-    """Lints of an XLSForm made elsewhere. `files` are the names of the files beside it, None where nobody can know.
+    """Lints of an XLSForm made elsewhere, found in a child. `files` are the names of the files beside it, None where
+    nobody can know.
 
     A workbook that pyxform refuses still gets its lints: they often say more clearly what is wrong. Raises PimError
-    BAD_FILE or TOO_LARGE for one that is not safe to open, BAD_FORM for one that has no survey at all.
+    BAD_FILE or TOO_LARGE for one that is not safe to open, BAD_FORM for one whose sheets cannot be read.
     """
-    book = read_book(data)
-    lints = list(lint_workbook(book, files=files))
+    check_workbook(data)
+    found = run_in_child("lints", data, name=name, files=None if files is None else sorted(files))
+    return tuple(Lint(**{**one, "severity": Severity(one["severity"])}) for one in found)
+
+
+def parse_lints(data: bytes, *, name: str, files: Collection[str] | None) -> list[dict[str, Any]]:
+    """The same in this process, for the child: plain JSON."""
+    return [asdict(one) for one in lint_sheets_of(read_sheets(data), name=name, files=files)]
+
+
+def lint_sheets_of(form: XlsForm, *, name: str, files: Collection[str] | None = None) -> tuple[Lint, ...]:
+    """Lints of the sheets of a form."""
+    lints = list(lint_workbook(open_book(form), files=files))
     try:
-        find_consent(read_outline(data, name=name))
+        find_consent(make_outline(form, name=name))
     except PimError as error:
         code = "X13" if error.code is ErrorCode.CONSENT_NOT_NAMED else "X00"
         lints.append(find(code, "survey", text=error.message))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from pyxform.xls2json_backends import get_xlsform
-
-from forms.safety import check_workbook
+from forms.grids import Table
 from forms.workbook import Sheets
-from pimcollect.errors import ErrorCode, PimError
+from forms.xlsforms import SHEETS, XlsForm
 
 UNNAMED = "default"
 """The language of a column that names none."""
@@ -136,30 +133,19 @@ def _lines(rows: Iterable[Mapping[str, Any]] | None) -> tuple[Line, ...]:
     return tuple(line for line in found if line.cells)
 
 
-def _headers(rows: Sequence[Mapping[str, Any]] | None) -> tuple[str, ...]:
-    return tuple(str(header) for row in rows or () for header in row)
-
-
-def read_book(data: bytes) -> Book:
-    """Read an .xlsx without judging it as a form. Raises PimError(BAD_FILE or TOO_LARGE), BAD_FORM without a survey."""
-    check_workbook(data)
-    try:
-        sheets = get_xlsform(io.BytesIO(data), file_type=".xlsx")
-    except Exception as error:
-        raise PimError(ErrorCode.BAD_FORM, "The workbook has no sheets that pyxform can read.") from error
-    settings = next(iter(_lines(sheets.settings)), Line(0, {}))
+def open_book(form: XlsForm) -> Book:
+    """The sheets of an XLSForm as lints need them, not judged as a form."""
+    none = Table((), ())
+    read = {name: form.tables.get(name, none) for name in SHEETS}
+    lines = {name: tuple(Line(number, cells) for number, cells in table.rows) for name, table in read.items()}
+    settings = lines["settings"][0].cells if lines["settings"] else {}
     return Book(
-        survey=_lines(sheets.survey),
-        choices=_lines(sheets.choices),
-        external=_lines(sheets.external_choices),
-        entities=_lines(sheets.entities),
-        settings={header.lower(): cell for header, cell in settings.cells.items()},
-        headers={
-            "survey": _headers(sheets.survey_header),
-            "choices": _headers(sheets.choices_header),
-            "external_choices": _headers(sheets.external_choices_header),
-            "settings": _headers(sheets.settings_header),
-        },
+        survey=lines["survey"],
+        choices=lines["choices"],
+        external=lines["external_choices"],
+        entities=lines["entities"],
+        settings={header.lower(): cell for header, cell in settings.items()},
+        headers={name: read[name].columns for name in ("survey", "choices", "external_choices", "settings")},
     )
 
 

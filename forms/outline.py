@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
 from pyxform.builder import create_survey_element_from_dict
 from pyxform.question_type_dictionary import QUESTION_TYPE_DICT
 from pyxform.xls2json import workbook_to_json
-from pyxform.xls2json_backends import get_xlsform
 
+from forms.child import run_in_child
 from forms.safety import check_workbook
+from forms.xlsforms import XlsForm, read_sheets, to_definition
 from pimcollect.errors import ErrorCode, PimError
 
 _SHOWN = 1_000
@@ -78,18 +78,45 @@ class Outline:
 
 
 def read_outline(data: bytes, *, name: str) -> Outline:
-    """Read an .xlsx form. `name` is the file's name without ending: the form's id when the form has none.
+    """Read an .xlsx form in a child. `name` is the file's name without ending: the form's id when it has none.
 
     Raises PimError: BAD_FILE or TOO_LARGE for a workbook that is not safe to open, BAD_FORM for one that is no form.
-    pyxform raises bare TypeError and IndexError for odd input besides its own errors, so all of them are caught.
     """
     check_workbook(data)
+    return load_outline(run_in_child("outline", data, name=name))
+
+
+def parse_outline(data: bytes, *, name: str) -> dict[str, Any]:
+    """The same in this process, for the child: plain JSON, as `load_outline` takes it."""
+    return asdict(make_outline(read_sheets(data), name=name))
+
+
+def load_outline(plain: Mapping[str, Any]) -> Outline:
+    """The outline of what `parse_outline` gave."""
+    return Outline(
+        **{
+            **plain,
+            "languages": tuple(plain["languages"]),
+            "fields": tuple(Field(**{**one, "labels": tuple(one["labels"])}) for one in plain["fields"]),
+            "lists": {
+                name: {code: tuple(labels) for code, labels in codes.items()} for name, codes in plain["lists"].items()
+            },
+            "repeats": tuple(plain["repeats"]),
+        }
+    )
+
+
+def make_outline(sheets: XlsForm, *, name: str) -> Outline:
+    """What pyxform makes of the sheets. Raises PimError(BAD_FORM) in its words.
+
+    pyxform raises bare TypeError and IndexError for odd input besides its own errors, so all of them are caught.
+    """
     try:
-        form = workbook_to_json(
-            workbook_dict=get_xlsform(io.BytesIO(data), file_type=".xlsx"), fallback_form_name="data", warnings=[]
-        )
+        form = workbook_to_json(workbook_dict=to_definition(sheets), fallback_form_name="data", warnings=[])
         survey = create_survey_element_from_dict(form)  # type: ignore[no-untyped-call]
         xform = str(survey.to_xml(validate=False, warnings=[]))
+    except MemoryError:
+        raise
     except Exception as error:
         raise PimError(
             ErrorCode.BAD_FORM,

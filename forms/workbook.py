@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 
 import xlsxwriter
 
 from forms.files import name_list_file
+from forms.grids import CREATED_AT
 from forms.layout import Layout
 from forms.rows import DERIVED, VERSION_MARK, Row
 from forms.wording import LANGUAGE_NAMES
 from pimcollect.domain.catalogue import ListedEntity, Text
 from pimcollect.errors import ErrorCode, PimError
-
-CREATED_AT = datetime(2026, 1, 1)  # noqa: DTZ001 - the workbook's format knows no zone
-"""Stands in every workbook: the hour of the build would change its bytes."""
 
 STYLE = "pages"
 LONGEST_CELL = 32_767

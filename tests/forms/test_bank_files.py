@@ -21,9 +21,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forms import starter
-from forms.bank_files import read_bank_bytes, read_bank_file, write_bank
+from forms.bank_files import read_bank_bytes, read_bank_file, read_tables, write_bank
 from forms.bank_sheets import lay_bank, scrub
-from forms.grids import read_workbook, write_csv
+from forms.grids import load_tables, parse_workbook, read_workbook, write_csv
 from pimcollect.errors import ErrorCode, PimError
 
 BANK: dict[str, Any] = json.loads(starter.read_bytes("bank.json"))
@@ -323,6 +323,13 @@ _WORDS = st.text(
 ).map(lambda word: word.replace("_x", "x"))
 
 
+def _read_here(path: Path) -> dict[str, Any]:
+    """The document, a workbook of it read in this process: a child for each example takes too long."""
+    if path.suffix != ".xlsx":
+        return read_bank_file(path)[0]
+    return read_tables(load_tables(parse_workbook(path.read_bytes())["tables"]), [])[0]
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(words=st.lists(_WORDS, min_size=6, max_size=6), target=st.sampled_from(TARGETS))
 def test_whatever_people_write_comes_back(words: list[str], target: str, tmp_path: Path) -> None:
@@ -332,8 +339,9 @@ def test_whatever_people_write_comes_back(words: list[str], target: str, tmp_pat
     small = scrub(small)
     files = write_bank(small, tmp_path / target)
     put(files)
-    assert read_bank_file(tmp_path / target)[0] == small
-    assert write_bank(read_bank_file(tmp_path / target)[0], tmp_path / target) == files
+    document = _read_here(tmp_path / target)
+    assert document == small
+    assert write_bank(document, tmp_path / target) == files
 
 
 @pytest.mark.parametrize("target", ["bank.ods", "bank.csv", "taken"])

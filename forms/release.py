@@ -22,11 +22,10 @@ from forms.workbook import lay_sheets, write_workbook
 from forms.xform import to_clean_xform
 from pimcollect.domain.catalogue import Asking, Catalogue, NamedPlace, Text
 from pimcollect.domain.decide import prepare
-from pimcollect.domain.version import Version, hash_version, write_version
+from pimcollect.domain.version import TEST, Version, hash_version, write_version
 from pimcollect.errors import ErrorCode, PimError
 
 _HASH_LENGTH = 8
-TEST = "_test"
 """What the id of a field test's form ends with."""
 
 

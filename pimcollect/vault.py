@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
@@ -26,6 +27,7 @@ from pimcollect.errors import ErrorCode, PimError
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _KEY_ID_BYTES = 8
 _FORMAT = b"pimcollect/1|"
+_VECTOR_BYTES = 12
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,27 @@ def open_value(sealed: bytes, *, ring: tuple[OpenKey, ...], context: str) -> byt
         "A sealed value needs a private key that is not here.",
         remedy="Put the old key back into the keys file of the workers.",
     )
+
+
+def wrap_secret(plain: bytes, *, key: bytes, context: str) -> bytes:
+    """Encrypt with a key of one's own, for what the same process must read again; bound to `context`."""
+    vector = secrets.token_bytes(_VECTOR_BYTES)
+    return vector + AESGCM(_wrapping_key(key)).encrypt(vector, plain, context.encode())
+
+
+def unwrap_secret(wrapped: bytes, *, key: bytes, context: str) -> bytes:
+    """Read what `wrap_secret` wrapped. Raises PimError(SEAL_BROKEN): another key, changed bytes, other context."""
+    vector, sealed = wrapped[:_VECTOR_BYTES], wrapped[_VECTOR_BYTES:]
+    try:
+        return AESGCM(_wrapping_key(key)).decrypt(vector, sealed, context.encode())
+    except (InvalidTag, ValueError) as error:
+        raise PimError(
+            ErrorCode.SEAL_BROKEN, "A wrapped secret was changed or moved.", remedy="Make a new secret."
+        ) from error
+
+
+def _wrapping_key(key: bytes) -> bytes:
+    return hmac.digest(key, _FORMAT + b"wrapping", "sha256")
 
 
 def keyed_digest(key: bytes, *parts: str) -> str:

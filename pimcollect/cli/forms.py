@@ -13,7 +13,7 @@ from forms.lints import Lint, Severity
 from forms.lints_all import lint_file, lint_form
 from forms.lints_bank import ROUNDS
 from forms.lints_form import Served
-from forms.release import TEST, Frozen, asks_severe, build_form, read_languages, write_files
+from forms.release import Frozen, asks_severe, build_form, read_languages, write_files
 from forms.safety import MAX_BYTES
 from forms.selection import KINDS
 from forms.services import read_starter_services
@@ -21,10 +21,11 @@ from forms.wording import LANGUAGE_NAMES
 from forms.xform import validate_with_odk
 from pimcollect.actions.form_keys import choose_public_key, create_form_key
 from pimcollect.actions.forms import keep_version
+from pimcollect.actions.releases import close_on_phones, release_to_phones
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_rows
 from pimcollect.cli.form_keys import keys
 from pimcollect.domain.roles import COMMAND_LINE
-from pimcollect.domain.version import Treatment
+from pimcollect.domain.version import TEST, Treatment
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import read_directory
 from pimcollect.tables.form_keys import find_newest_key
@@ -241,6 +242,26 @@ def lint_command(form: str, languages: str, as_json: bool) -> None:
         click.echo(f"{errors} errors, {len(lints) - errors} warnings.", err=as_json)
     if errors:
         raise SystemExit(1)
+
+
+@forms.command("release")
+@click.argument("form")
+@click.option("--to", "place", type=click.Choice(["phones"]), required=True, help="phones: those that fetch from us.")
+def release_command(form: str, place: str) -> None:
+    """Release the newest version of a form. Phones see it with their next look; answers to earlier ones are taken."""
+    with open_desk() as desk, desk.transaction() as session:
+        shown = release_to_phones(session, COMMAND_LINE, form)
+        click.echo(f"{form} {shown.stated} is on the list of {place}. Its MD5 is {shown.md5}.")
+
+
+@forms.command("close")
+@click.argument("form")
+@click.confirmation_option(prompt="Phones lose the form, and what they still hold for it will be refused. Go on?")
+def close_command(form: str) -> None:
+    """Take a form off the phones and refuse what still comes for it, until it is released again."""
+    with open_desk() as desk, desk.transaction() as session:
+        close_on_phones(session, COMMAND_LINE, form)
+    click.echo("Closed. `pimcollect forms release` opens it again.")
 
 
 @forms.command("list")

@@ -20,6 +20,7 @@ COMMANDS = {
     "services": "pimcollect.cli.services:services",
     "hooks": "pimcollect.cli.hooks:hooks",
     "servers": "pimcollect.cli.servers:servers",
+    "phones": "pimcollect.cli.phones:phones",
     "inbox": "pimcollect.cli.inbox:inbox",
     "submissions": "pimcollect.cli.submissions:submissions",
     "referrals": "pimcollect.cli.referrals:referrals",

@@ -10,6 +10,8 @@ from typing import Any
 
 FORMAT = 1
 """Layout of the document below; a reader refuses what it does not know."""
+TEST = "_test"
+"""Ends the id of a form that also asks what is only being tried."""
 
 
 @dataclass(frozen=True)

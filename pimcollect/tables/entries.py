@@ -41,6 +41,7 @@ class EntryRow(Base):
         CheckConstraint("state <> 'held' OR reason IS NOT NULL", name="held_entry_says_why"),
         CheckConstraint("via IN ('hook', 'phone', 'pull', 'carried')", name="entry_came_by_a_known_way"),
         CheckConstraint("(via = 'hook') = (hook IS NOT NULL)", name="only_a_hook_s_entry_names_a_hook"),
+        CheckConstraint("phone IS NULL OR via = 'phone'", name="only_a_phone_s_entry_names_a_phone"),
         Index("entries_untouched", "attempts", "received_at", postgresql_where=text("state = 'untouched'")),
         Index("entries_held", "received_at", postgresql_where=text("state = 'held'")),
         Index(
@@ -71,6 +72,10 @@ class EntryRow(Base):
     """Keyed digest of a phone's body: the same again is a resend, another under the same id a conflict."""
     replaces: Mapped[str | None]
     """The identity of the edition that a phone's edit replaces: a second edit of it comes too late."""
+    phone: Mapped[UUID | None] = mapped_column(ForeignKey("phones.id", name="entries_phone_exists"))
+    """The phone that sent it: only this one may edit it, unless another may edit all."""
+    dropped_files: Mapped[int] = mapped_column(server_default="0")
+    """How many files came with it that it does not name, and were dropped."""
     waits_until: Mapped[datetime | None]
     """Not settled before: more parts or files of it are on their way. Still set when it settles = they never came."""
     state: Mapped[str] = mapped_column(default=UNTOUCHED)

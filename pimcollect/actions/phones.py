@@ -1,0 +1,98 @@
+"""Add, renew and revoke phones: an enumerator's account, or a device with a token in its address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from pimcollect.domain.phones import PhoneKind, hash_account, make_password, make_token, read_phone_name
+from pimcollect.domain.roles import Actor, allow
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.journal import write_journal
+from pimcollect.tables.phones import PhoneRow, find_phone, find_phones, take_phone
+from pimcollect.vault import DoorKeys, hash_secret, wrap_secret
+
+
+@dataclass(frozen=True)
+class PhoneSecret:
+    """What a phone is set up with, shown once: neither the password nor the token is kept."""
+
+    id: UUID
+    kind: PhoneKind
+    name: str
+    secret: str = field(repr=False)
+    """The password of an account, the token of a device."""
+
+
+def secret_context(phone: UUID) -> str:
+    """What an account's wrapped digest is bound to."""
+    return f"phone|{phone}"
+
+
+def add_phone(
+    session: Session, actor: Actor, *, name: str, kind: PhoneKind, keys: DoorKeys, may_edit_all: bool = False
+) -> PhoneSecret:
+    """A new account or device. Raises PimError: a name that cannot be typed, or is in use."""
+    allow(actor, "phones.add")
+    plain = read_phone_name(name)
+    if find_phone(session, plain) is not None:
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW,
+            f"There is a phone {plain} already.",
+            remedy="`pimcollect phones qr` gives it a new secret; `phones revoke` ends it.",
+        )
+    row = PhoneRow(id=uuid4(), kind=kind.value, name=plain, may_edit_all=may_edit_all, revision=1)
+    made = _give_secret(row, keys)
+    session.add(row)
+    session.flush()
+    write_journal(session, actor=actor.id, action="add", noun="phones", noun_id=str(row.id))
+    return made
+
+
+def renew_phone(session: Session, actor: Actor, *, name: str, keys: DoorKeys) -> PhoneSecret:
+    """A new secret for a phone; the one before ends at once."""
+    allow(actor, "phones.renew")
+    row = _take(session, name)
+    made = _give_secret(row, keys)
+    row.revision += 1
+    write_journal(session, actor=actor.id, action="renew", noun="phones", noun_id=str(row.id))
+    return made
+
+
+def revoke_phone(session: Session, actor: Actor, *, name: str) -> None:
+    """End a phone at once: its next request is refused, and its secret is gone."""
+    allow(actor, "phones.revoke")
+    row = _take(session, name)
+    row.revoked_at = func.clock_timestamp()
+    row.secret = row.token_hash = None
+    row.revision += 1
+    write_journal(session, actor=actor.id, action="revoke", noun="phones", noun_id=str(row.id))
+
+
+def list_phones(session: Session, actor: Actor) -> list[dict[str, Any]]:
+    """All phones, those in use first."""
+    allow(actor, "phones.list")
+    return find_phones(session)
+
+
+def _take(session: Session, name: str) -> PhoneRow:
+    row = take_phone(session, name.strip().lower())
+    if row is None:
+        raise PimError(ErrorCode.NOT_FOUND, "There is no phone of this name.", remedy="Run `pimcollect phones list`.")
+    return row
+
+
+def _give_secret(row: PhoneRow, keys: DoorKeys) -> PhoneSecret:
+    kind = PhoneKind(row.kind)
+    if kind is PhoneKind.DEVICE:
+        secret = make_token()
+        row.token_hash = hash_secret(secret)
+    else:
+        secret = make_password()
+        digest = hash_account(row.name, secret)
+        row.secret = wrap_secret(digest.encode(), key=keys.digest, context=secret_context(row.id))
+    return PhoneSecret(row.id, kind, row.name, secret)

@@ -1,0 +1,122 @@
+"""pimcollect phones: who may fetch forms from here and send to us, and the QR code that sets a phone up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pimcollect.actions.phones import PhoneSecret, add_phone, list_phones, renew_phone, revoke_phone
+from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows
+from pimcollect.cli.qr import draw_qr, write_qr
+from pimcollect.domain.collect_settings import CollectProject, pack_settings, write_settings
+from pimcollect.domain.phones import PhoneKind
+from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.vault import read_door_keys
+
+_qr_option = click.option(
+    "-o", "--qr", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Write the QR code: a .png or .svg."
+)
+_project_option = click.option(
+    "--project", default="pimcollect", show_default=True, help="How the project is called on the phone."
+)
+
+
+@click.group()
+def phones() -> None:
+    """Phones that fetch forms from here and send to us, without any other server."""
+
+
+def _address(desk: Desk, made: PhoneSecret) -> str:
+    base = desk.settings.public_url or f"http://127.0.0.1:{desk.settings.port}"
+    return f"{base}/phones/key/{made.secret}" if made.kind is PhoneKind.DEVICE else f"{base}/phones"
+
+
+def _show(desk: Desk, made: PhoneSecret, *, project: str, picture: Path | None, as_json: bool) -> None:
+    address, is_account = _address(desk, made), made.kind is PhoneKind.ACCOUNT
+    username, password = (made.name, made.secret) if is_account else ("", "")
+    code = pack_settings(write_settings(CollectProject(address, project, username, password)))
+    if picture is not None:
+        write_qr(code, picture)
+    if as_json:
+        told = {"id": made.id, "kind": made.kind.value, "name": made.name, "server_url": address}
+        print_json([{**told, "username": username or None, "password": password or None, "settings": code}])
+        return
+    if picture is None:
+        click.echo(draw_qr(code))
+    else:
+        click.echo(f"Wrote {picture}. It holds the secret: show it to this phone, then delete it.")
+    click.echo("In KoboCollect or ODK Collect: Configure with QR code. Or type it: Configure manually.")
+    click.echo(f"  URL       {address}")
+    if is_account:
+        click.echo(f"  Username  {username}")
+        click.echo(f"  Password  {password}")
+    click.echo("This is shown once. The phone fetches all released forms, sends by itself and deletes what was sent.")
+    if not desk.settings.public_url.startswith("https://"):
+        click.echo(
+            "Phones must reach this address, and over https: set PIMCOLLECT_URL to your public https address.", err=True
+        )
+
+
+@phones.command("add")
+@click.argument("name")
+@click.option("--device", "is_device", is_flag=True, help="A device with a token in its address, no name and password.")
+@click.option("--may-edit-all", is_flag=True, help="It may also replace what other phones have sent.")
+@_project_option
+@_qr_option
+@json_option
+def add_command(
+    name: str, is_device: bool, may_edit_all: bool, project: str, picture: Path | None, as_json: bool
+) -> None:
+    """Let a phone in: NAME is the enumerator's user name, or what a device is called here. Prints the QR code, once."""
+    kind = PhoneKind.DEVICE if is_device else PhoneKind.ACCOUNT
+    with open_desk() as desk:
+        keys = read_door_keys(desk.settings.door_keys)
+        with desk.transaction() as session:
+            made = add_phone(session, COMMAND_LINE, name=name, kind=kind, keys=keys, may_edit_all=may_edit_all)
+        _show(desk, made, project=project, picture=picture, as_json=as_json)
+
+
+@phones.command("qr")
+@click.argument("name")
+@_project_option
+@_qr_option
+@json_option
+def qr_command(name: str, project: str, picture: Path | None, as_json: bool) -> None:
+    """A new QR code with a new secret, for a phone that was set up anew; the secret before it ends at once."""
+    with open_desk() as desk:
+        keys = read_door_keys(desk.settings.door_keys)
+        with desk.transaction() as session:
+            made = renew_phone(session, COMMAND_LINE, name=name, keys=keys)
+        _show(desk, made, project=project, picture=picture, as_json=as_json)
+
+
+@phones.command("revoke")
+@click.argument("name")
+def revoke_command(name: str) -> None:
+    """Shut a phone out at once. What it sent stays."""
+    with open_desk() as desk, desk.transaction() as session:
+        revoke_phone(session, COMMAND_LINE, name=name)
+    click.echo("Revoked: its next request is refused. Forms and unsent answers on the phone itself are still there.")
+
+
+@phones.command("list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """All phones, those in use first, and when each last sent something."""
+    with open_desk() as desk, desk.transaction() as session:
+        rows = [
+            {
+                "id": row["id"],
+                "name": row["name"],
+                "kind": row["kind"],
+                "state": "open" if row["revoked_at"] is None else "revoked",
+                "may_edit_all": row["may_edit_all"],
+                "sent": row["sent"] or 0,
+                "last_at": row["last_at"],
+                "added_at": row["added_at"],
+            }
+            for row in list_phones(session, COMMAND_LINE)
+        ]
+    columns = {"name": "name", "kind": "kind", "state": "state", "sent": "sent", "last_at": "last", "added_at": "added"}
+    print_rows(rows, as_json=as_json, columns=columns, empty="No phones yet: pimcollect phones add NAME")

@@ -21,6 +21,7 @@ class ErrorCode(StrEnum):
     BAD_EXPRESSION = "bad_expression"
     BAD_FILE = "bad_file"
     BAD_BODY = "bad_body"
+    NOT_A_SUBMISSION = "not_a_submission"
     WRONG_SECRET = "wrong_secret"  # noqa: S105 - a code, not a secret
     TOO_LARGE = "too_large"
     AWAY = "away"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from uuid import UUID
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from pimcollect.servers.base import Reader, find_reader
 from pimcollect.tables.forms import find_hook
 from pimcollect.vault import hash_secret
+from webhooks.marks import Marks
 
 SECRET_HEADER = "X-Pim-Secret"  # noqa: S105 - a header's name
 _NOBODY = "0" * 64
@@ -28,6 +31,10 @@ class Hook:
     form: str
     secrets: tuple[str, ...] = field(repr=False)
     revision: int
+    reader: Reader = field(repr=False)
+    is_secret_in_address: bool = False
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Where it may be called from; empty = from anywhere."""
 
 
 class Hooks:
@@ -36,6 +43,7 @@ class Hooks:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known: dict[str, Hook] = {}
+        self.marks = Marks(engine)
 
     def find(self, key: str) -> Hook | None:
         """From memory, else from the database."""
@@ -50,7 +58,17 @@ class Hooks:
             return None
         if len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()
-        hook = Hook(row.id, row.key, row.server, row.form, tuple(row.secrets), row.revision)
+        hook = Hook(
+            row.id,
+            row.key,
+            row.server,
+            row.form,
+            tuple(row.secrets),
+            row.revision,
+            find_reader(row.server, row.mapping),
+            row.is_secret_in_address,
+            tuple(ip_network(one) for one in row.networks),
+        )
         self._known[key] = hook
         return hook
 
@@ -62,3 +80,15 @@ def knows_secret(hook: Hook | None, offered: Iterable[str]) -> bool:
     live = (*(hook.secrets if hook else ()), _NOBODY, _NOBODY)[:2]
     matches = [hmac.compare_digest(given, one) for one in live]
     return given != _NOBODY and any(matches)
+
+
+def allows_caller(hook: Hook, address: str | None) -> bool:
+    """Whether the hook may be called from this address (of the client, as the trusted proxies tell it)."""
+    if not hook.networks:
+        return True
+    try:
+        caller = ip_address(address or "")
+    except ValueError:
+        return False
+    caller = getattr(caller, "ipv4_mapped", None) or caller
+    return any(caller in network for network in hook.networks)

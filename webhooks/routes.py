@@ -7,25 +7,29 @@ sent. Kobo keeps and shows the answer's body: it holds a receipt or a code, noth
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import uuid4
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from psycopg import Error as DriverError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from pimcollect.db import LostConnectionError, borrow
 from pimcollect.doorbell import Bell
 from pimcollect.errors import ErrorCode
 from pimcollect.log import open_log
-from pimcollect.plugins import find_plugin
+from pimcollect.tables.connections import ask_fetch
 from pimcollect.vault import DoorKeys
-from webhooks.hooks import SECRET_HEADER, Hook, Hooks, knows_secret
+from webhooks.hooks import SECRET_HEADER, Hook, Hooks, allows_caller, knows_secret
 from webhooks.inbox import Receipt, accept
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 _log = open_log("door")
 _RETRY_SECONDS = "30"
+_SECRET_HEADERS = (SECRET_HEADER, "X-API-Key")
+"""Ours, and the one header that ODK Central's webhook can send."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,12 @@ def _refuse(code: ErrorCode, status: int) -> Response:
 
 
 def _offered_secrets() -> list[str]:
-    """The secret as our own header, as the password of Basic, or as a Bearer token; never from the address.
+    """The secret as our own header, as Central's, as the password of Basic, or as a Bearer token; never in a query.
 
-    Where our own header is sent it alone counts: an Authorization beside it is for a proxy in front of us.
+    Where one of the headers is sent it alone counts: an Authorization beside it is for a proxy in front of us.
     """
-    offered = request.headers.get(SECRET_HEADER)
-    if offered is not None:
-        return [offered]
-    return _offered_in_authorization()
+    offered = [secret for header in _SECRET_HEADERS if (secret := request.headers.get(header)) is not None]
+    return offered or _offered_in_authorization()
 
 
 def _offered_in_authorization() -> list[str]:
@@ -86,19 +88,44 @@ def _offered_in_authorization() -> list[str]:
     return offered
 
 
-def _find_trusted(door: Door, key: str) -> Hook | None:
+def _is_trusted(hook: Hook | None, in_address: str) -> bool:
+    """Whether the request knows the hook's secret and comes from where it may. `in_address` = the secret behind the
+    key, which counts only for a hook whose sender can carry it nowhere else."""
+    offered = [in_address, *request.headers.getlist(SECRET_HEADER)] if in_address else _offered_secrets()
+    is_known = knows_secret(hook, offered)
+    if hook is None or not is_known or hook.is_secret_in_address != bool(in_address):
+        return False
+    return allows_caller(hook, request.remote_addr)
+
+
+def _find_trusted(door: Door, address: str) -> Hook | None:
     """The hook, if the request knows its secret. A refusal is checked against the row itself before it is given."""
+    key, _, in_address = address.partition(".")
     hook = door.hooks.find(key)
-    return hook if knows_secret(hook, _offered_secrets()) else _find_trusted_fresh(door, key)
+    return hook if _is_trusted(hook, in_address) else _find_trusted_fresh(door, address)
 
 
-def _find_trusted_fresh(door: Door, key: str) -> Hook | None:
+def _find_trusted_fresh(door: Door, address: str) -> Hook | None:
+    key, _, in_address = address.partition(".")
     hook = door.hooks.find_fresh(key)
-    return hook if knows_secret(hook, _offered_secrets()) else None
+    if _is_trusted(hook, in_address):
+        return hook
+    if hook is not None:
+        door.hooks.marks.note(hook.id, is_accepted=False)
+    return None
+
+
+def _ask_fetch(door: Door, hook: Hook) -> bool:
+    """Have the form's connected servers asked soon what happened there; False when none is connected."""
+    with Session(door.engine) as session, session.begin():
+        return bool(ask_fetch(session, hook.form))
 
 
 def _put(door: Door, hook: Hook, body: bytes) -> Receipt | None:
-    delivery = find_plugin("servers", hook.server).read_delivery(body)
+    """Keep one delivery. A hint is followed instead; without a connection to follow it, it is kept for a person."""
+    delivery = hook.reader.read_delivery(body)
+    if delivery.is_hint and _ask_fetch(door, hook):
+        return Receipt(uuid4(), is_new=False)
     try:
         with borrow(door.engine) as connection:
             return accept(connection, body, delivery, via=hook, keys=door.keys)
@@ -107,19 +134,29 @@ def _put(door: Door, hook: Hook, body: bytes) -> Receipt | None:
             return accept(connection, body, delivery, via=hook, keys=door.keys)
 
 
+def _read_body(door: Door, hook: Hook | None) -> bytes:
+    try:
+        return request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        if hook is not None:
+            door.hooks.marks.note(hook.id, is_accepted=False)
+        raise
+
+
 @blueprint.post("/<key>")
 def receive(key: str) -> Response:
     """Take one delivery. 202 {"receipt": id} only after the commit."""
     door: Door = current_app.extensions["door"]
     hook = _find_trusted(door, key)
-    body = request.get_data(cache=False)
+    body = _read_body(door, hook)
     receipt = _put(door, hook, body) if hook else None
     if hook is not None and receipt is None:  # the hook was rotated or closed since this process last read it
         hook = _find_trusted_fresh(door, key)
         receipt = _put(door, hook, body) if hook else None
-    if receipt is None:
+    if hook is None or receipt is None:
         _log.warning("refused", code=ErrorCode.WRONG_SECRET)
         return _refuse(ErrorCode.WRONG_SECRET, 401)
+    door.hooks.marks.note(hook.id, is_accepted=True)
     if receipt.is_new:
         door.bell.ring_entry_soon(receipt.entry)
     return Response(f'{{"receipt":"{receipt.entry}"}}\n', 202, mimetype="application/json")

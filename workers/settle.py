@@ -11,8 +11,7 @@ from pimcollect.domain.outcomes import Decision, Directory, Held, HeldReason
 from pimcollect.doorbell import SETTLE
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.log import open_log
-from pimcollect.plugins import find_plugin
-from pimcollect.servers.base import Opened
+from pimcollect.servers.base import MAPPED, Opened, Reader, find_reader
 from pimcollect.tables.entries import (
     MOST_ATTEMPTS,
     EntryRow,
@@ -20,6 +19,7 @@ from pimcollect.tables.entries import (
     hold_entry,
     lock_entries,
 )
+from pimcollect.tables.forms import find_mappings
 from pimcollect.tables.journal import beat
 from pimcollect.vault import open_value
 from workers.hands import Hands, KnownVersion, hands
@@ -87,10 +87,12 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
     with transaction(own.sessions) as session:
         rows = lock_entries(session, ids)
         versions = {form: own.find_versions(session, form) for form in {row.form for row in rows}}
+        mappings = find_mappings(session, {row.hook for row in rows if row.hook and row.server == MAPPED})
         directory = own.read_directory(session)
         decided, seen = [], set()
         for row in rows:
-            one = _decide(own, row, versions=versions[row.form], directory=directory)
+            reader = find_reader(row.server, None if row.hook is None else mappings.get(row.hook))
+            one = _decide(own, row, reader=reader, versions=versions[row.form], directory=directory)
             if isinstance(one, Held):
                 hold_entry(session, row.id, one.reason)
             elif (one.form, one.root_id) not in seen:  # two editions of one root: the second waits for the next batch
@@ -101,7 +103,9 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
         own.bell.ring_notice(notice)
 
 
-def _decide(own: Hands, row: EntryRow, *, versions: list[KnownVersion], directory: Directory) -> Decided | Held:
+def _decide(
+    own: Hands, row: EntryRow, *, reader: Reader, versions: list[KnownVersion], directory: Directory
+) -> Decided | Held:
     """Open one entry in memory and decide it. Nothing of its content leaves this function but the decision."""
     if row.body is None:
         raise PimError(ErrorCode.NOT_POSSIBLE_NOW, "An untouched entry has no body.")
@@ -112,10 +116,10 @@ def _decide(own: Hands, row: EntryRow, *, versions: list[KnownVersion], director
     if not versions:
         return Held(HeldReason.UNKNOWN_VERSION)
     try:
-        reader = find_plugin("servers", row.server)
-        opened: Opened = reader.read_opened(body, repeats=versions[0].prepared.version.repeats)
-    except PimError:
-        return Held(HeldReason.UNREADABLE)
+        opened = reader.read_opened(body, repeats=versions[0].prepared.version.repeats)
+    except PimError as error:
+        is_hint = error.code is ErrorCode.NOT_A_SUBMISSION
+        return Held(HeldReason.NOT_A_SUBMISSION if is_hint else HeldReason.UNREADABLE)
     if opened.is_encrypted:
         return Held(HeldReason.ENCRYPTED)
     if opened.named_form not in (None, row.form):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_network
+from types import ModuleType
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -12,11 +16,13 @@ from sqlalchemy.orm import Session
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.plugins import find_plugin
+from pimcollect.schemas.mappings import IN_ADDRESS, read_mapping
 from pimcollect.tables.forms import FormRow, HookRow
 from pimcollect.tables.journal import write_journal
 from pimcollect.vault import hash_secret
 
 _LIVE_SECRETS = 2
+_LIST = "Run `pimcollect hooks list`."
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,12 @@ class OpenedHook:
     form: str
     server: str
     secret: str = field(repr=False)
+    is_secret_in_address: bool = False
+
+    @property
+    def path(self) -> str:
+        """The path of its address; with the secret where the sender can carry it nowhere else."""
+        return f"/webhooks/{self.key}.{self.secret}" if self.is_secret_in_address else f"/webhooks/{self.key}"
 
 
 def require_form(session: Session, form: str) -> None:
@@ -41,25 +53,69 @@ def require_form(session: Session, form: str) -> None:
         )
 
 
-def open_hook(session: Session, actor: Actor, *, server: str, form: str) -> OpenedHook:
-    """A new address for a form. Raises PimError(NOT_FOUND) for an unknown form or server."""
+def open_hook(
+    session: Session,
+    actor: Actor,
+    *,
+    server: str,
+    form: str,
+    networks: Sequence[str] = (),
+    mapping: Mapping[str, Any] | None = None,
+) -> OpenedHook:
+    """A new address for a form. `networks` it may be called from (none = any); `mapping` for a sender of its own kind.
+
+    Raises PimError: NOT_FOUND for an unknown form or server, BAD_FILE for a mapping that is not right or not there.
+    """
     allow(actor, "hooks.open")
-    find_plugin("servers", server)
+    plugin = find_plugin("servers", server)
+    checked = _check_mapping(plugin, mapping)
     require_form(session, form)
     key, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(32)
-    row = HookRow(key=key, server=server, form=form, secrets=[hash_secret(secret)])
+    is_in_address = getattr(plugin, "SECRET_IN_ADDRESS", False) or (checked or {}).get("secret_in") == IN_ADDRESS
+    row = HookRow(
+        key=key,
+        server=server,
+        form=form,
+        secrets=[hash_secret(secret)],
+        is_secret_in_address=is_in_address,
+        networks=read_networks(networks),
+        mapping=checked,
+    )
     session.add(row)
     session.flush()
     write_journal(session, actor=actor.id, action="open", noun="hooks", noun_id=str(row.id))
-    return OpenedHook(row.id, key, form, server, secret)
+    return OpenedHook(row.id, key, form, server, secret, is_in_address)
+
+
+def _check_mapping(plugin: ModuleType, mapping: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if hasattr(plugin, "bind") == (mapping is not None):
+        return None if mapping is None else read_mapping(mapping)
+    raise PimError(
+        ErrorCode.BAD_FILE,
+        "A mapping is for the server `mapped`, which needs one.",
+        remedy="Open it with --server mapped --mapping FILE; docs/operators/hooks.md has an example.",
+    )
+
+
+def read_networks(texts: Sequence[str]) -> list[str]:
+    """Networks as `10.1.0.0/16`; a single address is a network of one. Raises PimError(BAD_SETTING)."""
+    found = []
+    for text in texts:
+        try:
+            found.append(str(ip_network(text)))
+        except ValueError as error:
+            raise PimError(
+                ErrorCode.BAD_SETTING,
+                "One of the networks is none.",
+                remedy="Write them like 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32, without bits beyond the mask.",
+            ) from error
+    return found
 
 
 def _take(session: Session, hook: UUID) -> HookRow:
     row = session.scalar(select(HookRow).where(HookRow.id == hook, HookRow.closed_at.is_(None)).with_for_update())
     if row is None:
-        raise PimError(
-            ErrorCode.NOT_FOUND, "There is no open hook with this id.", remedy="Run `pimcollect hooks list`."
-        )
+        raise PimError(ErrorCode.NOT_FOUND, "There is no open hook with this id.", remedy=_LIST)
     return row
 
 
@@ -71,7 +127,30 @@ def rotate_hook(session: Session, actor: Actor, hook: UUID) -> OpenedHook:
     row.secrets = [hash_secret(secret), *row.secrets][:_LIVE_SECRETS]
     row.revision += 1
     write_journal(session, actor=actor.id, action="rotate", noun="hooks", noun_id=str(row.id))
-    return OpenedHook(row.id, row.key, row.form, row.server, secret)
+    return OpenedHook(row.id, row.key, row.form, row.server, secret, row.is_secret_in_address)
+
+
+def change_networks(session: Session, actor: Actor, hook: UUID, *, networks: Sequence[str]) -> None:
+    """Where it may be called from, from now on; none = from anywhere. Raises PimError(BAD_SETTING)."""
+    allow(actor, "hooks.change")
+    row = _take(session, hook)
+    row.networks = read_networks(networks)
+    row.revision += 1
+    write_journal(session, actor=actor.id, action="change_networks", noun="hooks", noun_id=str(row.id))
+
+
+def change_mapping(session: Session, actor: Actor, hook: UUID, *, mapping: Mapping[str, Any]) -> None:
+    """Another mapping, also for what it received and what is still held. Raises PimError(BAD_FILE).
+
+    Where the secret stands does not change: the address is in use.
+    """
+    allow(actor, "hooks.change")
+    row = session.get(HookRow, hook, with_for_update=True)  # a closed hook too: what it took may still be held
+    if row is None or row.mapping is None:
+        raise PimError(ErrorCode.NOT_FOUND, "There is no hook with a mapping of this id.", remedy=_LIST)
+    row.mapping = read_mapping(mapping)
+    row.revision += 1
+    write_journal(session, actor=actor.id, action="change_mapping", noun="hooks", noun_id=str(row.id))
 
 
 def close_hook(session: Session, actor: Actor, hook: UUID) -> None:

@@ -19,6 +19,8 @@ MENDS = {
     "over https, or keep it for a later release.",
     "other_form": "It belongs to another form. Point that form's REST service at its own hook.",
     "plain_in_encrypted": "A plain submission to an encrypted form. Ask the team which app sent it.",
+    "not_a_submission": "It only says that something happened on a server. Connect the form with `pimcollect servers "
+    "connect`, which fetches what happened, then discard this.",
     "unknown_version": "The form version that asked is not known here. Build or adopt that version, then replay.",
     "edition_unclear": "An edit whose place among the editions is not known. Replay it once the one before it is here.",
     "failing": "It failed several times: an error of ours. Run `pimcollect doctor`, update, then replay.",

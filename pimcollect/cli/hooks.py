@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import click
 
-from pimcollect.actions.hooks import OpenedHook, close_hook, open_hook, rotate_hook
+from pimcollect.actions.hooks import (
+    OpenedHook,
+    change_mapping,
+    change_networks,
+    close_hook,
+    open_hook,
+    rotate_hook,
+)
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import find_hooks
 from webhooks.hooks import SECRET_HEADER
+
+_WHERE = {
+    "kobo": "In Kobo: Settings > REST services > Register a new service.",
+    "ona": "In Ona: the form's Settings > Apps > Webhook, type JSON.",
+    "central": "In the installer of ODK Central's webhook: the address of each event, and the API key.",
+}
+_ELSEWHERE = "To be entered at the sender."
+_LARGEST_MAPPING = 1024 * 1024
 
 
 @click.group()
@@ -19,37 +38,79 @@ def hooks() -> None:
 
 
 def _show(desk: Desk, opened: OpenedHook, *, as_json: bool) -> None:
-    url = f"{desk.settings.public_url or f'http://127.0.0.1:{desk.settings.port}'}/webhooks/{opened.key}"
+    url = f"{desk.settings.public_url or f'http://127.0.0.1:{desk.settings.port}'}{opened.path}"
+    header = "X-API-Key" if opened.server == "central" else SECRET_HEADER
+    headers = {} if opened.is_secret_in_address else {header: opened.secret}
     if as_json:
-        print_json(
-            {
-                "id": opened.id,
-                "form": opened.form,
-                "server": opened.server,
-                "url": url,
-                "headers": {SECRET_HEADER: opened.secret},
-            }
-        )
+        told = {"id": opened.id, "form": opened.form, "server": opened.server, "url": url, "headers": headers}
+        print_json(told)
         return
-    click.echo(f"Hook {opened.id} of form {opened.form}. In Kobo: Settings > REST services > Register a new service.")
+    click.echo(f"Hook {opened.id} of form {opened.form}. {_WHERE.get(opened.server, _ELSEWHERE)}")
     click.echo(f"  Endpoint URL    {url}")
-    click.echo(f"  Custom header   {SECRET_HEADER}: {opened.secret}")
-    click.echo("  Type            JSON (XML works too), security: no authorization, fields: leave empty (all)")
+    for name, value in headers.items():
+        click.echo(f"  Custom header   {name}: {value}")
+    if opened.server == "kobo":
+        click.echo("  Type            JSON (XML works too), security: no authorization, fields: leave empty (all)")
+    if opened.is_secret_in_address:
+        click.echo("Whoever knows this address can post to it: treat it as a password.")
     click.echo("The secret is shown this once and kept as a hash only.")
     if not desk.settings.public_url.startswith("https://"):
-        click.echo("Kobo must reach this address: set PIMCOLLECT_URL to your public https address.", err=True)
+        click.echo("The sender must reach this address: set PIMCOLLECT_URL to your public https address.", err=True)
+
+
+def _read_mapping_file(path: Path | None) -> Any:
+    if path is None:
+        return None
+    try:
+        text = path.read_bytes()
+        if len(text) > _LARGEST_MAPPING:
+            raise PimError(ErrorCode.BAD_FILE, "The mapping file is larger than 1 MB.")
+        return json.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        raise PimError(ErrorCode.BAD_FILE, "The mapping file is not JSON, or cannot be read.") from error
+
+
+mapping_option = click.option(
+    "--mapping",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="For --server mapped: a JSON file that says where a sender has its answers and ids.",
+)
+allow_option = click.option(
+    "--allow", "networks", multiple=True, help="Only from this address or network; may be given several times."
+)
 
 
 @hooks.command("open")
-@click.option("--server", default="kobo", show_default=True, help="Who posts: kobo.")
+@click.option("--server", default="kobo", show_default=True, help="Who posts: kobo, ona, central or mapped.")
 @click.option("--form", required=True, help="Id of the form it receives for.")
+@mapping_option
+@allow_option
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object with url and headers.")
-def open_command(server: str, form: str, as_json: bool) -> None:
+def open_command(server: str, form: str, mapping: Path | None, networks: tuple[str, ...], as_json: bool) -> None:
     """Open an address for a form; prints what to paste into the server."""
+    document = _read_mapping_file(mapping)
     with open_desk() as desk:
         with desk.transaction() as session:
-            opened = open_hook(session, COMMAND_LINE, server=server, form=form)
+            opened = open_hook(session, COMMAND_LINE, server=server, form=form, networks=networks, mapping=document)
         _show(desk, opened, as_json=as_json)
+
+
+@hooks.command("change")
+@click.argument("hook", type=click.UUID)
+@mapping_option
+@allow_option
+@click.option("--allow-all", is_flag=True, help="From anywhere.")
+def change_command(hook: UUID, mapping: Path | None, networks: tuple[str, ...], allow_all: bool) -> None:
+    """Change where it may be called from, or its mapping (what is held is then read with the new one: replay it)."""
+    document = _read_mapping_file(mapping)
+    if not (networks or allow_all or document is not None) or (networks and allow_all):
+        raise click.UsageError("Say what to change: --allow NETWORK, --allow-all or --mapping FILE.")
+    with open_desk() as desk, desk.transaction() as session:
+        if networks or allow_all:
+            change_networks(session, COMMAND_LINE, hook, networks=networks)
+        if document is not None:
+            change_mapping(session, COMMAND_LINE, hook, mapping=document)
+    click.echo("Changed, from the next call on.")
 
 
 @hooks.command("rotate")
@@ -85,8 +146,22 @@ def list_command(as_json: bool) -> None:
                 "state": "open" if row.closed_at is None else "closed",
                 "secrets": len(row.secrets),
                 "opened_at": row.opened_at,
+                "networks": row.networks,
+                "arrived": row.arrived,
+                "arrived_at": row.arrived_at,
+                "refused": row.refused,
+                "refused_at": row.refused_at,
             }
             for row in find_hooks(session)
         ]
-    columns = {"id": "id", "server": "server", "form": "form", "state": "state", "opened_at": "opened"}
+    columns = {
+        "id": "id",
+        "server": "server",
+        "form": "form",
+        "state": "state",
+        "arrived": "arrived",
+        "arrived_at": "last",
+        "refused": "refused",
+        "refused_at": "last refused",
+    }
     print_rows(rows, as_json=as_json, columns=columns, empty="No hooks yet: pimcollect hooks open --form ID")

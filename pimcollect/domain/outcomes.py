@@ -29,6 +29,8 @@ class HeldReason(StrEnum):
     OTHER_FORM = "other_form"
     """None of its answers belong to this form, or it names another form."""
     PLAIN_IN_ENCRYPTED = "plain_in_encrypted"
+    NOT_A_SUBMISSION = "not_a_submission"
+    """It only says that something happened on a server, and no connection of its form could fetch what."""
     UNKNOWN_VERSION = "unknown_version"
     EDITION_UNCLEAR = "edition_unclear"
     """An edition of a known submission whose place in the chain is not known."""

@@ -63,6 +63,7 @@ GRANTS: dict[str, frozenset[Role]] = {
     "hooks.list": _DESK,
     "hooks.open": _DESK,
     "hooks.rotate": _DESK,
+    "hooks.change": _DESK,
     "hooks.close": _DESK,
     "connections.list": _DESK,
     "connections.open": _DESK,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from pimcollect.plugins import find_plugin
+
+MAPPED = "mapped"
+"""The plugin of senders that a mapping describes."""
 RawAnswers = Mapping[str, Any]
 """Kobo's flat shape: full slash path -> text; a repeat's path -> list of such mappings."""
 
@@ -28,6 +32,8 @@ class Delivery:
     is_encrypted: bool = False
     files: tuple[str, ...] = ()
     """The files that an encrypted envelope names, in its order."""
+    is_hint: bool = False
+    """It says only that something happened there: what it is about has to be fetched."""
 
 
 @dataclass(frozen=True)
@@ -46,3 +52,20 @@ class Opened:
     raw: RawAnswers
     stated_version: str | None = None
     """The version that the XML's root states. Servers rewrite it, so it is a hint where our own field is missing."""
+
+
+class Reader(Protocol):
+    """How bodies of one sender are read: a vendor's file, or a mapping."""
+
+    def read_delivery(self, body: bytes) -> Delivery:
+        """What the door must know. Never raises for bad content."""
+
+    def read_opened(self, body: bytes, *, repeats: Collection[str]) -> Opened:
+        """What a worker must know. Raises PimError(BAD_BODY), or (NOT_A_SUBMISSION) for what only says something."""
+
+
+def find_reader(server: str, mapping: Mapping[str, Any] | None = None) -> Reader:
+    """The reader of a server plugin; with `mapping`, of a sender that a mapping describes."""
+    plugin = find_plugin("servers", server)
+    reader: Reader = plugin if mapping is None else plugin.bind(mapping)
+    return reader

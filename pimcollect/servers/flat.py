@@ -14,15 +14,16 @@ _OWN_KEYS = ("_", "meta/", "orx:meta/", "formhub/")
 _ENVELOPE_KEYS = ("base64EncryptedKey", "encryptedXmlFile")
 
 
-def _id(value: Any) -> str | None:
+def read_id(value: Any) -> str | None:
+    """An instance id without `uuid:`; None for what is none, such as too long a text or one with control signs."""
     text = value.strip() if isinstance(value, str) else ""
     text = text.removeprefix("uuid:")
-    return text if 0 < len(text) <= _LONGEST_ID else None
+    return text if 0 < len(text) <= _LONGEST_ID and text.isprintable() else None
 
 
 def first_id(raw: dict[str, Any], *keys: str) -> str | None:
     """The first of these fields that holds an instance id, without `uuid:`."""
-    return next((found for key in keys if (found := _id(raw.get(key)))), None)
+    return next((found for key in keys if (found := read_id(raw.get(key)))), None)
 
 
 def count_answers(found: dict[str, Any]) -> int:

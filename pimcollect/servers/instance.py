@@ -75,7 +75,10 @@ def _flatten(node: etree._Element, path: str, repeats: Collection[str], depth: i
         full = f"{path}/{name}" if path else name
         is_leaf = not any(True for _ in list_children(child))
         if full in repeats or (seen[name] > 1 and not is_leaf):
-            found.setdefault(full, []).append(_flatten(child, full, repeats, depth + 1))
+            rows = found.setdefault(full, [])
+            if not isinstance(rows, list):  # a leaf of the same name stood before it
+                rows = found[full] = [rows]
+            rows.append(_flatten(child, full, repeats, depth + 1))
         elif is_leaf:
             text = (child.text or "").strip()
             if text:

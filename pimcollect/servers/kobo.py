@@ -7,10 +7,9 @@ an edit has a new instance id, `meta/deprecatedID` and the same `meta/rootUuid`,
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from typing import Any, NoReturn
-
-from lxml import etree
 
 from pimcollect.errors import PimError
 from pimcollect.servers.base import Delivery, Opened
@@ -18,6 +17,8 @@ from pimcollect.servers.flat import ID_KEYS, count_answers, first_id, is_envelop
 from pimcollect.servers.instance import DEEPEST, flatten, parse_xml, unreadable
 
 _WRAPPERS = 3
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+"""Escapes of NUL and of halves of signs; whole signs outside the first plane are written with two of them."""
 
 
 def _refuse_constant(_: str) -> NoReturn:
@@ -37,10 +38,15 @@ def is_json(body: bytes) -> bool:
     return body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"<"
 
 
-def parse_json(body: bytes) -> dict[str, Any]:
-    """A strict JSON object: UTF-8, no doubled keys, no NaN, bounded depth. Raises PimError(BAD_BODY)."""
+def parse_object(body: bytes, *, numbers_as_text: bool = False) -> dict[str, Any]:
+    """A strict JSON object: UTF-8, no doubled keys, no NaN, bounded depth. Raises PimError(BAD_BODY).
+
+    With `numbers_as_text` a number stays the digits that were sent, as Kobo sends every answer.
+    """
+    number: dict[str, Any] = {"parse_int": str, "parse_float": str} if numbers_as_text else {}
     try:
-        found = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique_pairs, parse_constant=_refuse_constant)
+        text = body.decode("utf-8-sig")
+        found = json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_refuse_constant, **number)
     except UnicodeDecodeError as error:
         raise unreadable("it is not UTF-8") from error
     except RecursionError as error:
@@ -51,7 +57,23 @@ def parse_json(body: bytes) -> dict[str, Any]:
         raise unreadable("it is not a JSON object")
     if _depth(found) > DEEPEST:
         raise unreadable("it is nested too deep")
-    return _unwrap(found)
+    if _SUSPECT.search(body) and not _is_text(found):
+        raise unreadable("it holds signs that no text has")
+    return found
+
+
+def _is_text(found: Any) -> bool:
+    """False when a key or value holds half of a sign (a lone surrogate) or NUL: no database keeps them."""
+    waiting = [found]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str) and ("\0" in one or any("\ud800" <= sign <= "\udfff" for sign in one)):
+            return False
+        if isinstance(one, dict):
+            waiting += [*one, *one.values()]
+        elif isinstance(one, list):
+            waiting += one
+    return True
 
 
 def _depth(value: Any) -> int:
@@ -79,18 +101,26 @@ def _unwrap(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _raw(body: bytes, repeats: Collection[str]) -> tuple[dict[str, Any], etree._Element | None]:
+def parse_json(body: bytes, *, numbers_as_text: bool = False) -> dict[str, Any]:
+    """The submission of a JSON body, unwrapped. Raises PimError(BAD_BODY)."""
+    return _unwrap(parse_object(body, numbers_as_text=numbers_as_text))
+
+
+def read_flat(body: bytes, *, repeats: Collection[str], numbers_as_text: bool = False) -> tuple[dict[str, Any], bool]:
+    """The body in Kobo's flat shape, and whether it is an encrypted envelope. Raises PimError(BAD_BODY)."""
     if is_json(body):
-        return parse_json(body), None
-    root = parse_xml(body)
-    return flatten(root, repeats), root
+        raw, is_marked = parse_json(body, numbers_as_text=numbers_as_text), False
+    else:
+        root = parse_xml(body)
+        raw, is_marked = flatten(root, repeats), root.get("encrypted") == "yes"
+    return raw, is_marked or is_envelope(raw)
 
 
 def read_delivery(body: bytes) -> Delivery:
     """What the door must know. Never raises for bad content: that is judged behind the door, by a worker."""
     kind = "json" if is_json(body) else "xml"
     try:
-        raw, _ = _raw(body, ())
+        raw, _ = read_flat(body, repeats=())
     except PimError:
         return Delivery(kind, None, 0)
     return Delivery(kind, first_id(raw, *ID_KEYS), count_answers(raw))
@@ -98,6 +128,5 @@ def read_delivery(body: bytes) -> Delivery:
 
 def read_opened(body: bytes, *, repeats: Collection[str]) -> Opened:
     """Read an opened body. `repeats` are the form's repeat paths. Raises PimError(BAD_BODY), without content in it."""
-    raw, root = _raw(body, repeats)
-    is_encrypted = is_envelope(raw) or (root is not None and root.get("encrypted") == "yes")
+    raw, is_encrypted = read_flat(body, repeats=repeats)
     return open_flat(raw, is_encrypted=is_encrypted)

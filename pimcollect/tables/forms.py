@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,9 +14,11 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     cast,
+    false,
     func,
     literal_column,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -60,19 +62,32 @@ class HookRow(Base):
         CheckConstraint(
             "jsonb_typeof(secrets) = 'array' AND jsonb_array_length(secrets) <= 2", name="hook_secrets_are_a_list"
         ),
+        CheckConstraint("(server = 'mapped') = (mapping IS NOT NULL)", name="a_mapped_hook_has_its_mapping"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     key: Mapped[str] = mapped_column(unique=True)
     """Random part of the address."""
     server: Mapped[str]
-    """kobo, odk, ona."""
+    """kobo, ona, central, mapped ..."""
     form: Mapped[str] = mapped_column(ForeignKey(FormRow.id), index=True)
     secrets: Mapped[list[str]]
     """Newest first, at most two."""
+    is_secret_in_address: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """For senders that can carry no header: the secret stands behind the key in the address; a hash here too."""
+    networks: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    """Where a sender may call from (10.0.0.0/8 ...); empty = from anywhere."""
+    mapping: Mapped[dict[str, Any] | None]
+    """How bodies of a sender of its own kind are read."""
     revision: Mapped[int] = mapped_column(default=1)
     """Raised by every change, so that a cached copy is known to be stale."""
     opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[datetime | None]
+    arrived: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """Deliveries accepted, copies included; told by the web processes every few seconds: a sign of life, no proof."""
+    arrived_at: Mapped[datetime | None]
+    refused: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """Calls with this address and a wrong secret, from a network that is not allowed, or too large."""
+    refused_at: Mapped[datetime | None]
 
 
 def store_version(
@@ -184,3 +199,28 @@ def find_hook(session: Session, key: str) -> HookRow | None:
 def find_hooks(session: Session, *, limit: int = 500) -> list[HookRow]:
     """All hooks, newest first."""
     return list(session.scalars(select(HookRow).order_by(HookRow.opened_at.desc()).limit(limit)))
+
+
+_MARK = text("""
+    UPDATE hooks SET arrived = hooks.arrived + marks.arrived, refused = hooks.refused + marks.refused,
+           arrived_at = CASE WHEN marks.arrived > 0 THEN clock_timestamp() ELSE hooks.arrived_at END,
+           refused_at = CASE WHEN marks.refused > 0 THEN clock_timestamp() ELSE hooks.refused_at END
+      FROM unnest(CAST(:hooks AS uuid[]), CAST(:arrived AS int[]), CAST(:refused AS int[]))
+           AS marks (hook, arrived, refused)
+     WHERE hooks.id = marks.hook
+""")
+
+
+def mark_hooks(session: Session, marks: Mapping[UUID, tuple[int, int]]) -> None:
+    """Add what came to each hook: hook -> (accepted, refused)."""
+    hooks = sorted(marks)
+    values = {"arrived": [marks[hook][0] for hook in hooks], "refused": [marks[hook][1] for hook in hooks]}
+    session.execute(_MARK, {"hooks": hooks, **values})
+
+
+def find_mappings(session: Session, hooks: set[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Hook id -> mapping, of those that have one; closed hooks included."""
+    rows = session.execute(
+        select(HookRow.id, HookRow.mapping).where(HookRow.id.in_(hooks), HookRow.mapping.is_not(None))
+    )
+    return {row.id: row.mapping for row in rows}

@@ -30,10 +30,11 @@ class OpenDoor:
 
     @property
     def url(self) -> str:
-        return f"/webhooks/{self.hook.key}"
+        return self.hook.path
 
     def post(self, body: bytes, **headers: str) -> Any:
-        return self.client.post(self.url, data=body, headers={SECRET_HEADER: self.hook.secret, **headers})
+        secret = {} if self.hook.is_secret_in_address else {SECRET_HEADER: self.hook.secret}
+        return self.client.post(self.url, data=body, headers={**secret, **headers})
 
 
 def put_form(session: Session, form: str = "pm_kac") -> None:
@@ -50,9 +51,11 @@ def make_app(settings: Settings, engine: Engine | None = None, *, puts: Engine |
     return create_door(door, max_body_bytes=settings.max_body_bytes)
 
 
-def open_door(settings: Settings, engine: Engine, *, form: str = "pm_kac") -> OpenDoor:
-    """A door with one hook for `form`."""
+def open_door(
+    settings: Settings, engine: Engine, *, form: str = "pm_kac", server: str = "kobo", **more: Any
+) -> OpenDoor:
+    """A door with one hook for `form`; `more` = its networks or mapping."""
     with Session(engine) as session, session.begin():
         put_form(session, form)
-        hook = open_hook(session, COMMAND_LINE, server="kobo", form=form)
+        hook = open_hook(session, COMMAND_LINE, server=server, form=form, **more)
     return OpenDoor(make_app(settings, engine).test_client(), hook)

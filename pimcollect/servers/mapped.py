@@ -1,0 +1,131 @@
+"""Any other sender, described by a small mapping: where its answers, ids and version stand. No code, no expressions.
+
+Paths are names joined by `/`, from the top of a JSON object or below the root node of an XML document. Nested objects
+become paths, lists of objects repeats, lists of plain values the choices of one question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pimcollect.errors import PimError
+from pimcollect.servers.base import Delivery, Opened
+from pimcollect.servers.flat import count_answers, is_envelope, read_id
+from pimcollect.servers.instance import flatten, parse_xml, unreadable
+from pimcollect.servers.kobo import is_json, parse_object
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A reader for one mapping (`schemas.mappings` says what may stand in it)."""
+
+    answers: str = ""
+    """Path of the object that holds the answers; empty = the whole body."""
+    instance_id: str = ""
+    root_id: str = ""
+    deprecated_id: str = ""
+    form: str = ""
+    form_version: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Path below `answers` as the sender has it -> path in our form. What is not named keeps its own."""
+
+    def read_delivery(self, body: bytes) -> Delivery:
+        """What the door must know. Never raises for bad content."""
+        kind = "json" if is_json(body) else "xml"
+        try:
+            flat = self._flatten(body, ())
+            return Delivery(kind, read_id(flat.get(self.instance_id)), count_answers(self._choose(flat)))
+        except PimError:
+            return Delivery(kind, None, 0)
+
+    def read_opened(self, body: bytes, *, repeats: Collection[str]) -> Opened:
+        """What a worker must know. Raises PimError(BAD_BODY), without content in it."""
+        flat = self._flatten(body, repeats)
+        edition, deprecated = read_id(flat.get(self.instance_id)), read_id(flat.get(self.deprecated_id))
+        raw = self._choose(flat)
+        if not raw:  # rather a mapping that is wrong than a person who refused without a word
+            raise unreadable("there are no answers where its mapping says")
+        return Opened(
+            named_form=_text(flat.get(self.form)),
+            named_version=_text(flat.get(self.form_version)),
+            root_id=read_id(flat.get(self.root_id)) or (edition if deprecated is None else None),
+            edition_id=edition,
+            deprecated_id=deprecated,
+            is_encrypted=is_envelope(raw),
+            raw=raw,
+        )
+
+    def _flatten(self, body: bytes, repeats: Collection[str]) -> dict[str, Any]:
+        if is_json(body):
+            return _flatten_object(parse_object(body, numbers_as_text=True), "")
+        above = f"{self.answers}/" if self.answers else ""
+        ours_to_theirs = {ours: theirs for theirs, ours in self.fields.items()}
+        return flatten(parse_xml(body), {above + ours_to_theirs.get(path, path) for path in repeats})
+
+    def _choose(self, flat: Mapping[str, Any]) -> dict[str, Any]:
+        """The answers alone, under the paths of our form. Two that fall on one path are refused."""
+        above = f"{self.answers}/" if self.answers else ""
+        own = {self.instance_id, self.root_id, self.deprecated_id, self.form, self.form_version}
+        chosen: dict[str, Any] = {}
+        for path, value in flat.items():
+            if path.startswith(above) and path not in own:
+                name = path.removeprefix(above)
+                _put(chosen, self.fields.get(name, name), self._choose_rows(value, above))
+        return chosen
+
+    def _choose_rows(self, value: Any, above: str) -> Any:
+        if not isinstance(value, list):
+            return value
+        rows = []
+        for row in value:
+            if not isinstance(row, dict):
+                return value
+            renamed: dict[str, Any] = {}
+            for path, inner in row.items():
+                name = path.removeprefix(above)
+                _put(renamed, self.fields.get(name, name), self._choose_rows(inner, above))
+            rows.append(renamed)
+        return rows
+
+
+def bind(mapping: Mapping[str, Any]) -> Mapped:
+    """The reader of a mapping that was checked when its hook was opened."""
+    return Mapped(**{name: value for name, value in mapping.items() if name != "secret_in" and value is not None})
+
+
+def _put(into: dict[str, Any], path: str, value: Any) -> None:
+    if path in into:  # one of the two may be the consent
+        raise unreadable("two of its fields stand for one question")
+    into[path] = value
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _flatten_object(found: Mapping[str, Any], above: str) -> dict[str, Any]:
+    """Kobo's flat shape of a nested object; what is null or empty is absent."""
+    flat: dict[str, Any] = {}
+    for name, value in found.items():
+        path = f"{above}/{name}" if above else name
+        if isinstance(value, dict):
+            for inner, one in _flatten_object(value, path).items():
+                _put(flat, inner, one)
+        elif isinstance(value, list):
+            if value:
+                _put(flat, path, _flatten_list(value, path))
+        elif isinstance(value, bool):
+            _put(flat, path, "true" if value else "false")
+        elif value is not None and value != "":
+            _put(flat, path, value)
+    return flat
+
+
+def _flatten_list(values: list[Any], path: str) -> Any:
+    if all(isinstance(one, dict) for one in values):
+        return [_flatten_object(one, path) for one in values]
+    if all(isinstance(one, str) and one and not any(sign.isspace() for sign in one) for one in values):
+        return " ".join(values)
+    return values  # no reader takes a list for an answer

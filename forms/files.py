@@ -88,6 +88,25 @@ def guess_type(name: str) -> str:
     return _TYPES.get(ending) or mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
+def read_codes(content: bytes, parameters: str) -> tuple[str, ...]:
+    """The codes of a CSV of choices: its column `name`, or the one that `value=` names. Raises PimError(BAD_FILE)."""
+    named = dict(part.split("=", 1) for part in parameters.split() if "=" in part)
+    column = named.get("value", "name")
+    try:
+        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise PimError(
+            ErrorCode.BAD_FILE, "A file of choices is no CSV in UTF-8.", remedy="Save it as CSV UTF-8."
+        ) from error
+    if not rows or any(column not in row or None in row or None in row.values() for row in rows):
+        raise PimError(
+            ErrorCode.BAD_FILE,
+            f"A file of choices has no column {column}, or rows of another length.",
+            remedy="The first line names the columns: name, label, and what a choice filter asks for.",
+        )
+    return tuple(dict.fromkeys(code for row in rows if (code := (row[column] or "").strip())))
+
+
 def _write_rows(rows: Iterable[Iterable[str]]) -> bytes:
     buffer = io.StringIO(newline="")
     csv.writer(buffer, lineterminator="\n").writerows(rows)

@@ -66,7 +66,7 @@ def _pick(list_: str, name: str, item: Item, **more: object) -> Row:
 
 
 def _plain(item: Item, catalogue: Catalogue) -> Row:
-    if item.type == "integer" and not item.constraint:
+    if item.type == "integer" and not (item.constraint or item.calculation):
         return _whole(item.name, item.label, item, hint=item.hint, relevant=item.relevant)
     said = "at_most" if item.type == "select_multiple" else "not_fitting"
     constraint, message = item.constraint, say(said) if item.constraint else {}
@@ -84,6 +84,7 @@ def _plain(item: Item, catalogue: Catalogue) -> Row:
         relevant=item.relevant,
         constraint=constraint,
         message=message,
+        calculation=item.calculation,
     )
 
 

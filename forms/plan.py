@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from forms.bank import rule_names
+from forms.files import read_codes
 from forms.layout import CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE, Layout
 from forms.mistakes import PARTS
 from forms.parts import ORGANISATION
@@ -49,6 +50,9 @@ _SCOPES: Mapping[str, tuple[str, ...]] = {
 
 _BY_TYPE: Mapping[tuple[str, str], Treatment] = {
     ("band", "date"): Treatment("date", {"to": "month", "shared": "quarter"}),
+    ("band", "dateTime"): Treatment("date", {"to": "month", "shared": "quarter"}),
+    ("keep", "date"): Treatment("date", {"to": "day", "shared": "month"}),
+    ("keep", "dateTime"): Treatment("date", {"to": "day", "shared": "month"}),
     ("band", "integer"): Treatment("band", {"cuts": list(CUTS)}),
     ("topcode", "integer"): Treatment("topcode", {"from": 4}),
     ("round", "integer"): Treatment("round", {"to": 5}),
@@ -65,6 +69,8 @@ def choose_treatment(item: Item, row: Row, layout: Layout) -> Treatment:
     An area is coarsened whatever the item says of its counts; members of a roster are banded by their age alone.
     """
     code, choices = item.treatment, row.choices
+    if row.file.removesuffix(".csv") in layout.entity_lists:
+        return _DROP  # which one was visited stands in the entity; its id leads from visit to visit
     if row.name == WITHDRAWAL_CODE:
         # the bank keeps it; in an export it would lead from a card to an interview
         return Treatment("restrict", {"pattern": "[0-9a-f]{8}"})
@@ -106,7 +112,7 @@ def plan_questions(catalogue: Catalogue, layout: Layout) -> tuple[tuple[Question
                     type="calculate" if row.kind == DERIVED else row.kind,
                     treatment=choose_treatment(item, row, layout) if item else _OWN[row.name],
                     repeat=max((one for one in repeats if f"{here}/".startswith(f"{one}/")), key=len, default=""),
-                    choices=row.choices,
+                    choices=row.choices or (row.file if row.file in layout.files else ""),
                     item=row.item,
                     module=row.module,
                     is_gated=item.is_gated if item else False,
@@ -119,7 +125,11 @@ def plan_questions(catalogue: Catalogue, layout: Layout) -> tuple[tuple[Question
 
 def plan_choices(layout: Layout) -> dict[str, tuple[Choice, ...]]:
     """The codes of every list that the form uses, each with its coarser code."""
-    return {name: tuple(Choice(one.code, one.broader) for one in rows) for name, rows in layout.lists.items()}
+    listed = {name: tuple(Choice(one.code, one.broader) for one in rows) for name, rows in layout.lists.items()}
+    for row in layout.rows:
+        if row.file in layout.files and row.file.removesuffix(".csv") not in layout.entity_lists:
+            listed[row.file] = tuple(Choice(code) for code in read_codes(layout.files[row.file], row.parameters))
+    return listed
 
 
 def _accept(names: set[str], **conditions: tuple[str, ...]) -> tuple[Condition, ...]:

@@ -30,6 +30,8 @@ class Filled:
     """Answers that it did not take -> why: irrelevant, constraint, choice, value, readonly, repeat, unknown."""
     violations: tuple[str, ...] = ()
     """What the engine holds against the form as filled, `path required` or `path constraint`."""
+    silent: tuple[str, ...] = ()
+    """Questions that said nothing, or `-`, in the language in which the form was filled."""
 
 
 def list_answers(answers: Answers, *, prefix: str = "") -> Iterator[tuple[str, Any]]:

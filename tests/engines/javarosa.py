@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ JVM_OPTIONS = (
     "-Xlog:disable",
 )
 """Small, quick to start, and silent."""
+TRIES = 20
+"""How often a chooser is asked again when the form does not take its answer."""
 PASSES = 3
 """How often the form is walked: an answer may open a question further up."""
 
@@ -94,21 +98,36 @@ class Engine:
         names.registerPrototypes(self.java("org.javarosa.core.model.CoreModelModule").classNames)
         self.phone = jpype.JProxy("org.javarosa.core.services.IPropertyManager", inst=Phone())
         self.java("org.javarosa.core.services.PropertyManager").setPropertyManager(self.phone)
+        self.shelf = Shelf(jpype)
+        self.java("org.javarosa.core.reference.ReferenceManager").instance().addReferenceFactory(self.shelf.proxy)
         self.constants = self.java("org.javarosa.core.model.Constants")
         self.controllers = self.java("org.javarosa.form.api.FormEntryController")
 
-    def open_form(self, xform: bytes) -> Any:
-        """A fresh FormDef, preloads done, as when a person opens the form. Raises RuntimeError if it is not one."""
+    def open_form(self, xform: bytes, *, files: Mapping[str, bytes] | None = None, language: str = "") -> Any:
+        """A fresh FormDef, preloads done, as when a person opens the form with the files beside it. Raises RuntimeError
+        if it is not one."""
+        self.shelf.fill(files or {})
         stream = self.java("java.io.ByteArrayInputStream")(xform)
         form = self.java("org.javarosa.xform.util.XFormUtils").getFormFromInputStream(stream)
         if form is None:
             raise RuntimeError("JavaRosa cannot read this XForm")
         form.initialize(True, self.java("org.javarosa.core.model.instance.InstanceInitializationFactory")())
+        if language:
+            form.getLocalizer().setLocale(language)
         return form
 
-    def fill(self, xform: bytes | str, answers: Answers | Chooser) -> Filled:
-        """Walk the form screen by screen, answer what it asks, finalise and serialise it."""
-        form = self.open_form(xform.encode() if isinstance(xform, str) else xform)
+    def fill(
+        self,
+        xform: bytes | str,
+        answers: Answers | Chooser,
+        *,
+        files: Mapping[str, bytes] | None = None,
+        language: str = "",
+    ) -> Filled:
+        """Walk the form screen by screen, answer what it asks, finalise and serialise it. `language` as columns name
+        it: `French (fr)`."""
+        content = xform.encode() if isinstance(xform, str) else xform
+        form = self.open_form(content, files=files, language=language)
         walk = Walk(self, form, answers)
         walk.run()
         outcome = form.validate(True)
@@ -121,7 +140,24 @@ class Engine:
             given=tuple(walk.given),
             not_given=walk.list_not_given(),
             violations=() if outcome is None else (self._describe(outcome),),
+            silent=tuple(walk.silent),
         )
+
+    def vary(self, xform: str, answers: Answers, varied: Mapping[str, Sequence[str]], *, read: str) -> list[str]:
+        """What the calculation `read` says of every combination of some questions' codes, the last turning fastest."""
+        form = self.open_form(xform.encode())
+        walk = Walk(self, form, answers)
+        walk.run()
+        places, kept = walk.find_indexes(varied), walk.find_reference(read)
+        said, now = [], dict.fromkeys(varied, "")
+        for codes in itertools.product(*varied.values()):
+            for name, code in zip(varied, codes, strict=True):
+                if now[name] != code:
+                    walk.turn(places[name], code)
+                    now[name] = code
+            answer = form.getMainInstance().resolveReference(kept).getValue()
+            said.append("" if answer is None else str(answer.getDisplayText()))
+        return said
 
     def _describe(self, outcome: Any) -> str:
         is_required = outcome.outcome == self.controllers.ANSWER_REQUIRED_BUT_EMPTY
@@ -142,6 +178,46 @@ class Phone:
         return None
 
 
+class Shelf:
+    """The folder of files beside a form, as a Java ReferenceFactory: `jr://file-csv/places.csv` is `places.csv`."""
+
+    def __init__(self, jpype: Any) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="pim-shelf-")
+        self.jpype = jpype
+        self.proxy = jpype.JProxy("org.javarosa.core.reference.ReferenceFactory", inst=self)
+
+    def fill(self, files: Mapping[str, bytes]) -> None:
+        """Put these files there, and nothing else."""
+        for path in Path(self.folder.name).iterdir():
+            path.unlink()
+        for name, content in files.items():
+            (Path(self.folder.name) / name).write_bytes(content)
+
+    def derives(self, uri: str) -> bool:
+        return uri.startswith("jr://file")
+
+    def derive(self, uri: str, context: str | None = None) -> Any:
+        name = uri.rsplit("/", 1)[-1]
+        return self.jpype.JProxy("org.javarosa.core.reference.Reference", inst=File(uri, Path(self.folder.name) / name))
+
+
+@dataclass(frozen=True)
+class File:
+    """A Java Reference to a file on the shelf."""
+
+    uri: str
+    path: Path
+
+    def getURI(self) -> str:  # noqa: N802 - Java's name
+        return self.uri
+
+    def getLocalURI(self) -> str:  # noqa: N802 - Java's name
+        return str(self.path)
+
+    def doesBinaryExist(self) -> bool:  # noqa: N802 - Java's name
+        return self.path.is_file()
+
+
 class Walk:
     """One person's way through one form."""
 
@@ -152,6 +228,7 @@ class Walk:
         self.model = engine.java("org.javarosa.form.api.FormEntryModel")(form)
         self.controller = engine.controllers(self.model)
         self.given: dict[str, None] = {}
+        self.silent: dict[str, None] = {}
         self.refused: dict[str, str] = {}
         self.names = {name for name, _ in _list_questions(form)}
 
@@ -171,6 +248,33 @@ class Walk:
                     self._answer()
             if len(self.given) == before or self.choose is not None:
                 return
+
+    def find_indexes(self, names: Iterable[str]) -> dict[str, Any]:
+        """Name -> place of each question of the top that is asked now."""
+        found, wanted, events = {}, set(names), self.engine.controllers
+        self.controller.jumpToIndex(self.engine.java("org.javarosa.core.model.FormIndex").createBeginningOfFormIndex())
+        while (event := self.controller.stepToNextEvent()) != events.EVENT_END_OF_FORM:
+            if event == events.EVENT_QUESTION and (name := self._place()[0]) in wanted:
+                found[name] = self.model.getFormIndex()
+        return found
+
+    def turn(self, index: Any, code: str) -> None:
+        """Answer one question of one choice again."""
+        self.controller.jumpToIndex(index)
+        data = self._read(self.model.getQuestionPrompt(), code)
+        if self.controller.answerQuestion(data, True) != self.engine.controllers.ANSWER_OK:
+            raise RuntimeError(f"the form does not take {code}")
+
+    def find_reference(self, name: str) -> Any:
+        """Where a field of the form keeps its value."""
+        root = self.form.getMainInstance().getRoot()
+        waiting = [root]
+        while waiting:
+            element = waiting.pop()
+            if str(element.getName()) == name:
+                return element.getRef()
+            waiting += [element.getChildAt(number) for number in range(element.getNumChildren())]
+        raise LookupError(name)
 
     def list_not_given(self) -> dict[str, str]:
         """Answers that were there to be given and were not, with the reason."""
@@ -225,14 +329,22 @@ class Walk:
     def _answer(self) -> None:
         prompt = self.model.getQuestionPrompt()
         name, path, _, scope = self._place()
+        if (prompt.getLongText() or "-").strip() in ("", "-"):
+            self.silent[name] = None
         if self.choose is None and (name not in scope or path in self.given or scope[name] in (None, [])):
             return
         if prompt.isReadOnly():
             self.refused[path] = "readonly"
             return
-        value = scope.get(name) if self.choose is None else self.choose(self._ask(prompt, name, path))
-        if value in (None, []):
-            return
+        for _ in range(1 if self.choose is None else TRIES):
+            value = scope.get(name) if self.choose is None else self.choose(self._ask(prompt, name, path))
+            if value in (None, []):
+                return
+            self._give(prompt, path, value)
+            if path in self.given:
+                return
+
+    def _give(self, prompt: Any, path: str, value: Any) -> None:
         try:
             data = self._read(prompt, value)
         except LookupError:

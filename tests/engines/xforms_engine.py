@@ -7,10 +7,14 @@ import functools
 import json
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.engines.filled import Answers, EngineMissingError, Filled
+
+TEXTS = (".csv", ".geojson", ".xml")
+"""Files that the engine reads; pictures and sounds it does not."""
 
 FOLDER = Path(__file__).parent / "node"
 
@@ -53,12 +57,43 @@ class Engine:
         self.process.terminate()
         self.process.wait(timeout=10)
 
-    def fill(self, xform: bytes | str, answers: Answers) -> Filled:
-        """Answer what the form asks and serialise it. Raises RuntimeError if the form cannot be read."""
+    def fill(
+        self,
+        xform: bytes | str,
+        answers: Answers,
+        *,
+        files: Mapping[str, bytes] | None = None,
+        language: str = "",
+        seed: int | None = None,
+    ) -> Filled:
+        """Answer what the form asks and serialise it. With a `seed`, questions that `answers` does not name are
+        answered at random. `language` as columns name it: `French (fr)`. Raises RuntimeError for what is no form."""
         text = xform.decode() if isinstance(xform, bytes) else xform
+        shown = {name: content.decode() for name, content in (files or {}).items() if name.endswith(TEXTS)}
+        request = {"xform": text, "answers": dict(answers), "files": shown, "language": language, "seed": seed}
+        reply = self._ask(request)
+        return Filled(
+            xml=reply["xml"].encode(),
+            given=tuple(reply["given"]),
+            not_given=reply["not_given"],
+            violations=tuple(reply["violations"]),
+            silent=tuple(reply["silent"]),
+        )
+
+    def vary(self, xform: str, answers: Answers, varied: Mapping[str, Sequence[str]], *, read: str) -> list[str]:
+        """What the calculation `read` says of every combination of some questions' codes, the last turning fastest."""
+        request = {
+            "xform": xform,
+            "answers": dict(answers),
+            "varied": {name: list(codes) for name, codes in varied.items()},
+        }
+        values: list[str] = self._ask({**request, "read": read})["values"]
+        return values
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps({"xform": text, "answers": dict(answers)}) + "\n")
+        self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
@@ -66,9 +101,4 @@ class Engine:
         reply: dict[str, Any] = json.loads(line)
         if "error" in reply:
             raise RuntimeError(f"xforms-engine: {reply['error']}")
-        return Filled(
-            xml=reply["xml"].encode(),
-            given=tuple(reply["given"]),
-            not_given=reply["not_given"],
-            violations=tuple(reply["violations"]),
-        )
+        return reply

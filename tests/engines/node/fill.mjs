@@ -1,5 +1,5 @@
 // Fills forms with @getodk/xforms-engine: one JSON request a line on standard input, one JSON reply a line on output.
-// Request {xform, answers}; reply {xml, given, not_given: {path: why}, violations, status} or {error}.
+// Request {xform, answers, files: {name: text}, language, seed}; with a seed, what `answers` does not name is answered at random; reply {xml, given, not_given: {path: why}, violations, status} or {error}.
 import { createInterface } from 'node:readline';
 import { JSDOM } from 'jsdom';
 
@@ -18,6 +18,8 @@ for (const name of ['File', 'Blob', 'FormData', 'DOMParser', 'XMLSerializer', 'N
 }
 const { loadForm } = await import('@getodk/xforms-engine');
 
+const TRIES = 20; // how often another random answer is tried when the form does not take one
+const ALONE = new Set(['none', 'dk', 'pns', 'nobody', 'all']);
 const isRepeat = (value) =>
   Array.isArray(value) && value.length > 0 && value.every((row) => row !== null && typeof row === 'object');
 const isMissing = (value) => value === undefined || value === null || (Array.isArray(value) && value.length === 0);
@@ -86,16 +88,65 @@ function clearAnswer(node) {
   else if (node.nodeType !== 'trigger') node.setValue(null);
 }
 
+// Small and repeatable (mulberry32); what it draws is no secret.
+function drawFrom(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+class Chance {
+  constructor(seed) {
+    this.draw = drawFrom(seed);
+    this.isAlone = this.draw() < 0.5;
+  }
+
+  below(number) {
+    return Math.floor(this.draw() * number);
+  }
+
+  choose(node, name) {
+    if (!node.currentState.required && this.draw() < 0.15) return null;
+    const codes = node.currentState.valueOptions?.map((item) => item.value) ?? [];
+    if (node.nodeType === 'rank') return codes.sort(() => this.draw() - 0.5);
+    if (node.nodeType === 'select') {
+      if (codes.length === 0) return null;
+      if (node.selectType !== 'select') {
+        return codes.includes('yes') && this.draw() < 0.8 ? 'yes' : codes[this.below(codes.length)];
+      }
+      const several = codes.filter((code) => !ALONE.has(code));
+      if (several.length === 0 || this.draw() < 0.1) return [codes[this.below(codes.length)]];
+      const chosen = several.filter(() => this.draw() < 2 / several.length);
+      return chosen.length > 0 ? chosen : [several[this.below(several.length)]];
+    }
+    if (node.nodeType === 'trigger') return 'OK';
+    if (node.nodeType === 'upload') return `${name}.png`;
+    if (node.valueType === 'date') return `2026-${String(1 + this.below(10)).padStart(2, '0')}-01`;
+    if (node.valueType === 'time') return '10:30';
+    if (node.valueType === 'dateTime') return '2026-05-01T10:30:00';
+    if (['int', 'decimal'].includes(node.valueType)) return this.below(name.includes('age') ? 90 : 10);
+    return `Canary of nobody ${name}`.slice(0, this.draw() < 0.5 ? 9 : 200).replace(this.draw() < 0.5 ? / /g : /$^/, '_');
+  }
+}
+
 class Walk {
-  constructor(answers) {
+  constructor(answers, seed) {
     this.answers = answers;
+    this.chance = seed === null || seed === undefined ? null : new Chance(seed);
+    this.silent = new Set();
     this.given = new Set();
     this.refused = new Map();
     this.names = new Set();
+    this.drawn = {};
+    this.passedOver = new Set(); // questions that the random person did not want to answer
   }
 
   run(root) {
-    for (let pass = 0; pass < PASSES; pass += 1) {
+    for (let pass = 0; pass < (this.chance ? 2 * PASSES : PASSES); pass += 1) {
       const before = this.given.size;
       this.visit(root.currentState.children, this.answers, '');
       if (this.given.size === before) return;
@@ -111,7 +162,10 @@ class Walk {
     }
   }
 
+
   visitRepeat(range, rows, path) {
+    if (this.chance && rows === undefined) this.drawn[path] ??= Array.from({ length: this.chance.below(4) }, () => ({}));
+    rows ??= this.drawn[path];
     const wanted = isRepeat(rows) ? rows.length : 0;
     if (range.nodeType === 'repeat-range:uncontrolled' && range.currentState.relevant) {
       const now = range.currentState.children.length;
@@ -125,9 +179,22 @@ class Walk {
 
   answer(node, name, scope, path) {
     this.names.add(name);
-    const value = scope[name];
-    if (isMissing(value) || this.given.has(path) || node.nodeType === 'model-value') return;
-    if (!node.currentState.relevant) return;
+    if (node.nodeType === 'model-value' || !node.currentState.relevant) return;
+    if (['', '-'].includes(node.currentState.label?.asString.trim() ?? '')) this.silent.add(name);
+    if (this.given.has(path)) return;
+    if (scope[name] === undefined && this.chance && !this.passedOver.has(path)) {
+      for (let tries = 0; tries < TRIES && !this.given.has(path); tries += 1) {
+        const drawn = this.chance.choose(node, name);
+        if (isMissing(drawn)) {
+          this.passedOver.add(path);
+          return;
+        }
+        this.give(node, drawn, path);
+      }
+    } else if (!isMissing(scope[name])) this.give(node, scope[name], path);
+  }
+
+  give(node, value, path) {
     let why = null;
     try {
       why = setAnswer(node, value);
@@ -153,16 +220,31 @@ class Walk {
   }
 }
 
-async function fill({ xform, answers }) {
-  const loaded = await loadForm(xform, {
-    fetchFormAttachment: () => Promise.reject(new Error('no attachments here')),
+let kept = { xform: null, files: null, loaded: null }; // reading a form takes far longer than filling it
+
+async function open(xform, files = {}) {
+  const told = JSON.stringify(files);
+  if (kept.xform !== xform || kept.files !== told) kept = { xform, files: told, loaded: await read(xform, files) };
+  if (kept.loaded.status === 'failure') throw new Error(kept.loaded.error.message);
+  return kept.loaded;
+}
+
+function read(xform, files) {
+  return loadForm(xform, {
+    fetchFormAttachment: async (resource) => {
+      const content = files?.[String(resource).split('/').at(-1)];
+      return content === undefined ? new Response('', { status: 404 }) : new Response(content, { status: 200 });
+    },
     missingResourceBehavior: 'BLANK',
   });
-  if (loaded.status === 'failure') throw new Error(loaded.error.message);
-  const { root } = loaded.createInstance({
+}
+
+async function fill({ xform, answers, files, language, seed }) {
+  const { root } = (await open(xform, files)).createInstance({
     preloadProperties: { deviceID: 'enketo:TESTPHONE02', username: 'enumerator02' },
   });
-  const walk = new Walk(answers);
+  if (language) root.setLanguage(root.languages.find((one) => one.language === language));
+  const walk = new Walk(answers, seed);
   walk.run(root);
   const payload = await root.prepareInstancePayload({ payloadType: 'monolithic' });
   const file = payload.data[0].get('xml_submission_file');
@@ -171,8 +253,38 @@ async function fill({ xform, answers }) {
     status: payload.status,
     given: [...walk.given],
     not_given: walk.listNotGiven(),
+    silent: [...walk.silent],
     violations: (payload.violations ?? []).map((one) => `${one.reference} ${one.violation.condition}`),
   };
+}
+
+function findNode(children, name) {
+  for (const node of children ?? []) {
+    if (nameOf(node) === name) return node;
+    const found = findNode(node.currentState.children, name);
+    if (found) return found;
+  }
+  return null;
+}
+
+function* product([first, ...rest]) {
+  if (first === undefined) yield [];
+  else for (const value of first) for (const others of product(rest)) yield [value, ...others];
+}
+
+// Every combination of the codes of some questions, the last one turning fastest -> what one calculation says of each.
+async function vary({ xform, answers, varied, read }) {
+  const { root } = (await open(xform)).createInstance();
+  new Walk(answers).run(root);
+  const nodes = Object.keys(varied).map((name) => findNode(root.currentState.children, name));
+  const values = [];
+  for (const codes of product(Object.values(varied))) {
+    for (const [at, code] of codes.entries()) {
+      if (nodes[at].currentState.value[0]?.value !== code) nodes[at].selectValue(code);
+    }
+    values.push(findNode(root.currentState.children, read).currentState.value);
+  }
+  return { values };
 }
 
 function readText(file) {
@@ -187,7 +299,8 @@ function readText(file) {
 for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
   let reply;
   try {
-    reply = await fill(JSON.parse(line));
+    const request = JSON.parse(line);
+    reply = request.varied ? await vary(request) : await fill(request);
   } catch (error) {
     reply = { error: String(error?.message ?? error) };
   }

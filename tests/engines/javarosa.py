@@ -6,13 +6,13 @@ import functools
 import importlib.util
 import itertools
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.engines.filled import Answers, EngineMissingError, Filled, is_repeat, list_answers, write_text
+from tests.engines.shelf import Shelf
 
 PHONE = {"deviceid": "collect:TESTPHONE01", "username": "enumerator01", "phonenumber": "", "email": ""}
 """What the invented phone says of itself."""
@@ -176,46 +176,6 @@ class Phone:
 
     def setProperty(self, name: str, value: Any) -> None:  # noqa: N802 - Java's name
         return None
-
-
-class Shelf:
-    """The folder of files beside a form, as a Java ReferenceFactory: `jr://file-csv/places.csv` is `places.csv`."""
-
-    def __init__(self, jpype: Any) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="pim-shelf-")
-        self.jpype = jpype
-        self.proxy = jpype.JProxy("org.javarosa.core.reference.ReferenceFactory", inst=self)
-
-    def fill(self, files: Mapping[str, bytes]) -> None:
-        """Put these files there, and nothing else."""
-        for path in Path(self.folder.name).iterdir():
-            path.unlink()
-        for name, content in files.items():
-            (Path(self.folder.name) / name).write_bytes(content)
-
-    def derives(self, uri: str) -> bool:
-        return uri.startswith("jr://file")
-
-    def derive(self, uri: str, context: str | None = None) -> Any:
-        name = uri.rsplit("/", 1)[-1]
-        return self.jpype.JProxy("org.javarosa.core.reference.Reference", inst=File(uri, Path(self.folder.name) / name))
-
-
-@dataclass(frozen=True)
-class File:
-    """A Java Reference to a file on the shelf."""
-
-    uri: str
-    path: Path
-
-    def getURI(self) -> str:  # noqa: N802 - Java's name
-        return self.uri
-
-    def getLocalURI(self) -> str:  # noqa: N802 - Java's name
-        return str(self.path)
-
-    def doesBinaryExist(self) -> bool:  # noqa: N802 - Java's name
-        return self.path.is_file()
 
 
 class Walk:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -72,8 +72,10 @@ class Contents:
     """An opened envelope. In memory only."""
 
     submission: bytes = field(repr=False)
-    media: Mapping[str, bytes] = field(repr=False)
-    """Clear name -> content."""
+    media: tuple[str, ...] = field(repr=False)
+    """Clear names of its media."""
+    open_media: Callable[[str], bytes] = field(repr=False)
+    """Clear name -> content, decrypted anew each time: so no two of them need be in memory at once."""
 
 
 def _unreadable(what: str) -> PimError:
@@ -163,30 +165,36 @@ def clear_name(name: str) -> str:
 _OAEP = OAEP(mgf=MGF1(SHA256()), algorithm=SHA256(), label=None)
 
 
-def open_envelope(envelope: Envelope, files: Mapping[str, bytes], *, keys: Sequence[RSAPrivateKey]) -> Contents:
+def open_envelope(envelope: Envelope, read_file: Callable[[str], bytes], *, keys: Sequence[RSAPrivateKey]) -> Contents:
     """Open a whole envelope with the first of the form's keys that fits, and check that nothing was changed.
 
-    `files`: encrypted name -> bytes; all that the envelope names. Raises PimError: NOT_POSSIBLE_NOW when one is
-    missing, BAD_KEYS when no key fits, SEAL_BROKEN for everything that was changed, BAD_BODY when what is inside is no
+    `read_file`: encrypted name -> bytes, for all that the envelope names; called for one after the other. Raises
+    PimError: BAD_KEYS when no key fits, SEAL_BROKEN for everything that was changed, BAD_BODY when what is inside is no
     submission.
     """
-    if envelope.find_missing(files):
-        raise PimError(ErrorCode.NOT_POSSIBLE_NOW, "Some of its files have not arrived yet.")
     private, secret = _unwrap_key(envelope, keys)
-    vectors = chain_vectors(envelope.instance_id, secret, len(envelope.files))
-    clear = {
-        clear_name(name): _decrypt(files[name], secret, vector)
-        for name, vector in zip(envelope.files, vectors, strict=True)
-    }
-    xml_name = clear_name(envelope.xml_file)
-    form, version, instance_id = _read_inner(clear[xml_name], envelope)
+    vectors = dict(zip(envelope.files, chain_vectors(envelope.instance_id, secret, len(envelope.files)), strict=True))
+
+    def open_file(name: str) -> bytes:
+        return _decrypt(read_file(name), secret, vectors[name])
+
+    submission = open_file(envelope.xml_file)
+    form, version, instance_id = _read_inner(submission)
     outer_version = envelope.version if envelope.says_version else version
-    text = _signed_text(envelope, clear, form=form if envelope.form is None else envelope.form, version=outer_version)
+    digests = [_digest(open_file(name)) for name in envelope.media]
+    text = _signed_text(
+        envelope,
+        [*digests, _digest(submission)],
+        form=form if envelope.form is None else envelope.form,
+        version=outer_version,
+    )
     if not _is_signed(envelope, text, private):
         _refuse_changed("its signature does not fit")
     if (form, version, instance_id) != (envelope.form or form, outer_version, envelope.instance_id):
         _refuse_changed("the submission inside is another one than it says")
-    return Contents(clear.pop(xml_name), clear)
+    return Contents(
+        submission, tuple(clear_name(name) for name in envelope.media), lambda name: open_file(f"{name}{SUFFIX}")
+    )
 
 
 def _unwrap_key(envelope: Envelope, keys: Sequence[RSAPrivateKey]) -> tuple[RSAPrivateKey, bytes]:
@@ -215,7 +223,7 @@ def _decode(text: str) -> bytes:
 
 def chain_vectors(instance_id: str, secret: bytes, count: int) -> list[bytes]:
     """The initialisation vector of each file: one byte of a digest is raised before each, round and round."""
-    seed = bytearray(hashlib.md5(instance_id.encode() + secret, usedforsecurity=False).digest())
+    seed = bytearray(_digest(instance_id.encode() + secret))
     vectors = []
     for number in range(count):
         place = number % len(seed)
@@ -235,7 +243,7 @@ def _decrypt(sealed: bytes, secret: bytes, vector: bytes) -> bytes:
     return padded[:-count]
 
 
-def _read_inner(submission: bytes, envelope: Envelope) -> tuple[str | None, str | None, str | None]:
+def _read_inner(submission: bytes) -> tuple[str | None, str | None, str | None]:
     """(form, version, instance id) of what is inside. Raises SEAL_BROKEN or BAD_BODY."""
     try:
         root = parse_xml(submission)
@@ -247,13 +255,12 @@ def _read_inner(submission: bytes, envelope: Envelope) -> tuple[str | None, str 
     return root.get("id"), root.get("version") or None, ids[0] if len(ids) == 1 else None
 
 
-def _signed_text(envelope: Envelope, clear: Mapping[str, bytes], *, form: str | None, version: str | None) -> bytes:
+def _signed_text(envelope: Envelope, digests: Sequence[bytes], *, form: str | None, version: str | None) -> bytes:
     """What the signature speaks of: ids, the wrapped key and the digest of every file, a line each."""
     lines = [form or ""]
     lines += [] if version is None else [version]
     lines += [envelope.wrapped_key, envelope.instance_id]
-    for name, content in clear.items():
-        lines.append(f"{name}::{hashlib.md5(content, usedforsecurity=False).hexdigest()}")
+    lines += [f"{clear_name(name)}::{one.hex()}" for name, one in zip(envelope.files, digests, strict=True)]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -262,4 +269,9 @@ def _is_signed(envelope: Envelope, text: bytes, private: RSAPrivateKey) -> bool:
         signed = private.decrypt(_decode(envelope.signature), _OAEP)
     except ValueError:
         return False
-    return hmac.compare_digest(signed, hashlib.md5(text, usedforsecurity=False).digest())
+    return hmac.compare_digest(signed, _digest(text))
+
+
+def _digest(content: bytes) -> bytes:
+    """MD5: the specification's; what it stands for is sealed, and no secret hangs on it alone."""
+    return hashlib.md5(content, usedforsecurity=False).digest()

@@ -68,5 +68,5 @@ def test_what_java_encrypts_is_opened() -> None:
         f"<media><file>1.jpg.enc</file></media><encryptedXmlFile>submission.xml.enc</encryptedXmlFile>"
         f"<base64EncryptedElementSignature>{base64.b64encode(signed).decode()}</base64EncryptedElementSignature></data>"
     )
-    contents = open_envelope(read_envelope(envelope.encode()), files, keys=[rsa_key()])
-    assert (contents.submission, contents.media) == (PLAIN, {"1.jpg": PHOTO})
+    contents = open_envelope(read_envelope(envelope.encode()), files.__getitem__, keys=[rsa_key()])
+    assert (contents.submission, contents.media, contents.open_media("1.jpg")) == (PLAIN, ("1.jpg",), PHOTO)

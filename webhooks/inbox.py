@@ -14,29 +14,35 @@ from webhooks.hooks import Hook
 
 # One edition is one entry however many arrive at once and by whatever way, and a fuller copy of the same edition
 # (another hook sends a subset) takes the poorer one's place and is decided anew. Two copies by phone are whole both:
-# they are compared by content instead.
+# they are compared by content instead. A readable copy never takes the place of an encrypted one, whoever made it up;
+# an encrypted one takes that of a readable one that is held. An envelope that was settled was whole.
 _UNLESS_KNOWN = """
     ON CONFLICT (form, identity) DO UPDATE
        SET body = excluded.body, hook = excluded.hook, server = excluded.server, via = excluded.via,
            kind = excluded.kind, fullness = excluded.fullness, content = excluded.content,
-           replaces = excluded.replaces, waits_until = excluded.waits_until,
+           replaces = excluded.replaces, waits_until = excluded.waits_until, is_encrypted = excluded.is_encrypted,
            state = 'untouched', reason = NULL, attempts = 0, settled_at = NULL
-     WHERE entries.fullness < excluded.fullness AND NOT (entries.via = 'phone' AND excluded.via = 'phone')
+     WHERE NOT (entries.via = 'phone' AND excluded.via = 'phone')
+       AND CASE WHEN entries.is_encrypted OR excluded.is_encrypted
+                THEN excluded.is_encrypted AND entries.state <> 'settled'
+                     AND (NOT entries.is_encrypted AND entries.state = 'held' OR entries.fullness < excluded.fullness)
+                ELSE entries.fullness < excluded.fullness END
     RETURNING entries.id
 """
 # the hook must still be open and unchanged
 _PUT_BY_HOOK = f"""
-    INSERT INTO entries (id, hook, form, server, via, identity, kind, fullness, body, state, attempts)
+    INSERT INTO entries (id, hook, form, server, via, identity, kind, fullness, body, is_encrypted, state,
+                         attempts)
     SELECT %(id)s, hooks.id, hooks.form, hooks.server, 'hook', %(identity)s, %(kind)s, %(fullness)s, %(body)s,
-           'untouched', 0
+           %(is_encrypted)s, 'untouched', 0
       FROM hooks WHERE hooks.id = %(hook)s AND hooks.revision = %(revision)s AND hooks.closed_at IS NULL
     {_UNLESS_KNOWN}
 """  # noqa: S608 - two pieces of ours
 _PUT_BY_WAY = f"""
-    INSERT INTO entries (id, form, server, via, identity, kind, fullness, body, content, replaces, waits_until,
-                         state, attempts)
-    VALUES (%(id)s, %(form)s, %(server)s, %(via)s, %(identity)s, %(kind)s, %(fullness)s, %(body)s, %(content)s,
-            %(replaces)s, clock_timestamp() + make_interval(secs => %(waits)s), 'untouched', 0)
+    INSERT INTO entries (id, form, server, via, identity, kind, fullness, body, is_encrypted, content, replaces,
+                         waits_until, state, attempts)
+    VALUES (%(id)s, %(form)s, %(server)s, %(via)s, %(identity)s, %(kind)s, %(fullness)s, %(body)s, %(is_encrypted)s,
+            %(content)s, %(replaces)s, clock_timestamp() + make_interval(secs => %(waits)s), 'untouched', 0)
     {_UNLESS_KNOWN}
 """  # noqa: S608 - two pieces of ours
 _FIND = "SELECT id, via, content FROM entries WHERE form = %(form)s AND identity = %(identity)s"
@@ -102,6 +108,7 @@ def accept(
         "identity": identity,
         "kind": delivery.kind,
         "fullness": delivery.fullness,
+        "is_encrypted": delivery.is_encrypted,
         "body": seal_value(body, to=keys.intake, context=entry_context(via.form, identity)),
     }
     if isinstance(via, Hook):

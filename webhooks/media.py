@@ -64,6 +64,15 @@ def store_media(session: Session, *, form: str, identity: str, name: str, conten
 
 def open_file(row: MediaRow, *, ring: tuple[OpenKey, ...]) -> tuple[str, bytes]:
     """For workers: a file's name and content. Raises PimError(SEAL_BROKEN)."""
-    name = open_value(row.name or b"", ring=ring, context=name_context(row.form, row.identity, row.name_digest))
-    content = open_value(row.content or b"", ring=ring, context=file_context(row.form, row.identity, row.name_digest))
-    return name.decode(), content
+    return open_name(row, ring=ring), open_content(row, row.content or b"", ring=ring)
+
+
+def open_name(row: MediaRow, *, ring: tuple[OpenKey, ...]) -> str:
+    """For workers: a file's name. Raises PimError(SEAL_BROKEN)."""
+    context = name_context(row.form, row.identity, row.name_digest)
+    return open_value(row.name or b"", ring=ring, context=context).decode()
+
+
+def open_content(row: MediaRow, sealed: bytes, *, ring: tuple[OpenKey, ...]) -> bytes:
+    """For workers: a file's content, which was read apart from its row. Raises PimError(SEAL_BROKEN)."""
+    return open_value(sealed, ring=ring, context=file_context(row.form, row.identity, row.name_digest))

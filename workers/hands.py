@@ -11,6 +11,8 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_der_private_key
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -20,10 +22,12 @@ from pimcollect.domain.decide import Prepared, prepare
 from pimcollect.domain.outcomes import Directory, Pseudonyms
 from pimcollect.domain.version import read_version
 from pimcollect.doorbell import Bell
+from pimcollect.errors import PimError
 from pimcollect.servers.odk import read_stated
 from pimcollect.tables.catalogue import read_directory
+from pimcollect.tables.form_keys import find_sealed_keys, key_context
 from pimcollect.tables.forms import FormVersionRow
-from pimcollect.vault import HandsKeys, keyed_digest, read_hands_keys
+from pimcollect.vault import HandsKeys, keyed_digest, open_value, read_hands_keys
 
 _DIRECTORY_SECONDS = 5.0
 """How long a directory is believed before it is read again."""
@@ -52,6 +56,7 @@ class Hands:
     keys: HandsKeys
     bell: Bell
     _versions: dict[UUID, KnownVersion] = field(default_factory=dict)
+    _form_keys: dict[UUID, RSAPrivateKey] = field(default_factory=dict, repr=False)
     _directory: Directory | None = None
     _directory_at: float = 0.0
 
@@ -79,6 +84,23 @@ class Hands:
         known = KnownVersion(row.id, row.form, row.version, prepared, row.sha256, read_stated(row.xform)[1])
         self._versions[version] = known
         return known
+
+    def find_form_keys(self, session: Session, form: str) -> list[RSAPrivateKey] | None:
+        """The private keys of an encrypted form, newest first, as far as our own keys open them; None when it has none.
+
+        Each is opened once in a process; none is ever forgotten, since a retired key still opens what comes late.
+        """
+        sealed = find_sealed_keys(session, form)
+        for key, content in sealed:
+            if key not in self._form_keys:
+                try:
+                    plain = open_value(content, ring=self.keys.intake, context=key_context(key))
+                except PimError:  # sealed to a key that is not here: said as key_missing when nothing else opens
+                    continue
+                private = load_der_private_key(plain, None)
+                if isinstance(private, RSAPrivateKey):  # nothing else is ever put there
+                    self._form_keys[key] = private
+        return [self._form_keys[key] for key, _ in sealed if key in self._form_keys] if sealed else None
 
     def pseudonyms(self) -> Pseudonyms:
         """Keyed pseudonyms under the newest epoch: `epoch:32 hex`, another token in every domain."""

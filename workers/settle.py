@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
+
+from sqlalchemy.orm import Session
 
 from pimcollect.db import transaction
 from pimcollect.domain.decide import decide
-from pimcollect.domain.outcomes import Decision, Directory, Held, HeldReason
+from pimcollect.domain.outcomes import Decision, Directory, Held, HeldReason, Kept, Refused
 from pimcollect.doorbell import SETTLE
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.log import open_log
@@ -18,10 +21,12 @@ from pimcollect.tables.entries import (
     count_attempts,
     hold_entry,
     lock_entries,
+    park_entry,
 )
 from pimcollect.tables.forms import find_mappings
 from pimcollect.tables.journal import beat
 from pimcollect.vault import open_value
+from workers.envelopes import BESIDE, Inside, Parked, unwrap
 from workers.hands import Hands, KnownVersion, hands
 from workers.outcome import store_outcomes
 from workers.writing import Decided
@@ -92,9 +97,11 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
         decided, seen = [], set()
         for row in rows:
             reader = find_reader(row.server, None if row.hook is None else mappings.get(row.hook))
-            one = _decide(own, row, reader=reader, versions=versions[row.form], directory=directory)
+            one = _decide(own, session, row, reader=reader, versions=versions[row.form], directory=directory)
             if isinstance(one, Held):
                 hold_entry(session, row.id, one.reason)
+            elif isinstance(one, Parked):
+                park_entry(session, row.id, here=one.here, named=one.named)
             elif (one.form, one.root_id) not in seen:  # two editions of one root: the second waits for the next batch
                 seen.add((one.form, one.root_id))
                 decided.append(one)
@@ -103,10 +110,17 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
         own.bell.ring_notice(notice)
 
 
-def _decide(
-    own: Hands, row: EntryRow, *, reader: Reader, versions: list[KnownVersion], directory: Directory
-) -> Decided | Held:
-    """Open one entry in memory and decide it. Nothing of its content leaves this function but the decision."""
+@dataclass(frozen=True)
+class _Read:
+    """An entry that was opened in memory, and out of its envelope where it was in one."""
+
+    opened: Opened
+    inside: Inside | None = None
+
+
+def _read(
+    own: Hands, session: Session, row: EntryRow, *, reader: Reader, versions: list[KnownVersion]
+) -> _Read | Held | Parked:
     if row.body is None:
         raise PimError(ErrorCode.NOT_POSSIBLE_NOW, "An untouched entry has no body.")
     try:
@@ -115,13 +129,26 @@ def _decide(
         return Held(HeldReason.KEY_MISSING)
     if not versions:
         return Held(HeldReason.UNKNOWN_VERSION)
+    repeats = versions[0].prepared.version.repeats
     try:
-        opened = reader.read_opened(body, repeats=versions[0].prepared.version.repeats)
+        opened = reader.read_opened(body, repeats=repeats)
     except PimError as error:
         is_hint = error.code is ErrorCode.NOT_A_SUBMISSION
         return Held(HeldReason.NOT_A_SUBMISSION if is_hint else HeldReason.UNREADABLE)
-    if opened.is_encrypted:
-        return Held(HeldReason.ENCRYPTED)
+    if not opened.is_encrypted:
+        return _Read(opened)
+    inside = unwrap(own, session, row, body, repeats=repeats)
+    return _Read(inside.opened, inside) if isinstance(inside, Inside) else inside
+
+
+def _decide(
+    own: Hands, session: Session, row: EntryRow, *, reader: Reader, versions: list[KnownVersion], directory: Directory
+) -> Decided | Held | Parked:
+    """Open one entry in memory and decide it. Nothing of its content leaves this function but the decision."""
+    read = _read(own, session, row, reader=reader, versions=versions)
+    if not isinstance(read, _Read):
+        return read
+    opened, inside = read.opened, read.inside
     if opened.named_form not in (None, row.form):
         return Held(HeldReason.OTHER_FORM)
     if opened.edition_id is None and not row.fullness:
@@ -129,6 +156,8 @@ def _decide(
     asked_by = _find_version(versions, opened)
     if asked_by is None:
         return Held(HeldReason.UNKNOWN_VERSION)
+    if inside is None and asked_by.prepared.version.is_encrypted:
+        return Held(HeldReason.PLAIN_IN_ENCRYPTED)
     decision: Decision = decide(
         opened.raw,
         asked_by.prepared,
@@ -147,8 +176,15 @@ def _decide(
         edition_id=edition,
         deprecated_id=opened.deprecated_id,
         received_at=row.received_at,
-        decision=decision,
+        decision=decision if inside is None else _add_findings(decision, inside),
     )
+
+
+def _add_findings(decision: Kept | Refused, inside: Inside) -> Kept | Refused:
+    if isinstance(decision, Refused) or not inside.beside:
+        return decision
+    findings = {**decision.treated.findings, BESIDE: inside.beside}
+    return replace(decision, treated=replace(decision.treated, findings=findings))
 
 
 def _find_version(versions: list[KnownVersion], opened: Opened) -> KnownVersion | None:

@@ -18,7 +18,7 @@ from pimcollect.config import Settings
 from pimcollect.db import open_engine, open_sessions, transaction
 from pimcollect.doorbell import NOTICES, QUEUES, REVEALS, SETTLE, Bell
 from pimcollect.log import open_log
-from pimcollect.tables.entries import find_forgotten, mark_rung
+from pimcollect.tables.entries import find_forgotten, mark_rung, unpark_entries
 from pimcollect.tables.journal import beat, write_journal
 from pimcollect.tables.media import shred_strays
 from pimcollect.tables.referrals import find_due_notices
@@ -96,6 +96,7 @@ def sweep(clock: Clock) -> bool:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _SWEEP_LOCK}):
             return False
         beat(session, "clock")
+        unpark_entries(session, limit=500)
         entries = find_forgotten(session, seconds=FORGOTTEN_SECONDS)
         notices = find_due_notices(session, limit=1)
         reveals = find_unanswered(session, limit=1)

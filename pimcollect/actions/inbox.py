@@ -8,23 +8,29 @@ from sqlalchemy.orm import Session
 
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.entries import EntryRow, find_entries, release_entry, shred_entry
+from pimcollect.tables.entries import FILES_MISSING, EntryRow, find_entries, release_entry, shred_entry
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.media import shred_media
 
 _LIST_HELD = "Run `pimcollect inbox list --state held`."
 MENDS = {
     "unreadable": "The body is broken or dangerous. Send the submission again from its server, then discard this one.",
-    "encrypted": "The form is encrypted on the phone. Its private key is not used here yet: send it unencrypted "
-    "over https, or keep it for a later release.",
+    "encrypted": "It was encrypted on the phone for a form that has no key here. If the form is ours, run "
+    "`pimcollect forms keys create FORM --from FILE` with its private key, then replay.",
+    "files_missing": "Its encrypted files have not all come. Phones bring them; from Kobo, Central and Ona they are "
+    "fetched: `pimcollect servers connect`, then `servers fetch`. It goes on by itself.",
+    "tampered": "It was changed after the phone encrypted it, or parts of two submissions were mixed. Have the phone "
+    "send it again, tell the data protection officer, then discard this one.",
     "other_form": "It belongs to another form. Point that form's REST service at its own hook.",
-    "plain_in_encrypted": "A plain submission to an encrypted form. Ask the team which app sent it.",
+    "plain_in_encrypted": "It came readable, although its form has phones encrypt. Ask the team which app sent it: it "
+    "may be made up. Discard it, or build the form with --no-encrypt and replay.",
     "not_a_submission": "It only says that something happened on a server. Connect the form with `pimcollect servers "
     "connect`, which fetches what happened, then discard this.",
     "unknown_version": "The form version that asked is not known here. Build or adopt that version, then replay.",
     "edition_unclear": "An edit whose place among the editions is not known. Replay it once the one before it is here.",
     "failing": "It failed several times: an error of ours. Run `pimcollect doctor`, update, then replay.",
-    "key_missing": "It was sealed with a key that the workers do not hold. Put the old key back, then replay.",
+    "key_missing": "It was sealed or encrypted with a key that the workers do not hold. Put the old key back "
+    "(docs/operators/keys.md), then replay.",
 }
 """Held reason -> what it means and what to do, in plain words."""
 
@@ -33,6 +39,13 @@ def list_entries(session: Session, actor: Actor, *, state: str | None = None, li
     """Entries without bodies, newest first."""
     allow(actor, "inbox.list")
     return find_entries(session, state=state, limit=limit)
+
+
+def say_missing(row: EntryRow) -> str | None:
+    """`2 of 3 files` for an encrypted submission that waits for some; None for everything else."""
+    if row.reason != FILES_MISSING or row.files_named is None or row.files_here is None:
+        return None
+    return f"{row.files_named - row.files_here} of {row.files_named} files"
 
 
 def discard_entry(session: Session, actor: Actor, entry: UUID) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from pimcollect.actions.inbox import MENDS, discard_entry, list_entries, replay_entry
+from pimcollect.actions.inbox import MENDS, discard_entry, list_entries, replay_entry, say_missing
 from pimcollect.cli.desk import json_option, open_desk, print_rows
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import Bell
@@ -33,6 +33,7 @@ def list_command(state: str | None, limit: int, as_json: bool) -> None:
                 "attempts": row.attempts,
                 "received_at": row.received_at,
                 "settled_at": row.settled_at,
+                "waits_for": say_missing(row),
                 "mend": MENDS.get(row.reason or "") if row.state == "held" else None,
             }
             for row in list_entries(session, COMMAND_LINE, state=state, limit=limit)
@@ -42,6 +43,7 @@ def list_command(state: str | None, limit: int, as_json: bool) -> None:
         "form": "form",
         "state": "state",
         "reason": "reason",
+        "waits_for": "waiting for",
         "received_at": "received",
         "mend": "mend",
     }

@@ -120,10 +120,10 @@ def read_delivery(body: bytes) -> Delivery:
     """What the door must know. Never raises for bad content: that is judged behind the door, by a worker."""
     kind = "json" if is_json(body) else "xml"
     try:
-        raw, _ = read_flat(body, repeats=())
+        raw, is_encrypted = read_flat(body, repeats=())
     except PimError:
         return Delivery(kind, None, 0)
-    return Delivery(kind, first_id(raw, *ID_KEYS), count_answers(raw))
+    return Delivery(kind, first_id(raw, *ID_KEYS), count_answers(raw), is_encrypted=is_encrypted)
 
 
 def read_opened(body: bytes, *, repeats: Collection[str]) -> Opened:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     UniqueConstraint,
+    false,
     func,
     or_,
     select,
@@ -23,6 +24,7 @@ from pimcollect.tables.base import Base
 from pimcollect.tables.forms import FormRow, HookRow
 
 UNTOUCHED, SETTLED, HELD = "untouched", "settled", "held"
+FILES_MISSING = "files_missing"
 HOOK, PHONE, PULL, CARRIED = "hook", "phone", "pull", "carried"
 """The ways in."""
 MOST_ATTEMPTS = 8
@@ -39,6 +41,10 @@ class EntryRow(Base):
         CheckConstraint("state <> 'settled' OR body IS NULL", name="settled_entry_has_no_body"),
         CheckConstraint("state = 'settled' OR body IS NOT NULL", name="waiting_entry_has_a_body"),
         CheckConstraint("state <> 'held' OR reason IS NOT NULL", name="held_entry_says_why"),
+        CheckConstraint(
+            "state <> 'held' OR reason <> 'files_missing' OR (files_here >= 0 AND files_here < files_named)",
+            name="entry_that_waits_for_files_says_for_how_many",
+        ),
         CheckConstraint("via IN ('hook', 'phone', 'pull', 'carried')", name="entry_came_by_a_known_way"),
         CheckConstraint("(via = 'hook') = (hook IS NOT NULL)", name="only_a_hook_s_entry_names_a_hook"),
         CheckConstraint("phone IS NULL OR via = 'phone'", name="only_a_phone_s_entry_names_a_phone"),
@@ -68,6 +74,12 @@ class EntryRow(Base):
     fullness: Mapped[int]
     """How many fields the body carries: a fuller copy of an edition replaces a poorer one (hooks with subsets)."""
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    is_encrypted: Mapped[bool] = mapped_column(server_default=false())
+    """The body is an envelope; a readable copy of the same edition never takes its place."""
+    files_here: Mapped[int | None]
+    """Of an envelope that waits for files: how many were here when a worker looked."""
+    files_named: Mapped[int | None]
+    """And how many it names."""
     content: Mapped[str | None]
     """Keyed digest of a phone's body: the same again is a resend, another under the same id a conflict."""
     replaces: Mapped[str | None]
@@ -143,6 +155,32 @@ def hold_entry(session: Session, entry: UUID, reason: str) -> None:
         .values(state=HELD, reason=reason)
         .execution_options(synchronize_session=False)
     )
+
+
+def park_entry(session: Session, entry: UUID, *, here: int, named: int) -> None:
+    """An envelope that is not whole yet: held until one more of its files has come."""
+    session.execute(
+        update(EntryRow)
+        .where(EntryRow.id == entry, EntryRow.state != SETTLED)
+        .values(state=HELD, reason=FILES_MISSING, files_here=here, files_named=named)
+        .execution_options(synchronize_session=False)
+    )
+
+
+_UNPARK = text("""
+    UPDATE entries SET state = 'untouched', reason = NULL, attempts = 0, rung_at = NULL
+     WHERE id IN (
+        SELECT id FROM entries
+         WHERE state = 'held' AND reason = 'files_missing'
+           AND files_here <> (SELECT count(*) FROM media WHERE media.form = entries.form
+                                 AND media.identity = entries.identity AND media.state <> 'shredded')
+         LIMIT :limit FOR UPDATE SKIP LOCKED)
+""")
+
+
+def unpark_entries(session: Session, *, limit: int) -> None:
+    """Let those be tried again that wait for files and have got one since."""
+    session.execute(_UNPARK, {"limit": limit})
 
 
 def release_entry(session: Session, entry: UUID) -> bool:

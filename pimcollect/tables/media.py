@@ -114,6 +114,24 @@ def find_file(session: Session, *, form: str, identity: str, name_digest: str) -
     )
 
 
+def list_files(session: Session, *, form: str, identity: str) -> list[MediaRow]:
+    """The files of an edition that are still there, without their content; oldest first."""
+    return list(
+        session.scalars(
+            select(MediaRow)
+            .where(MediaRow.form == form, MediaRow.identity == identity, MediaRow.state != SHREDDED)
+            .order_by(MediaRow.received_at)
+            .limit(MOST_FILES)
+            .options(defer(MediaRow.content, raiseload=True))
+        )
+    )
+
+
+def read_content(session: Session, file: UUID) -> bytes | None:
+    """The sealed content of one file."""
+    return session.scalar(select(MediaRow.content).where(MediaRow.id == file))
+
+
 def find_media(session: Session, *, form: str, identity: str) -> list[MediaRow]:
     """The files of an edition that are still there, with their sealed content; oldest first."""
     return list(
@@ -144,6 +162,24 @@ def keep_media(session: Session, files: Collection[UUID]) -> None:
         .values(state=KEPT)
         .execution_options(synchronize_session=False)
     )
+
+
+_SHRED_FILES = text("""
+    UPDATE media SET state = 'shredded', content = NULL, name = NULL, digest = NULL, shredded_at = clock_timestamp()
+     WHERE id = ANY(:files)
+""")
+
+
+def shred_files(session: Session, files: Collection[UUID]) -> None:
+    """Destroy these files, whatever their entry does."""
+    if files:
+        session.execute(_SHRED_FILES, {"files": list(files)})
+
+
+def count_shredded(session: Session, *, form: str, identity: str) -> int:
+    """How many files of an edition were destroyed before it settled."""
+    query = select(func.count()).where(MediaRow.form == form, MediaRow.identity == identity, MediaRow.state == SHREDDED)
+    return session.scalar(query) or 0
 
 
 _SHRED_OF = text("""

@@ -63,6 +63,8 @@ REVEAL_REASONS = {
 HELD_REASONS = {
     "unreadable": _("The delivery is broken and cannot be read."),
     "encrypted": _("The form was encrypted on the phone, and this service does not hold that key."),
+    "files_missing": _("It is encrypted, and some of its files have not arrived yet."),
+    "tampered": _("It was changed after the phone encrypted it."),
     "other_form": _("It belongs to another form."),
     "plain_in_encrypted": _("A plain submission came for an encrypted form."),
     "not_a_submission": _("It only says that something happened on a server."),
@@ -73,7 +75,9 @@ HELD_REASONS = {
 }
 MENDS = {
     "unreadable": _("Look at the sending server and send it again from there."),
-    "encrypted": _("Publish the form without phone encryption, over https."),
+    "encrypted": _("Ask the administrator for the key of this form, then try again."),
+    "files_missing": _("Nothing to do: it goes on by itself when they come."),
+    "tampered": _("Have the phone send it again, and tell the data protection officer."),
     "other_form": _("Let that form's server post to its own address."),
     "plain_in_encrypted": _("Ask the team which app sent it."),
     "not_a_submission": _("Connect the form's server, which fetches what happened; then discard this."),

@@ -31,10 +31,10 @@ def read_delivery(body: bytes) -> Delivery:
     """What the door must know. Never raises for bad content."""
     kind = "json" if is_json(body) else "xml"
     try:
-        raw, _ = read_flat(body, repeats=(), numbers_as_text=True)
+        raw, is_encrypted = read_flat(body, repeats=(), numbers_as_text=True)
     except PimError:
         return Delivery(kind, None, 0)
-    return Delivery(kind, _edition(raw), count_answers(raw))
+    return Delivery(kind, _edition(raw), count_answers(raw), is_encrypted=is_encrypted)
 
 
 def read_opened(body: bytes, *, repeats: Collection[str]) -> Opened:

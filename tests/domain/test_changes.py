@@ -168,10 +168,11 @@ def test_an_item_that_is_gone_is_named() -> None:
 
 
 _TEXTS = st.text(alphabet="abc 3?", max_size=8)
+_ITEMS = st.integers(0, 99)  # other edits may have taken some of the 106 away
 _EDITS = st.one_of(
-    st.builds(lambda n, q: lambda d: d["items"][n].update(q=q), st.integers(0, 105), _TEXTS),
-    st.builds(lambda n, s: lambda d: d["items"][n].update(sens=s), st.integers(0, 105), st.sampled_from("LMHS")),
-    st.builds(lambda n, t: lambda d: d["items"][n].update(treat=t), st.integers(0, 105), st.sampled_from(TREATMENTS)),
+    st.builds(lambda n, q: lambda d: d["items"][n].update(q=q), _ITEMS, _TEXTS),
+    st.builds(lambda n, s: lambda d: d["items"][n].update(sens=s), _ITEMS, st.sampled_from("LMHS")),
+    st.builds(lambda n, t: lambda d: d["items"][n].update(treat=t), _ITEMS, st.sampled_from(TREATMENTS)),
     st.builds(lambda n: lambda d: d["items"].pop(n), st.integers(0, 90)),
     st.builds(lambda n: lambda d: d["flag_rules"].pop(n), st.integers(0, 5)),
     st.builds(lambda c: lambda d: d["choice_lists"]["yn"].append({"code": c, "label": c}), st.sampled_from("abc")),

@@ -84,7 +84,7 @@ class Desk:
             service=service,
             case_id=case_id,
             place="XX0101",
-            due_at=datetime(2026, 11, 21, 14, 0, tzinfo=UTC),
+            due_at=datetime.now(UTC).replace(microsecond=0) + timedelta(hours=24),
             accepted_by=None if accepted_by is None else UUID(accepted_by),
             digest="-",
         )

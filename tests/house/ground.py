@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -12,12 +13,20 @@ PACKAGES = ("pimcollect", "forms", "webhooks", "workers")
 _NOT_OURS = {".git", ".venv", "node_modules", "__pycache__", "dist"}
 
 
+def _list_tracked() -> list[str]:
+    """What git tracks; nothing where there is no git, or no repository."""
+    git = shutil.which("git")
+    if git is None:
+        return []
+    listed = subprocess.run([git, "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return [name for name in listed.stdout.split("\0") if name] if listed.returncode == 0 else []
+
+
 @cache
 def list_files() -> tuple[str, ...]:
     """Paths of all files of the project, as git knows them; in an unpacked archive, whatever is there."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
-    if listed.returncode == 0 and listed.stdout:
-        return tuple(sorted(name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()))
+    if names := _list_tracked():
+        return tuple(sorted(name for name in names if (ROOT / name).exists()))
     found = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
     return tuple(sorted(str(path) for path in found if not _NOT_OURS & set(path.parts) and path.parts[0][0] != "."))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -178,12 +179,14 @@ def test_sending_all_of_it_again_and_six_at_once_changes_nothing(played: Played)
 
 
 def list_open_files(pids: list[int]) -> set[str]:
-    """Files that these processes hold open, deleted ones too, but for the service's own folder."""
+    """Files that these processes hold open for writing, deleted ones too."""
     found = set()
     for pid in pids:
         for link in Path(f"/proc/{pid}/fd").glob("*"):
             with suppress(OSError):
-                found.add(str(link.readlink()))
+                flags = re.search(r"^flags:\s*(\d+)", Path(f"/proc/{pid}/fdinfo/{link.name}").read_text(), re.MULTILINE)
+                if flags and int(flags[1], 8) & (os.O_WRONLY | os.O_RDWR):
+                    found.add(str(link.readlink()))
     return {name for name in found if name.startswith("/") and not name.startswith(("/dev/", "/proc/"))}
 
 

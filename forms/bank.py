@@ -20,6 +20,7 @@ from pimcollect.domain.catalogue import (
     WashingtonItem,
 )
 from pimcollect.domain.conditions import names_used
+from pimcollect.domain.documents import read_json
 from pimcollect.domain.version import FlagRule, Pathway
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.schemas.bank import ASKING, FILES, FREE_TEXTS
@@ -38,8 +39,8 @@ _NAMED_BY_ID = ("items", "flag_rules", "pathways")
 def read_document(source: bytes | str) -> dict[str, Any]:
     """Parse a bank file. Raises PimError(BAD_BANK) with line and column."""
     try:
-        document = json.loads(source, object_pairs_hook=_refuse_twice, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        document = read_json(source)
+    except ValueError as error:
         where = ""
         if isinstance(error, json.JSONDecodeError):
             where = f" (line {error.lineno}, column {error.colno})"
@@ -51,17 +52,6 @@ def read_document(source: bytes | str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise PimError(ErrorCode.BAD_BANK, "The bank file must hold one JSON object.")
     return document
-
-
-def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands there twice")
-    return found
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)  # NaN and Infinity are no JSON
 
 
 def hash_document(document: Mapping[str, Any]) -> str:

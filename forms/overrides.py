@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from forms.outline import Outline
+from pimcollect.domain.documents import read_json
 from pimcollect.domain.version import (
     Condition,
     FlagRule,
@@ -46,8 +47,8 @@ def read_overrides(source: bytes, outline: Outline) -> Overrides:
     Raises PimError(BAD_TREATMENT) that names each wrong place and what to do.
     """
     try:
-        document = json.loads(source)
-    except (ValueError, RecursionError) as error:
+        document = read_json(source)
+    except ValueError as error:
         where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         raise PimError(ErrorCode.BAD_TREATMENT, f"The treatments file is not JSON{where}.", remedy=_GUIDE) from error
     keys = _Keys(outline)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from forms import starter
 from pimcollect.domain.catalogue import ListedRule, ListedService
+from pimcollect.domain.documents import read_json
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.schemas.services import find_service_errors
 
@@ -41,8 +41,8 @@ def read_services(source: bytes, known: Codes) -> Directory:
     Raises PimError(BAD_FILE) that names each wrong service or rule and what to do. It never repeats a mail address.
     """
     try:
-        document = json.loads(source)
-    except (ValueError, RecursionError) as error:
+        document = read_json(source)
+    except ValueError as error:
         raise PimError(ErrorCode.BAD_FILE, "The list of services is not JSON.") from error
     mistakes = list(_say(find_service_errors(document), document))
     if not mistakes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,6 +17,7 @@ from pimcollect.actions.hooks import (
     rotate_hook,
 )
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows
+from pimcollect.domain.documents import read_json
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import find_hooks
@@ -65,8 +65,8 @@ def _read_mapping_file(path: Path | None) -> Any:
         text = path.read_bytes()
         if len(text) > _LARGEST_MAPPING:
             raise PimError(ErrorCode.BAD_FILE, "The mapping file is larger than 1 MB.")
-        return json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
+        return read_json(text)
+    except (OSError, ValueError) as error:
         raise PimError(ErrorCode.BAD_FILE, "The mapping file is not JSON, or cannot be read.") from error
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
+from pimcollect.domain.documents import read_json
 from pimcollect.errors import ErrorCode, PimError
 
 _SHOWN = 20
@@ -55,7 +55,7 @@ def _say(tree: Any, path: str = "") -> list[str]:
 def read_scenarios(source: bytes) -> dict[str, Any]:
     """Read a scenarios file. Raises PimError(BAD_FILE) that names each place that is wrong."""
     try:
-        document = json.loads(source)
+        document = read_json(source)
     except ValueError as error:
         raise PimError(ErrorCode.BAD_FILE, "The scenarios file is not JSON in UTF-8.") from error
     try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from pimcollect.domain.documents import read_json
 from pimcollect.errors import ErrorCode, PimError
 
 _LONGEST_WAIT = 86_400.0
@@ -38,8 +38,8 @@ class Answer:
     def read_json(self) -> Any:
         """The body as JSON. Raises ServerError(BAD_ANSWER): broken, cut off, a key twice, nested too deep."""
         try:
-            return json.loads(self.body, object_pairs_hook=_unique_pairs)
-        except (ValueError, RecursionError) as error:
+            return read_json(self.body)
+        except ValueError as error:
             raise bad_answer(self.host, "it is not JSON, or was cut off") from error
 
     @property
@@ -55,13 +55,6 @@ def bad_answer(host: str, what: str) -> ServerError:
         f"The answer of {host} cannot be used: {what}.",
         remedy="Is the address that of the server itself, and not of a login page or a proxy? It is tried again.",
     )
-
-
-def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
 
 
 def _read_date(text: str) -> datetime | None:

@@ -6,11 +6,11 @@ an edit has a new instance id, `meta/deprecatedID` and the same `meta/rootUuid`,
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection
-from typing import Any, NoReturn
+from typing import Any
 
+from pimcollect.domain.documents import read_json
 from pimcollect.errors import PimError
 from pimcollect.servers.base import Delivery, Opened
 from pimcollect.servers.flat import ID_KEYS, count_answers, first_id, is_envelope, open_flat
@@ -19,18 +19,6 @@ from pimcollect.servers.instance import DEEPEST, flatten, parse_xml, unreadable
 _WRAPPERS = 3
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 """Escapes of NUL and of halves of signs; whole signs outside the first plane are written with two of them."""
-
-
-def _refuse_constant(_: str) -> NoReturn:
-    raise unreadable("it holds NaN or Infinity")
-
-
-def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object with the same key twice could say yes and no to consent: refused (RFC 8259, section 4)."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise unreadable("a key stands twice")
-    return found
 
 
 def is_json(body: bytes) -> bool:
@@ -43,16 +31,10 @@ def parse_object(body: bytes, *, numbers_as_text: bool = False) -> dict[str, Any
 
     With `numbers_as_text` a number stays the digits that were sent, as Kobo sends every answer.
     """
-    number: dict[str, Any] = {"parse_int": str, "parse_float": str} if numbers_as_text else {}
     try:
-        text = body.decode("utf-8-sig")
-        found = json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_refuse_constant, **number)
-    except UnicodeDecodeError as error:
-        raise unreadable("it is not UTF-8") from error
-    except RecursionError as error:
-        raise unreadable("it is nested too deep") from error
+        found = read_json(body, numbers_as_text=numbers_as_text)
     except ValueError as error:
-        raise unreadable("it is not JSON") from error
+        raise unreadable("it is not JSON in UTF-8 that can be read in one way only") from error
     if not isinstance(found, dict):
         raise unreadable("it is not a JSON object")
     if _depth(found) > DEEPEST:

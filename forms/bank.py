@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from forms import starter
+from forms.bank_parts import find_variants, make_parts
 from forms.mistakes import Mistake, find_mistakes
 from pimcollect.domain.catalogue import (
     Asking,
@@ -17,6 +18,7 @@ from pimcollect.domain.catalogue import (
     ListedChoice,
     ListedEntity,
     Module,
+    Variant,
     WashingtonItem,
 )
 from pimcollect.domain.conditions import names_used
@@ -32,7 +34,7 @@ SILENT_PATHWAYS = ("RP-GBV",)
 """Counted only without consent: these services must not reach a supervisor's list."""
 
 _SHOWN = 20
-_NAMED_BY_ID = ("items", "flag_rules", "pathways")
+_NAMED_BY_ID = ("items", "flag_rules", "pathways", "terms", "purposes", "places")
 """Parts whose rows people know by their id alone."""
 
 
@@ -112,7 +114,7 @@ def _say(text: str | None) -> dict[str, str]:
     return {LANGUAGE: text} if text else {}
 
 
-def _item(row: Mapping[str, Any]) -> Item:
+def _item(row: Mapping[str, Any], variants: Mapping[str, Variant]) -> Item:
     return Item(
         id=row["id"],
         name=row["name"],
@@ -140,6 +142,7 @@ def _item(row: Mapping[str, Any]) -> Item:
         seconds=row["seconds"],
         remark=row["flag"],
         asking=_asking(row),
+        variants=variants,
     )
 
 
@@ -161,14 +164,15 @@ def _choice(row: Mapping[str, Any]) -> ListedChoice:
 
 def make_catalogue(document: Mapping[str, Any]) -> Catalogue:
     """The catalogue of a document that was checked."""
+    variants = find_variants(document)
     return Catalogue(
         version=document["version"],
         modules=tuple(
             Module(row["id"], row["prefix"], _say(row["title"]), "".join(row["tools"]), row["kind"] == "control")
             for row in document["modules"]
         ),
-        items=tuple(_item(row) for row in document["items"]),
         lists={name: tuple(map(_choice, rows)) for name, rows in document["choice_lists"].items()},
+        items=tuple(_item(row, variants.get(row["id"], {})) for row in document["items"]),
         washington=tuple(WashingtonItem(row["name"], _say(row["label"])) for row in document["wg_ss"]["items"]),
         washington_list=document["wg_ss"]["answers"],
         screening=document["ers_decision"],
@@ -188,4 +192,5 @@ def make_catalogue(document: Mapping[str, Any]) -> Catalogue:
         requests=dict(document["request_map"]),
         entities=tuple(ListedEntity(**row) for row in document.get("entities", ())),
         sha256=hash_document(document),
+        **make_parts(document),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from forms.grids import Fault, Grids, Options, Table, tidy
 from forms.mistakes import Mistake, Place
 from pimcollect.domain.weights import SENSITIVITIES, TREATMENTS
 from pimcollect.schemas.bank import ASKING, TYPES
+from pimcollect.schemas.bank_parts import PARTS, STATES
 
 TEXT, MARK, NUMBER, LETTERS, MAYBE, LOCKED = "text", "yes/no", "number", "letters", "text or nothing", "text or locked"
 """What a cell holds. MAYBE: an empty cell is no field. LOCKED: an empty cell is wording that is not loaded."""
@@ -29,6 +31,9 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "urgency": ("U", "H", "R"),
     "default_urgency": ("U", "H", "R"),
     "personal_data": ("yes", "no"),
+    "tool": ("H", "K", "F", "O"),
+    "part": PARTS,
+    "state": STATES,
 }
 
 
@@ -57,6 +62,18 @@ SHEETS: Mapping[str, Mapping[str, str]] = {
     "pathways": {**_texts("code service default_urgency"), "personal_data": MARK},
     "requests": _texts("service pathway"),
     "entities": {**_texts("list tools label"), **dict.fromkeys(("entity_id", "create_if", "update_if"), MAYBE)},
+    "variants": _texts("item tool q hint"),
+    "translations": _texts("part key language source text translator state back"),
+    "terms": _texts("code term definition"),
+    "purposes": _texts(
+        "id title tools group area starts_on ends_on audiences questions items resources not_needed response "
+        "proportionality text"
+    ),
+    "disaggregations": {**_texts("set code source categories"), "order": NUMBER},
+    "places": {
+        **{"code": TEXT, "level": NUMBER, "parent": MAYBE},
+        **_texts("valid_from valid_to replaced_by aliases name_en name_fr name_ar"),
+    },
 }
 """Sheet -> column -> what its cells hold. docs/imo/bank.md explains the columns."""
 
@@ -69,9 +86,13 @@ OPTIONS = tuple(
 
 _FIELDS = ("version", "ers_decision", "wg_ss")
 """Rows of the first sheet: `wg_ss` is the locked part of the Short Set, as it is in the file for programs."""
-_ROWS = ("modules", "items", "flag_rules", "pathways", "entities")
-_OPTIONAL = ("entities",)
-"""Sheets, and parts of the document, that are there only when they hold something."""
+_HIDDEN = ("entities",)
+"""Sheets that are written only when they hold something."""
+OPTIONAL = (*_HIDDEN, "variants", "translations", "terms", "purposes", "disaggregations", "places")
+"""Parts that a bank need not have: an empty one is none, and their sheets may be missing."""
+_ROWS = ("modules", "items", "flag_rules", "pathways", *OPTIONAL)
+_NAME = re.compile("name_[a-z]{2,3}")
+"""Columns of the sheet `places`: a name in one language."""
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
@@ -99,24 +120,31 @@ def scrub(value: Any) -> Any:
 
 def lay_bank(document: Mapping[str, Any]) -> Grids:
     """The sheets of a bank, in the order of the document; choice lists by name."""
-    grids: dict[str, list[list[str]]] = {name: [list(columns)] for name, columns in SHEETS.items()}
+    columns = {name: list(columns) for name, columns in SHEETS.items()}
+    spoken = {f"name_{language}" for row in document.get("places", ()) for language in row["names"]}
+    columns["places"] += sorted(spoken - set(columns["places"]))
+    grids: dict[str, list[list[str]]] = {name: [heads] for name, heads in columns.items()}
     grids["bank"] += [
         ["version", document["version"]],
         ["ers_decision", document["ers_decision"]],
         ["wg_ss", _canon(document["wg_ss"])],
     ]
     for part in _ROWS:
-        grids[part] += [[_write(row.get(column)) for column in SHEETS[part]] for row in document.get(part, ())]
+        grids[part] += [[_write(_find_cell(row, one)) for one in columns[part]] for row in document.get(part, ())]
     for name, rows in sorted(document["choice_lists"].items()):
         grids["choices"] += [[name, *(_write(row.get(one)) for one in list(SHEETS["choices"])[1:])] for row in rows]
     grids["requests"] += [[code, pathway] for code, pathway in sorted(document["request_map"].items())]
-    return {name: _without_empty(rows) for name, rows in grids.items() if name not in _OPTIONAL or len(rows) > 1}
+    return {name: _without_empty(rows) for name, rows in grids.items() if name not in _HIDDEN or len(rows) > 1}
 
 
 def _without_empty(rows: list[list[str]]) -> list[list[str]]:
     """The same rows without the seldom columns that nothing fills."""
     wanted = [at for at, column in enumerate(rows[0]) if column not in SELDOM or any(row[at] for row in rows[1:])]
     return [[row[at] for at in wanted] for row in rows]
+
+
+def _find_cell(row: Mapping[str, Any], column: str) -> Any:
+    return row["names"].get(column[5:]) if "names" in row and _NAME.fullmatch(column) else row.get(column)
 
 
 def _canon(value: Any) -> str:
@@ -136,17 +164,19 @@ def read_sheets(tables: Mapping[str, Table], faults: list[Fault]) -> Sheeted:
     for name in tables.keys() - SHEETS.keys():
         faults.append(Fault(name, 0, "", "is no sheet of a bank; delete it, or let its name begin with _."))
     for name, columns in SHEETS.items():
-        if name in tables or name not in _OPTIONAL:
-            _check_columns(name, tables.get(name), columns, faults)
+        _check_columns(name, tables.get(name), columns, faults)
     if faults:
         return Sheeted({}, {})
     rows: dict[Place, tuple[str, int]] = {}
     document: dict[str, Any] = _read_fields(tables["bank"], rows, faults)
-    for part in (one for one in _ROWS if one in tables):
+    for part in _ROWS:
         document[part] = []
-        for number, cells in tables[part].rows:
+        for number, cells in tables[part].rows if part in tables else ():
             rows[part, len(document[part])] = (part, number)
-            document[part].append(_read_row(part, number, cells, faults))
+            row = _read_row(part, number, cells, faults)
+            document[part].append(_name_place(row, cells) if part == "places" else row)
+        if part in OPTIONAL and not document[part]:
+            del document[part]
     lists: dict[str, list[dict[str, Any]]] = {}
     document["choice_lists"] = lists
     for number, cells in tables["choices"].rows:
@@ -172,6 +202,8 @@ def place_mistake(mistake: Mistake, rows: Mapping[Place, tuple[str, int]]) -> Fa
             sheet, row = rows[where[:length]]
             rest = [str(step) for step in where[length:]]
             column = rest[0] if rest and rest[0] in SHEETS[sheet] else ""
+            if rest[:1] == ["names"]:
+                column = f"name_{rest[1]}" if len(rest) > 1 else "name_en"
             if where[0] == "request_map":
                 column = "pathway"
             return Fault(sheet, row, column, mistake.text)
@@ -180,7 +212,8 @@ def place_mistake(mistake: Mistake, rows: Mapping[Place, tuple[str, int]]) -> Fa
 
 def _check_columns(name: str, table: Table | None, columns: Mapping[str, str], faults: list[Fault]) -> None:
     if table is None:
-        faults.append(Fault(name, 0, "", "is missing; export the bank anew and work in that copy."))
+        if name not in OPTIONAL:
+            faults.append(Fault(name, 0, "", "is missing; export the bank anew and work in that copy."))
         return
     faults += [
         Fault(name, 1, one, "is missing; put it back.") for one in columns if one not in (*table.columns, *SELDOM)
@@ -188,7 +221,7 @@ def _check_columns(name: str, table: Table | None, columns: Mapping[str, str], f
     faults += [
         Fault(name, 1, one, "is no column of this sheet; delete it.")
         for one in dict.fromkeys(table.columns)
-        if one and one not in columns
+        if one and one not in columns and not (name == "places" and _NAME.fullmatch(one))
     ]
 
 
@@ -221,6 +254,12 @@ def _read_row(sheet: str, number: int, cells: Mapping[str, str], faults: list[Fa
         except ValueError as error:
             faults.append(Fault(sheet, number, column, str(error)))
     return row
+
+
+def _name_place(row: dict[str, Any], cells: Mapping[str, str]) -> dict[str, Any]:
+    """The names of a place together, whatever languages the sheet has."""
+    plain = {column: value for column, value in row.items() if not _NAME.fullmatch(column)}
+    return {**plain, "names": {one[5:]: cell for one, cell in cells.items() if _NAME.fullmatch(one) and cell}}
 
 
 def _read(cell: str, kind: str) -> Any:

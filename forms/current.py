@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 
 from sqlalchemy.orm import Session
 
@@ -14,8 +15,9 @@ from pimcollect.domain.catalogue import Catalogue, NamedPlace
 from pimcollect.domain.governance import State
 from pimcollect.domain.pathways import UNKNOWN
 from pimcollect.domain.treatments import AGE_CUTS, band_label
-from pimcollect.tables.catalogue import find_bank, find_places
+from pimcollect.tables.catalogue import PlaceRow, find_bank, find_places
 from pimcollect.tables.governance import find_item_states, find_wordings
+from pimcollect.tables.translations import find_approved
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Current:
 
     catalogue: Catalogue
     places: tuple[NamedPlace, ...]
+    """Those that are valid on the day that was asked about."""
     is_starter_bank: bool
     are_starter_places: bool
 
@@ -44,20 +47,38 @@ class Current:
         return {UNKNOWN} | {code for one in choices for code in (one.code, one.broader) if code}
 
 
-def read_current(session: Session, *, is_field_test: bool = False) -> Current:
-    """Read both from the database; four queries. Only active items may be asked; in a field test also those that are
-    being tried. Official wording that was loaded is laid over the bank."""
+def read_current(session: Session, *, is_field_test: bool = False, on: date | None = None) -> Current:
+    """Read both from the database; five queries. Only active items may be asked; in a field test also those that are
+    being tried. Official wording that was loaded is laid over the bank; places that are not valid `on` that day (else
+    today) are not offered."""
     bank, rows = find_bank(session), find_places(session)
     if bank is None:
         catalogue = read_starter()
     else:
         catalogue = read_catalogue(bank.document)
         catalogue = replace(catalogue, held=find_held(session, catalogue, is_field_test=is_field_test))
+    day = (on or datetime.now(UTC).date()).isoformat()
+    catalogue = replace(catalogue, approved=find_approved(session))
+    places = tuple(name_place(row) for row in rows) or read_starter_places()
     return Current(
         catalogue=lay_wordings(catalogue, {row.language: row.texts for row in find_wordings(session)}),
-        places=tuple(NamedPlace(row.code, row.level, row.parent, row.names) for row in rows) or read_starter_places(),
+        places=tuple(place for place in places if place.is_valid(day)),
         is_starter_bank=bank is None,
         are_starter_places=not rows,
+    )
+
+
+def name_place(row: PlaceRow) -> NamedPlace:
+    """A place of the database as forms and banks know it."""
+    return NamedPlace(
+        code=row.code,
+        level=row.level,
+        parent=row.parent,
+        names=row.names,
+        valid_from=row.valid_from.isoformat() if row.valid_from else "",
+        valid_to=row.valid_to.isoformat() if row.valid_to else "",
+        replaced_by=tuple(row.replaced_by),
+        aliases=tuple(row.aliases),
     )
 
 

@@ -9,7 +9,8 @@ from forms.bank import rule_names
 from forms.files import find_external, lay_files
 from forms.mistakes import CONTAINERS, PARTS
 from forms.parts import expand
-from forms.rows import PLACE_LISTS, VERSION_MARK, Row, find_own_list, list_places
+from forms.rewording import reword, reword_choice
+from forms.rows import PLACE_LISTS, PURPOSE_MARK, VERSION_MARK, Row, find_own_list, list_places
 from forms.selection import Selection
 from forms.translations import SOURCE
 from forms.wording import ENGLISH, say
@@ -21,6 +22,7 @@ from pimcollect.domain.catalogue import (
     ListedEntity,
     Module,
     NamedPlace,
+    Purpose,
     Text,
     find_references,
 )
@@ -61,6 +63,8 @@ class Layout:
     """Choice lists that are too long for the form: telephones fetch them as files beside it."""
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Name -> content of everything that telephones fetch with the form."""
+    tool: str = ""
+    purpose: str = ""
 
 
 def lay_out(
@@ -80,6 +84,9 @@ def lay_out(
         Row("calculate", "pim_form_id", calculation=f"'{selection.form}'"),
         Row("calculate", "pim_catalogue_version", calculation=f"'{VERSION_MARK}'"),
     ]
+    purpose = next((one for one in catalogue.purposes if one.id == selection.purpose), None)
+    if purpose:
+        rows.append(Row("calculate", PURPOSE_MARK, calculation=f"'{purpose.id}'"))
     chosen = {item.id for item in selection.items}
     for module in sorted(catalogue.modules, key=lambda one: one.id):
         items = tuple(item for item in selection.items if item.module == module.id)
@@ -87,6 +94,7 @@ def lay_out(
             rows += _observation()
         elif items:
             rows += _module(module, items, catalogue, is_asked=selection.tool != "O")
+    rows = reword(_tell(rows, purpose), catalogue)
     lists = _collect_lists(rows, catalogue, places)
     if not may_have_gaps:
         _refuse_untranslated(rows, lists, languages)
@@ -104,6 +112,8 @@ def lay_out(
         entity=entity,
         entity_lists=tuple(one.list for one in catalogue.entities),
         external=find_external(rows, lists),
+        tool=selection.tool,
+        purpose=selection.purpose,
     )
     return replace(layout, files=lay_files(layout, media=media or {}, may_have_gaps=may_have_gaps))
 
@@ -122,6 +132,16 @@ def _find_entity(catalogue: Catalogue, selection: Selection, rows: list[Row]) ->
             update_if=_both(gate, entity.update_if) if entity.update_if else "",
         )
     return None
+
+
+def _tell(rows: list[Row], purpose: Purpose | None) -> list[Row]:
+    """The same rows; after the introduction people are told what this interview is for."""
+    told: list[Row] = []
+    for row in rows:
+        told.append(row)
+        if row.name == "con_intro_note" and purpose and purpose.text:
+            told.append(Row("note", "con_purpose_note", label=purpose.text, relevant=IS_ADULT))
+    return told
 
 
 def _title(selection: Selection, languages: tuple[str, ...]) -> str:
@@ -238,9 +258,9 @@ def _collect_lists(
         if not name or name in lists:
             continue
         if name in PLACE_LISTS:
-            lists[name] = list_places(name, places)
+            lists[name] = reword_choice(list_places(name, places), catalogue)
         else:
-            lists[name] = find_own_list(name) or catalogue.lists[name]
+            lists[name] = reword_choice(find_own_list(name), catalogue) or catalogue.lists[name]
     return lists
 
 

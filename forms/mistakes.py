@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from forms.mistakes_parts import find_broken_parts
 from pimcollect.domain.catalogue import SCREENING, SELECTS, find_references
 from pimcollect.domain.conditions import names_used
 from pimcollect.errors import PimError
@@ -121,6 +122,8 @@ def _find_broken_references(document: Mapping[str, Any]) -> Iterator[Mistake]:
     for name in sorted(find_references(document["ers_decision"]) - names):
         yield Mistake(("ers_decision",), f"there is no item {name}.")
     yield from _find_broken_rules(document, names)
+    for where, text in find_broken_parts(document):
+        yield Mistake(where, text)
 
 
 def _find_broken_item(

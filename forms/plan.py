@@ -9,7 +9,7 @@ from forms.files import read_codes
 from forms.layout import CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE, Layout
 from forms.mistakes import PARTS
 from forms.parts import ORGANISATION
-from forms.rows import DERIVED, PLACE_LISTS, Row
+from forms.rows import DERIVED, PLACE_LISTS, PURPOSE_MARK, Row
 from pimcollect.domain.catalogue import SCREENING, Catalogue, Item
 from pimcollect.domain.version import (
     Choice,
@@ -34,6 +34,7 @@ _OWN: Mapping[str, Treatment] = {
     "today": Treatment("date", {"to": "month", "shared": "month"}),
     "pim_form_id": _KEEP,
     "pim_catalogue_version": _KEEP,
+    PURPOSE_MARK: _KEEP,
     "obs_only": _KEEP,
     SCREENING: _DERIVE,
 }

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,17 @@ from forms import plan
 from forms.checks import refuse_faults
 from forms.files import describe_files
 from forms.layout import Layout, lay_out
+from forms.purposes import choose_purpose
 from forms.selection import Selection, select
-from forms.translations import count_drafts, translate
-from forms.wording import ENGLISH, LANGUAGE_NAMES, LANGUAGES, say
+from forms.translations import SOURCE, count_drafts, translate, translate_text
+from forms.wording import ENGLISH, LANGUAGE_NAMES
 from forms.workbook import lay_sheets, write_workbook
 from forms.xform import to_clean_xform
-from pimcollect.domain.catalogue import Asking, Catalogue, NamedPlace, Text
+from pimcollect.domain.catalogue import Asking, Catalogue, Item, NamedPlace, Text
 from pimcollect.domain.decide import prepare
 from pimcollect.domain.version import TEST, Version, hash_version, write_version
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.schemas.bank import FREE_TEXTS
 
 _HASH_LENGTH = 8
 """What the id of a field test's form ends with."""
@@ -48,12 +50,12 @@ class Frozen:
 def read_languages(text: str) -> tuple[str, ...]:
     """`en,fr` -> ("en", "fr"), the first is the default. Raises PimError(BAD_FORM) for one that forms cannot speak."""
     languages = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    unknown = [one for one in languages if one not in LANGUAGES or one not in LANGUAGE_NAMES]
+    unknown = [one for one in languages if one not in LANGUAGE_NAMES]
     if unknown or not languages:
         raise PimError(
             ErrorCode.BAD_FORM,
             f"A form cannot be built in {', '.join(unknown) or 'no language'}.",
-            remedy=f"Use one or more of: {', '.join(LANGUAGES)}.",
+            remedy=f"Use one or more of: {', '.join(LANGUAGE_NAMES)}.",
         )
     return languages
 
@@ -72,16 +74,21 @@ def build_form(
     is_field_test: bool = False,
     media: Mapping[str, bytes] | None = None,
     public_key: str = "",
+    purpose: str = "",
+    on: str = "",
 ) -> Frozen:
     """All steps from a form id to a frozen version. Pure: the same bank, places, languages and key give the same bytes.
 
     With a `public_key` (base64 of a DER SubjectPublicKeyInfo) phones encrypt what they send of it.
 
-    A field test is a form of its own, `<form>_test`: its submissions never mix with others.
+    A field test is a form of its own, `<form>_test`: its submissions never mix with others. `purpose` and `on` are
+    those of `choose_purpose`.
     Raises PimError: NOT_FOUND for an unknown form id, BAD_FORM for everything that forbids the build.
     """
     catalogue = translate(catalogue)
     selection = select(catalogue, form, languages=languages)
+    found = choose_purpose(catalogue.purposes, selection.tool, wanted=purpose, on=on)
+    selection = replace(selection, purpose=found.id if found else "")
     layout = lay_out(catalogue, selection, places=places, languages=languages, media=media)
     if is_field_test:
         selection = replace(selection, form=f"{form}{TEST}", title=f"{selection.title} (field test)")
@@ -124,6 +131,7 @@ def plan_version(catalogue: Catalogue, selection: Selection, layout: Layout) -> 
         referral=plan.plan_referral(names, repeats),
         profile=plan.plan_profile(names),
         left_out=layout.left_out,
+        purpose=selection.purpose,
         drafted=tuple(one for one in layout.languages if count_drafted(catalogue, layout, one)),
         files=describe_files(layout),
     )
@@ -134,15 +142,30 @@ def count_drafted(catalogue: Catalogue, layout: Layout, language: str) -> int:
     asked = {row.item for row in layout.rows}
     modules = {row.module for row in layout.rows}
     items = [item for item in catalogue.items if item.id in asked]
+    worded = [
+        (f"{item.id}.{layout.tool}", item.variants[layout.tool]) for item in items if layout.tool in item.variants
+    ]
+    own = catalogue.translations
     texts: dict[str, list[tuple[str, Text]]] = {
-        "items": [pair for item in items for pair in ((item.id, item.label), (f"{item.id}.hint", item.hint))],
+        "items": [pair for item in items for pair in _list_own(item, layout.tool)],
+        "variants": [pair for key, one in worded for pair in ((key, one.label), (f"{key}.hint", one.hint))],
+        "purposes": [(one.id, one.text) for one in catalogue.purposes if one.id == layout.purpose],
         "modules": [(one.id, one.title) for one in catalogue.modules if one.id in modules],
         "choices": [
             (f"{name}.{choice.code}", choice.label) for name in layout.lists for choice in catalogue.lists.get(name, ())
         ],
-        "words": [(key, say(key)) for key in ENGLISH],
+        "words": [(key, translate_text("words", key, {SOURCE: text}, own)) for key, text in ENGLISH.items()],
     }
-    return count_drafts(texts, language)
+    return count_drafts(texts, language, own=own, approved=catalogue.approved)
+
+
+def _list_own(item: Item, tool: str) -> Iterator[tuple[str, Text]]:
+    """The texts of an item that a form of this tool shows, by key; its own wording of the question has its own part."""
+    if tool not in item.variants:
+        yield item.id, item.label
+        yield f"{item.id}.hint", item.hint
+    for name in FREE_TEXTS:
+        yield f"{item.id}.{name}", getattr(item.asking, name)
 
 
 def _hash_content(version: Version, layout: Layout, public_key: str) -> str:
@@ -153,6 +176,7 @@ def _hash_content(version: Version, layout: Layout, public_key: str) -> str:
     return hashlib.sha256(f"{write_version(version)}\n{shown}{public_key}".encode()).hexdigest()[:_HASH_LENGTH]
 
 
+_TOLD = frozenset({"files", "tool", "purpose"})
 _LATER = frozenset({one.name for one in fields(Asking)} | {"entity", "entity_lists", "external"}) - {
     "message",
     "appearance",
@@ -161,8 +185,9 @@ _LATER = frozenset({one.name for one in fields(Asking)} | {"entity", "entity_lis
 
 
 def _list_shown(part: Any) -> dict[str, Any]:
-    """The fields of a layout, row, choice or entity; the files are told by their digests in the version."""
-    return {name: value for name, value in vars(part).items() if name != "files" and (value or name not in _LATER)}
+    """The fields of a layout, row, choice or entity; the files are told by their digests in the version, the tool and
+    the purpose by what stands in the form."""
+    return {name: value for name, value in vars(part).items() if name not in _TOLD and (value or name not in _LATER)}
 
 
 def write_files(frozen: Frozen, folder: Path) -> tuple[Path, ...]:

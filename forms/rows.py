@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from forms.wording import LANGUAGES, say
+from forms.wording import LANGUAGE_NAMES, say
 from pimcollect.domain.catalogue import SELECTS, ListedChoice, NamedPlace, Text
 from pimcollect.errors import ErrorCode, PimError
 
@@ -14,6 +14,9 @@ LISTED = (*SELECTS, "rank")
 
 VERSION_MARK = "@version"
 """Stands for the version string until it is known: it is made from the content."""
+
+PURPOSE_MARK = "pim_purpose"
+"""The question that carries the purpose of the form into every submission."""
 
 DERIVED = "derived"
 """Type of a row that is no row of the form: the server derives its value from other answers."""
@@ -116,7 +119,7 @@ def list_places(name: str, places: tuple[NamedPlace, ...]) -> tuple[ListedChoice
     named = [
         ListedChoice(
             place.code,
-            {language: place.names.get(language) or place.names.get("en") or place.code for language in LANGUAGES},
+            {language: place.names.get(language) or place.names.get("en") or place.code for language in LANGUAGE_NAMES},
             parent=place.parent or "",
         )
         for place in sorted(found, key=lambda one: one.code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pimcollect.domain.catalogue import SCREENING, Catalogue, Item, find_references
 from pimcollect.errors import ErrorCode, PimError
@@ -36,6 +36,8 @@ class Selection:
     tool: str
     items: tuple[Item, ...]
     left_out: tuple[str, ...]
+    purpose: str = ""
+    """Id of the purpose that it serves; empty: none, and the form may not be released."""
 
     @property
     def is_severe(self) -> bool:
@@ -109,9 +111,15 @@ def select_items(
         form=form,
         title=title,
         tool=tool,
-        items=tuple(item for item in catalogue.items if item.id in chosen),
+        items=tuple(_word(item, tool) for item in catalogue.items if item.id in chosen),
         left_out=tuple(f"{item.id} {refused[item.id]}" for item in catalogue.items if item.id in refused),
     )
+
+
+def _word(item: Item, tool: str) -> Item:
+    """The item as this tool words it."""
+    own = item.variants.get(tool)
+    return replace(item, label=own.label, hint=own.hint) if own else item
 
 
 def _needs(item: Item, catalogue: Catalogue) -> frozenset[str]:

@@ -6,8 +6,21 @@ from collections.abc import Mapping
 
 from forms.translations import translate_text
 
-LANGUAGE_NAMES: Mapping[str, str] = {"en": "English (en)", "fr": "French (fr)", "ar": "Arabic (ar)"}
-"""How XLSForm columns name a language."""
+LANGUAGE_NAMES: Mapping[str, str] = {
+    **{"en": "English (en)", "fr": "French (fr)", "ar": "Arabic (ar)"},
+    **{"am": "Amharic (am)", "bn": "Bangla (bn)", "es": "Spanish (es)", "fa": "Persian (fa)", "ff": "Fulah (ff)"},
+    **{
+        "ha": "Hausa (ha)",
+        "ht": "Haitian Creole (ht)",
+        "ku": "Kurdish (ku)",
+        "ln": "Lingala (ln)",
+        "my": "Burmese (my)",
+    },
+    **{"om": "Oromo (om)", "ps": "Pashto (ps)", "pt": "Portuguese (pt)", "ro": "Romanian (ro)", "ru": "Russian (ru)"},
+    **{"rw": "Kinyarwanda (rw)", "sn": "Shona (sn)", "so": "Somali (so)", "sw": "Swahili (sw)", "ta": "Tamil (ta)"},
+    **{"ti": "Tigrinya (ti)", "tr": "Turkish (tr)", "uk": "Ukrainian (uk)", "ur": "Urdu (ur)", "vi": "Vietnamese (vi)"},
+}
+"""How XLSForm columns name a language. A form speaks it as soon as the bank holds every text of the form in it."""
 
 ENGLISH: Mapping[str, str] = {
     "con_intro": (
@@ -77,8 +90,8 @@ ENGLISH: Mapping[str, str] = {
     "form_obs": "Observation of a site",
 }
 
-LANGUAGES = tuple(LANGUAGE_NAMES)
-"""Languages in which a form can speak at all."""
+LANGUAGES = ("en", "fr", "ar")
+"""Languages in which a form speaks without a word of the bank's own."""
 
 
 def say(key: str) -> dict[str, str]:

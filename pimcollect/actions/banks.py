@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from pimcollect.actions.catalogue import import_places
 from pimcollect.actions.governance import Subject, activate_item, take_subject
 from pimcollect.domain import governance
 from pimcollect.domain.changes import (
@@ -21,9 +22,11 @@ from pimcollect.domain.changes import (
     weigh,
     weigh_items,
 )
+from pimcollect.domain.gazetteer import read_gazetteer
 from pimcollect.domain.governance import Life, State, Verb
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.domain.touched import find_touched, is_severe
+from pimcollect.domain.translations import list_written
 from pimcollect.domain.weights import Weight
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import BankRow, find_bank, store_bank
@@ -36,6 +39,7 @@ from pimcollect.tables.governance import (
     take_open_change,
 )
 from pimcollect.tables.journal import write_journal
+from pimcollect.tables.translations import store_marks
 
 _SHOWN = 10
 _DECIDED = (State.ACTIVE, State.DEPRECATED, State.RETIRED)
@@ -157,7 +161,7 @@ def _find_approvals(
     for one in changes:
         if one.is_loosening and (one.part != "item" or one.id in begun | open_):
             yield f"{one.id} {one.field} protects less than before"
-        elif one.weight is Weight.MAJOR and one.part not in ("item", "list", "locked"):
+        elif one.weight is Weight.MAJOR and one.part not in ("item", "list", "locked", "variant"):
             yield f"{one.part} {one.id}: {one.why}"
 
 
@@ -172,13 +176,21 @@ def _refuse(comparison: Comparison) -> None:
 
 
 def import_bank(
-    session: Session, actor: Actor, bank: Bank, *, wanted: Weight | None = None, is_endorsed_elsewhere: bool = False
+    session: Session,
+    actor: Actor,
+    bank: Bank,
+    *,
+    wanted: Weight | None = None,
+    is_endorsed_elsewhere: bool = False,
+    practice: frozenset[str] = frozenset(),
 ) -> tuple[Comparison, bool]:
     """Make a checked bank the current one; False when exactly this one was kept before.
 
     The first bank is taken whole, its items active. Later ones: what is patch or minor passes, new items begin as
     drafts; what breaks a series or protects less must be proposed (`propose_change`), unless an administrator says that
-    it was endorsed elsewhere. Raises PimError: BAD_BANK for obstacles, NOT_ALLOWED for what others must agree to.
+    it was endorsed elsewhere. `practice` is that of `import_places`.
+
+    Raises PimError: BAD_BANK for obstacles, NOT_ALLOWED for what others must agree to.
     """
     allow(actor, "bank.import")
     if is_endorsed_elsewhere:
@@ -197,7 +209,7 @@ def import_bank(
     note = "endorsed_elsewhere" if is_endorsed_elsewhere else "" if comparison.base else "first_bank"
     if comparison.base and comparison.changes:
         session.add(_change_row(bank, comparison, state=State.ACTIVE, document=None, note=note or "imported"))
-    return comparison, _take(session, actor, bank, note=note)
+    return comparison, _take(session, actor, bank, note=note, practice=practice)
 
 
 def _change_row(bank: Bank, comparison: Comparison, **life: Any) -> BankChangeRow:
@@ -246,7 +258,7 @@ def propose_change(session: Session, actor: Actor, bank: Bank, *, wanted: Weight
     return comparison
 
 
-def activate(session: Session, actor: Actor, code: str) -> Subject:
+def activate(session: Session, actor: Actor, code: str, *, practice: frozenset[str] = frozenset()) -> Subject:
     """An endorsed item enters live forms, or an endorsed change becomes the current bank with its items active.
 
     Raises PimError(NOT_POSSIBLE_NOW) when it is not endorsed, or the bank has moved on since the change was proposed.
@@ -268,12 +280,18 @@ def activate(session: Session, actor: Actor, code: str) -> Subject:
     bank = Bank(row.version, row.sha256, row.document)
     _refuse(compare_bank(session, actor, bank, wanted=Weight[row.chosen.upper()]))
     row.state, row.document, row.since = state.value, None, func.clock_timestamp()
-    _take(session, actor, bank, note="endorsed_change")
+    _take(session, actor, bank, note="endorsed_change", practice=practice, brought_by=row.proposer)
     return subject
 
 
-def _take(session: Session, actor: Actor, bank: Bank, *, note: str) -> bool:
-    """Keep the bank as the current one and begin the lives of its items; with a note they are active at once."""
+def _take(
+    session: Session, actor: Actor, bank: Bank, *, note: str, practice: frozenset[str], brought_by: str = ""
+) -> bool:
+    """Keep the bank as the current one and begin the lives of its items; with a note they are active at once. Its
+    places enter the gazetteer, and it is noted who brought its translations."""
+    store_marks(session, list_written(bank.document), brought_by=brought_by or actor.id)
+    if places := read_gazetteer(bank.document):
+        import_places(session, actor, places, practice=practice)
     is_new = store_bank(session, version=bank.version, sha256=bank.sha256, document=bank.document)
     lives = {(row.item, row.key): row for row in find_item_states(session)}
     keys = {row["id"]: row["key"] for row in bank.document["items"]}

@@ -35,7 +35,19 @@ def import_places(
     places = list(places)
     if practice.isdisjoint(one.code for one in places):
         drop_places(session, practice)
-    rows = [PlaceRow(code=one.code, level=one.level, parent=one.parent, names=dict(one.names)) for one in places]
+    rows = [
+        PlaceRow(
+            code=one.code,
+            level=one.level,
+            parent=one.parent,
+            names=dict(one.names),
+            valid_from=_day(one.valid_from),
+            valid_to=_day(one.valid_to),
+            replaced_by=list(one.replaced_by),
+            aliases=list(one.aliases),
+        )
+        for one in places
+    ]
     store_places(session, rows)
     write_journal(session, actor=actor.id, action="import", noun="places", noun_id=str(len(rows)))
     return len(rows)
@@ -47,7 +59,7 @@ def has_places(session: Session) -> bool:
 
 
 def _day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
+    return None if not text else date.fromisoformat(text)
 
 
 def seal_contact(service: ListedService, *, to: SealKey) -> bytes:

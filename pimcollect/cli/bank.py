@@ -9,11 +9,15 @@ import click
 
 from forms import starter
 from forms.bank_files import read_bank_bytes, read_bank_file, write_bank
+from forms.bank_sheets import OPTIONAL
 from forms.current import read_current
+from forms.drafts import add_missing
 from forms.places import read_starter_places
 from forms.release import write_whole
+from forms.wording import LANGUAGE_NAMES
 from pimcollect.actions.banks import Bank, Comparison, compare_bank, import_bank
 from pimcollect.actions.catalogue import has_places, import_places
+from pimcollect.actions.governance import list_standings
 from pimcollect.cli.bank_compare import (
     check_command,
     class_option,
@@ -26,11 +30,17 @@ from pimcollect.cli.bank_compare import (
     where_used_command,
 )
 from pimcollect.cli.bank_review import COMMANDS
+from pimcollect.cli.bank_translations import translations
 from pimcollect.cli.desk import by_option, find_actor, json_option, open_desk, print_json, print_rows
 from pimcollect.cli.wording import wording
 from pimcollect.domain.catalogue import Catalogue, Item
+from pimcollect.domain.governance import State
+from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import find_bank_versions
+
+PARTS = ("modules", "flag_rules", "pathways", *OPTIONAL)
+"""What `bank list --part` shows."""
 
 
 @click.group()
@@ -66,8 +76,9 @@ def import_command(
         if is_dry:
             say_comparison(given, compare_bank(session, actor, given, wanted=read_class(wanted)), as_json=as_json)
             return
+        practice = frozenset(place.code for place in read_starter_places())
         comparison, is_new = import_bank(
-            session, actor, given, wanted=read_class(wanted), is_endorsed_elsewhere=is_endorsed
+            session, actor, given, wanted=read_class(wanted), is_endorsed_elsewhere=is_endorsed, practice=practice
         )
         places = 0 if has_places(session) else import_places(session, actor, read_starter_places())
     if as_json:
@@ -97,11 +108,17 @@ def _say_imported(catalogue: Catalogue, comparison: Comparison, *, is_new: bool,
 @bank.command("export")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--version", help="A kept version; else the current one.")
-def export_command(target: Path, version: str | None) -> None:
+@click.option(
+    "--translate",
+    "language",
+    type=click.Choice([one for one in LANGUAGE_NAMES if one != "en"]),
+    help="For a translator: with an empty row for every text that this language lacks.",
+)
+def export_command(target: Path, version: str | None, language: str | None) -> None:
     """Write the bank as TARGET.xlsx, TARGET.json, or a folder TARGET of CSV files: the same bank, the same bytes."""
     with open_desk() as desk, desk.transaction() as session:
         document = read_version(session, version or "current")
-    files = write_bank(document, target)
+    files = write_bank(add_missing(document, language) if language else document, target)
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)
@@ -140,20 +157,57 @@ def _item_row(item: Item) -> dict[str, object]:
 
 @bank.command("list")
 @click.option("--module", help="Only this module, for example M05.")
+@click.option("--tool", type=click.Choice(list("HKFO")), help="Only what this tool asks.")
+@click.option("--sensitivity", type=click.Choice(list("LMHS")), help="Only items of this sensitivity.")
+@click.option("--state", type=click.Choice([one.value for one in State]), help="Only items that stand there.")
+@click.option("--part", type=click.Choice(PARTS), help="Another part of the bank than its items.")
 @json_option
-def list_command(module: str | None, as_json: bool) -> None:
-    """All items of the current bank."""
+def list_command(
+    module: str | None, tool: str | None, sensitivity: str | None, state: str | None, part: str | None, as_json: bool
+) -> None:
+    """All items of the current bank, or the rows of another part: terms, purposes, places, flag_rules, ..."""
+    if part:
+        _list_part(part, as_json=as_json)
+        return
     catalogue, is_starter = _read()
+    states = _read_states() if state else {}
     if is_starter and not as_json:
         click.echo("No bank was imported yet: this is the starter bank.", err=True)
     columns = {"id": "id", "name": "name", "tools": "tools", "type": "type", "sensitivity": "sens"}
     columns |= {"treatment": "treatment", "label": "label"}
     print_rows(
-        [_item_row(item) for item in catalogue.items if module in (None, item.module)],
+        [
+            _item_row(item)
+            for item in catalogue.items
+            if module in (None, item.module)
+            and (tool is None or tool in item.tools)
+            and sensitivity in (None, item.sensitivity)
+            and (state is None or states.get(item.id) == state)
+        ],
         as_json=as_json,
         columns=columns,
-        empty="No items in this module.",
+        empty="No such items.",
     )
+
+
+def _read_states() -> dict[str, str]:
+    with open_desk() as desk, desk.transaction() as session:
+        return {one.item: one.state for one in list_standings(session, COMMAND_LINE)}
+
+
+def _list_part(part: str, *, as_json: bool) -> None:
+    """The rows of one part, with the columns of its sheet."""
+    with open_desk() as desk, desk.transaction() as session:
+        rows = list(read_version(session, "current").get(part, ()))
+    columns = {name: name for name in (rows[0] if rows else {})}
+    shown = [{name: _flat(value) for name, value in row.items()} for row in rows]
+    print_rows(rows if as_json else shown, as_json=as_json, columns=columns, empty="The bank has none.")
+
+
+def _flat(value: object) -> object:
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {one}" for name, one in value.items())
+    return "".join(value) if isinstance(value, list) else value
 
 
 @bank.command("show")
@@ -195,10 +249,12 @@ def show_command(item: str, as_json: bool) -> None:
     ):
         if value:
             click.echo(f"{name:<12} {value}")
+    for tool, one in found.variants.items():
+        click.echo(f"{f'asked by {tool}':<12} {one.label.get('en', '')}")
     for choice in choices:
         shared = f" (shared as {choice['shared_as']})" if choice["shared_as"] else ""
         click.echo(f"{'':<12} {choice['code']}: {choice['label'] or 'locked wording, not loaded'}{shared}")
 
 
-for _command in (*COMMANDS, check_command, diff_command, overlaps_command, where_used_command, wording):
+for _command in (*COMMANDS, check_command, diff_command, overlaps_command, where_used_command, wording, translations):
     bank.add_command(_command)

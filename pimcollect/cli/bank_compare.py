@@ -12,15 +12,15 @@ from sqlalchemy.orm import Session
 from forms import starter
 from forms.bank import read_catalogue, read_document
 from forms.bank_files import read_bank_file
-from forms.current import read_current
 from forms.overlaps import FormTexts, find_doubles, find_overlaps
 from pimcollect.actions.banks import Bank, Comparison
 from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
 from pimcollect.domain.changes import Change, find_changes, weigh
+from pimcollect.domain.touched import find_reached
 from pimcollect.domain.weights import Weight
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.catalogue import find_bank, find_bank_version
-from pimcollect.tables.forms import find_newest_version, find_uses
+from pimcollect.tables.catalogue import find_bank, find_bank_version, find_places
+from pimcollect.tables.forms import find_newest_version, find_place_uses, find_uses
 
 class_option = click.option(
     "--class",
@@ -144,13 +144,17 @@ def diff_command(one: str, other: str, as_json: bool) -> None:
 
 
 @click.command("where-used")
-@click.argument("items", nargs=-1, required=True)
+@click.argument("codes", nargs=-1, required=True)
 @json_option
-def where_used_command(items: tuple[str, ...], as_json: bool) -> None:
-    """Which frozen versions of which forms ask these items (ids, or names of the current bank)."""
+def where_used_command(codes: tuple[str, ...], as_json: bool) -> None:
+    """Which frozen versions of which forms ask what these CODES are about: items by id, name or key, choice lists,
+    modules, terms, purposes, disaggregations, flag rules, pathways, places."""
     with open_desk() as desk, desk.transaction() as session:
-        names = {item.name: item.id for item in read_current(session).catalogue.items}
-        uses = find_uses(session, {names.get(item, item) for item in items})
+        document = read_version(session, "current")
+        items = {item for code in codes for item in find_reached(document, code) or {code}}
+        uses = find_uses(session, items)
+        places = {row["code"] for row in document.get("places", ())} | {row.code for row in find_places(session)}
+        uses += find_place_uses(session, [code for code in codes if code in places])
     _print_uses(uses, as_json=as_json)
 
 

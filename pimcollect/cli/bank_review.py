@@ -8,6 +8,7 @@ import click
 from sqlalchemy.orm import Session
 
 from forms.bank_files import read_bank_file
+from forms.places import read_starter_places
 from pimcollect.actions.banks import Bank, activate, propose_change
 from pimcollect.actions.governance import (
     Subject,
@@ -106,7 +107,8 @@ def endorse_command(code: str, refuse: str | None, mail: str, as_json: bool) -> 
 def activate_command(code: str, mail: str, as_json: bool) -> None:
     """Take what was endorsed into use: an item into live forms, a change as the current bank."""
     with open_desk() as desk, desk.transaction() as session:
-        _say(activate(session, find_actor(session, mail), code), as_json=as_json)
+        practice = frozenset(place.code for place in read_starter_places())
+        _say(activate(session, find_actor(session, mail), code, practice=practice), as_json=as_json)
 
 
 @click.command("deprecate")

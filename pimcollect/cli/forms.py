@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -67,6 +68,9 @@ def _say_frozen(frozen: Frozen) -> None:
     if version.drafted:
         names = ", ".join(LANGUAGE_NAMES[one] for one in version.drafted)
         click.echo(f"Machine-drafted, not approved by anybody yet: {names}. For trials only.")
+        click.echo(f"What is open: pimcollect bank translations list --open --language {version.drafted[0]}")
+    if version.origin == "bank":
+        click.echo(f"Purpose: {version.purpose or 'none, so it cannot be released'}.")
     if version.left_out:
         click.echo("Left out:")
         for line in version.left_out:
@@ -94,8 +98,9 @@ def _find_public_key(desk: Desk, session: Session, form: str) -> str:
     help="Whether phones encrypt what they send. [default: yes for a form that asks severe items]",
 )
 @click.option("-o", "--output", "folder", type=_FOLDER, help="Folder for the workbook, the XForm and the version.")
+@click.option("--purpose", default="", help="The purpose that it serves. [default: the only one of its tool]")
 def build_command(
-    form: str, languages: str, is_field_test: bool, is_encrypted: bool | None, folder: Path | None
+    form: str, languages: str, is_field_test: bool, is_encrypted: bool | None, folder: Path | None, purpose: str
 ) -> None:
     """Build a form from the bank and freeze it: hh, hh_core, ki, fgd or obs. Only active items are asked.
 
@@ -115,6 +120,8 @@ def build_command(
             public_key=_find_public_key(desk, session, f"{form}{TEST}" if is_field_test else form)
             if is_encrypted
             else "",
+            purpose=purpose,
+            on=datetime.now(UTC).date().isoformat(),
         )
         _say_source(current)
         _say_frozen(frozen)

@@ -84,6 +84,64 @@ class Module:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """How one tool words an item."""
+
+    label: Text
+    hint: Text
+
+
+@dataclass(frozen=True)
+class Translation:
+    """One text in one language. `of` is the hash of the English that it translates."""
+
+    text: str
+    of: str
+    state: str
+    translator: str = ""
+    """Who made it: an account or a job title; empty when a machine did."""
+    back: str = ""
+    """The same translated back by somebody else who did not see the English."""
+
+
+@dataclass(frozen=True)
+class Disaggregation:
+    """One dimension of a set: the item that tells it, the list of its categories, and when it is given up: the lowest
+    order first, when cells get small."""
+
+    set: str
+    code: str
+    source: str
+    categories: str
+    order: int
+
+
+@dataclass(frozen=True)
+class Term:
+    """A word of the glossary."""
+
+    code: str
+    term: Text
+    definition: Text
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """Why a form asks: who and where, what for, what is done with it, and what respondents are told."""
+
+    id: str
+    title: str
+    tools: str
+    items: frozenset[str]
+    """Ids of the items that serve it; empty means all of its tools."""
+    starts_on: str
+    ends_on: str
+    text: Text
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Everything else that the bank says of it, by field."""
+
+
+@dataclass(frozen=True)
 class Item:
     """One item of the bank, word for word; `docs/imo/bank.md` explains the fields."""
 
@@ -117,6 +175,8 @@ class Item:
     remark: str = ""
     """What raises a flag, in words, for people only; the flag rules decide."""
     asking: Asking = field(default=Asking())
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    """Tool -> its own wording."""
 
     @property
     def expressions(self) -> tuple[str, ...]:
@@ -176,6 +236,14 @@ class Catalogue:
     entities: tuple[ListedEntity, ...] = ()
     held: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Item id -> why no form may ask it now: it is not active yet, or no longer."""
+    terms: tuple[Term, ...] = ()
+    purposes: tuple[Purpose, ...] = ()
+    disaggregations: tuple[Disaggregation, ...] = ()
+    places: tuple[NamedPlace, ...] = ()
+    translations: Mapping[tuple[str, str, str], Translation] = field(default_factory=dict)
+    """(part, key, language) -> what the bank says itself; it goes before what ships with pimcollect."""
+    approved: frozenset[str] = field(default=frozenset(), compare=False)
+    """Marks of the translations that somebody approved here (`domain.translations.mark`)."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +254,19 @@ class NamedPlace:
     level: int
     parent: str | None
     names: Text
+    valid_from: str = ""
+    valid_to: str = ""
+    """First and last day as ISO dates; empty means open."""
+    replaced_by: tuple[str, ...] = ()
+    """Crosswalk: the codes that it became; several when it was divided."""
+    aliases: tuple[str, ...] = ()
+    """Other codes and spellings, in any script."""
+
+    def is_valid(self, day: str) -> bool:
+        """Whether forms may still offer it on this day (ISO)."""
+        if self.replaced_by and not self.valid_to:
+            return False
+        return self.valid_from <= day and (not self.valid_to or day <= self.valid_to)
 
 
 @dataclass(frozen=True)

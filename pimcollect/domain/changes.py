@@ -13,6 +13,7 @@ from pimcollect.domain.weights import (
     PARTS,
     SCALES,
     SENSITIVITIES,
+    WORDINGS,
     Weight,
 )
 from pimcollect.errors import ErrorCode, PimError
@@ -20,6 +21,16 @@ from pimcollect.errors import ErrorCode, PimError
 Document = Mapping[str, Any]
 """A bank document whose shape was checked (`schemas.bank`)."""
 Row = Mapping[str, Any]
+
+NEWER: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "variant": ("variants", ("item", "tool")),
+    "translation": ("translations", ("part", "key", "language")),
+    "term": ("terms", ("code",)),
+    "purpose": ("purposes", ("id",)),
+    "disaggregation": ("disaggregations", ("set", "code")),
+    "place": ("places", ("code",)),
+}
+"""Part -> where a document that has it holds it, and the fields that name one row."""
 
 _GATE = "${ers_decision}"
 
@@ -29,7 +40,7 @@ class Change:
     """One difference. An empty `field` means that the whole thing came or went."""
 
     part: str
-    """item, list, module, rule, pathway, request, screening or locked."""
+    """item, list, module, rule, pathway, request, screening, locked, or one of NEWER."""
     id: str
     field: str
     before: str
@@ -49,6 +60,7 @@ def find_changes(old: Document, new: Document) -> tuple[Change, ...]:
         *_compare_rows("pathway", _by(old["pathways"], "code"), _by(new["pathways"], "code")),
         *_compare_rows("request", _requests(old), _requests(new)),
         *_compare_rows("entity", _by(old.get("entities", ()), "list"), _by(new.get("entities", ()), "list")),
+        *(change for part in NEWER for change in _compare_rows(part, _newer(old, part), _newer(new, part))),
         *_compare_lists(old["choice_lists"], new["choice_lists"]),
         *_compare_rows("screening", _whole(old["ers_decision"]), _whole(new["ers_decision"])),
         *_compare_rows("locked", _whole(_canon(old["wg_ss"])), _whole(_canon(new["wg_ss"]))),
@@ -81,8 +93,9 @@ def weigh_items(changes: Sequence[Change], old: Document, new: Document) -> dict
     for one in changes:
         if one.part == "list":
             lists[one.id] = max(lists.get(one.id, Weight.NONE), one.weight)
-        elif one.part == "item" and one.field:
-            weights[one.id] = max(weights.get(one.id, Weight.NONE), one.weight)
+        elif (one.part == "item" and one.field) or one.part == "variant":
+            item = one.id.partition(" ")[0]
+            weights[item] = max(weights.get(item, Weight.NONE), one.weight)
     before = {row["id"]: row["choices"] for row in old["items"]}
     for row in new["items"]:
         # a list under another name was compared with the old one already, as a change of the item
@@ -119,6 +132,14 @@ def _by(rows: Sequence[Row], field: str) -> dict[str, Row]:
     return {row[field]: {name: value for name, value in row.items() if name != field} for row in rows}
 
 
+def _newer(document: Document, part: str) -> dict[str, Row]:
+    field, names = NEWER[part]
+    return {
+        " ".join(row[name] for name in names): {name: value for name, value in row.items() if name not in names}
+        for row in document.get(field, ())
+    }
+
+
 def _requests(document: Document) -> dict[str, Row]:
     return {code: {"pathway": pathway} for code, pathway in document["request_map"].items()}
 
@@ -136,6 +157,8 @@ def _show(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return "".join(value)
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {one}" for name, one in sorted(value.items()))
     return "" if value is None else str(value)
 
 
@@ -144,7 +167,9 @@ Weigher = Callable[[str, str, str, str], tuple[Weight, str]]
 
 
 def _weigh_field(part: str) -> Weigher:
-    def weigh_one(_id: str, field: str, _before: str, _after: str) -> tuple[Weight, str]:
+    def weigh_one(_id: str, field: str, before: str, after: str) -> tuple[Weight, str]:
+        if (part, field) in WORDINGS:
+            return _weigh_wording(before, after)
         # a field that nobody has weighed yet counts as the heaviest
         return FIELDS.get((part, field), (Weight.MAJOR, "not known how much this changes"))
 

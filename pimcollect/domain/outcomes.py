@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -73,6 +73,8 @@ class Place:
     code: str
     level: int
     parent: str | None
+    replaced_by: tuple[str, ...] = ()
+    """Crosswalk: the codes that it became; several when it was divided."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,27 @@ class Directory:
     places: Mapping[str, Place] = field(default_factory=dict)
     services: Mapping[str, Service] = field(default_factory=dict)
     rules: tuple[PathwayRule, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Other spellings and codes of places, folded (`casefold`) -> the place's code."""
 
     @cached_property
     def rules_by_pathway(self) -> Mapping[str, tuple[PathwayRule, ...]]:
-        """The rules of each pathway: routing looks here for every item."""
+        """The rules of each pathway: routing looks here for every item. A rule for a place that was replaced by one
+        other is for that one."""
         grouped: dict[str, list[PathwayRule]] = {}
         for rule in self.rules:
-            grouped.setdefault(rule.pathway, []).append(rule)
+            grouped.setdefault(rule.pathway, []).append(replace(rule, place=self._read_across(rule.place)))
         return {pathway: tuple(rules) for pathway, rules in grouped.items()}
+
+    def _read_across(self, code: str | None) -> str | None:
+        """What a place became by the crosswalk, one for one; a place that was divided stays itself."""
+        seen: set[str] = set()
+        while code is not None and code not in seen and code in self.places:
+            seen.add(code)
+            became = self.places[code].replaced_by
+            if len(became) == 1 and became[0] in self.places:
+                code = became[0]
+        return code
 
     @cached_property
     def lineages(self) -> dict[str, tuple[Place, ...]]:

@@ -35,6 +35,7 @@ GRANTS: dict[str, frozenset[Role]] = {
     "bank.import": _DESK,
     "bank.adopt": frozenset({Role.ADMIN, Role.OPERATOR}),
     "bank.load_wording": _DESK,
+    "bank.approve_translation": frozenset({Role.IMO}),
     "bank.propose": frozenset({Role.IMO, Role.MONITOR, Role.DPO}),
     "bank.im_review": frozenset({Role.IMO}),
     "bank.protection_review": frozenset({Role.MONITOR}),

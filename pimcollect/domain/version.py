@@ -191,6 +191,8 @@ class Version:
     """Languages in which some wording is a machine's draft that nobody has approved."""
     files: tuple[FormFile, ...] = ()
     """Files that the form needs on the telephone, by name."""
+    purpose: str = ""
+    """Id of the bank's purpose that it serves; empty: none, and it may not be released."""
 
 
 def write_version(version: Version) -> str:
@@ -199,7 +201,7 @@ def write_version(version: Version) -> str:
     What came later stands there only when there is something to say: versions that are older than it keep their bytes.
     """
     document = {"format": FORMAT, **asdict(version)}
-    for later in ("drafted", "files"):
+    for later in ("drafted", "files", "purpose"):
         if not document[later]:
             del document[later]
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -250,4 +252,5 @@ def read_version(document: Mapping[str, Any]) -> Version:
         left_out=tuple(document["left_out"]),
         drafted=tuple(document.get("drafted", ())),
         files=tuple(FormFile(**row) for row in document.get("files", ())),
+        purpose=document.get("purpose", ""),
     )

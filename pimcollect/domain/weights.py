@@ -58,6 +58,12 @@ PARTS: Mapping[str, tuple[tuple[Weight, str], tuple[Weight, str]]] = {
     "rule": ((_N, "a new flag rule"), (_M, "a flag rule removed")),
     "pathway": ((_N, "a new pathway"), (_M, "a pathway removed")),
     "entity": ((_N, "something that is visited again"), (_M, "something that is no longer visited again")),
+    "variant": ((_N, "a tool words it in its own way"), (_M, "a tool words it like the others again")),
+    "translation": ((_P, "a translation"), (_P, "a translation removed")),
+    "term": ((_N, "a new term"), (_N, "a term removed")),
+    "purpose": ((_N, "a new purpose"), (_M, "a purpose removed")),
+    "disaggregation": ((_N, "a new disaggregation"), (_M, "a disaggregation removed")),
+    "place": ((_N, "a new place"), (_M, "a place removed: give it a last day instead")),
     "request": ((_N, "a service that people can ask for"), (_M, "a service that people can no longer ask for")),
 }
 """Part -> what it weighs when one comes, when one goes."""
@@ -118,8 +124,41 @@ FIELDS: Mapping[tuple[str, str], tuple[Weight, str]] = {
     ("pathway", "default_urgency"): (_N, "another urgency"),
     ("pathway", "personal_data"): (_M, "whether it carries a person"),
     ("request", "pathway"): (_M, "requests lead elsewhere"),
+    ("variant", "hint"): (_P, "a hint"),
+    ("translation", "source"): (_P, "made from another wording"),
+    ("translation", "text"): (_P, "another translation: it must be approved anew"),
+    ("translation", "translator"): (_P, "who made it"),
+    ("translation", "state"): (_P, "how far it came"),
+    ("translation", "back"): (_P, "what it says, translated back"),
+    ("term", "term"): (_P, "how a term is written"),
+    ("purpose", "title"): (_P, "a title"),
+    ("purpose", "tools"): (_N, "which tools it is for"),
+    ("purpose", "group"): (_M, "other people are asked"),
+    ("purpose", "area"): (_N, "another area"),
+    ("purpose", "starts_on"): (_N, "another period"),
+    ("purpose", "ends_on"): (_N, "another period"),
+    ("purpose", "audiences"): (_M, "others see the results"),
+    ("purpose", "questions"): (_N, "other questions are to be answered"),
+    ("purpose", "items"): (_N, "other items serve it"),
+    ("purpose", "resources"): (_P, "a remark"),
+    ("purpose", "not_needed"): (_P, "a remark"),
+    ("purpose", "response"): (_N, "what follows from it"),
+    ("purpose", "proportionality"): (_N, "why the burden is worth it"),
+    ("disaggregation", "source"): (_M, "told by another item"),
+    ("disaggregation", "categories"): (_M, "other categories"),
+    ("disaggregation", "order"): (_N, "given up earlier or later"),
+    ("place", "level"): (_M, "another level"),
+    ("place", "parent"): (_M, "counted in another area"),
+    ("place", "names"): (_P, "another name"),
+    ("place", "valid_from"): (_N, "other dates"),
+    ("place", "valid_to"): (_N, "other dates"),
+    ("place", "replaced_by"): (_N, "read as another place"),
+    ("place", "aliases"): (_P, "other spellings"),
     ("screening", "text"): (_M, "the screening decides differently"),
     ("locked", "text"): (_M, "locked official wording"),
 }
-"""(part, field) -> what a change of it weighs, and in words. Item `q`, `choices`, `tools`, `sens` and some of `treat`
-are weighed by what exactly changed (`domain.changes`)."""
+"""(part, field) -> what a change of it weighs, and in words. Item `q`, `choices`, `tools`, `sens` and some of `treat`,
+and WORDINGS, are weighed by what exactly changed (`domain.changes`)."""
+
+WORDINGS = frozenset({("variant", "q"), ("term", "definition"), ("purpose", "text")})
+"""(part, field) of texts whose meaning counts: a slip may be mended, another wording is a major change."""

@@ -6,6 +6,8 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from pimcollect.schemas.bank_parts import list_fields
+
 NAME = r"^[a-z][a-z0-9_]{0,31}$"
 
 TYPES = (
@@ -240,8 +242,11 @@ class BankSchema(_Strict):
     entities = fields.List(fields.Nested(EntitySchema))
 
 
+WholeBankSchema = BankSchema.from_dict(list_fields(), name="WholeBankSchema")
+
+
 def find_shape_errors(document: Any) -> dict[str, Any]:
     """marshmallow's error tree for a parsed bank file; empty when the shape is right."""
     if not isinstance(document, dict):
         return {"bank": ["The file must hold one JSON object."]}
-    return dict(BankSchema().validate(document))
+    return dict(WholeBankSchema().validate(document))

@@ -7,11 +7,15 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, UniqueConstraint, delete, func, select
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.domain.outcomes import Directory, PathwayRule, Place, Service
 from pimcollect.tables.base import Base
+
+_ONE_STATEMENT = 2000
+"""Rows of one insert."""
 
 
 class BankRow(Base):
@@ -29,11 +33,22 @@ class PlaceRow(Base):
     """A p-coded area. The parent is stored, never parsed out of the code."""
 
     __tablename__ = "places"
+    __table_args__ = (
+        CheckConstraint(
+            "valid_to IS NULL OR valid_from IS NULL OR valid_to >= valid_from", name="place_ends_after_it_begins"
+        ),
+    )
     code: Mapped[str] = mapped_column(primary_key=True)
     level: Mapped[int]
     parent: Mapped[str | None] = mapped_column(ForeignKey("places.code", deferrable=True, initially="DEFERRED"))
     names: Mapped[dict[str, Any]]
     """Language code -> name."""
+    valid_from: Mapped[date | None]
+    valid_to: Mapped[date | None]
+    replaced_by: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
+    """Crosswalk: the codes that it became; several when it was divided."""
+    aliases: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
+    """Other codes and spellings, in any script."""
 
 
 class ServiceRow(Base):
@@ -140,8 +155,13 @@ def find_places(session: Session) -> list[PlaceRow]:
 
 def store_places(session: Session, places: list[PlaceRow]) -> None:
     """Add or change places; none is removed, since old submissions point at them."""
-    for place in places:
-        session.merge(place)
+    names = [column.name for column in PlaceRow.__table__.columns]
+    for start in range(0, len(places), _ONE_STATEMENT):
+        rows = [{name: getattr(one, name) for name in names} for one in places[start : start + _ONE_STATEMENT]]
+        statement = insert(PlaceRow).values(rows)
+        changed = {name: statement.excluded[name] for name in names if name != "code"}
+        session.execute(statement.on_conflict_do_update(index_elements=[PlaceRow.code], set_=changed))
+    session.expire_all()
 
 
 def drop_places(session: Session, codes: Collection[str]) -> None:
@@ -166,7 +186,9 @@ def replace_rules(session: Session, services: list[ServiceRow], rules: list[Path
 
 def read_directory(session: Session) -> Directory:
     """The directory as the domain wants it; three queries."""
-    places = {row.code: Place(row.code, row.level, row.parent) for row in session.scalars(select(PlaceRow))}
+    rows = list(session.scalars(select(PlaceRow)))
+    places = {row.code: Place(row.code, row.level, row.parent, tuple(row.replaced_by)) for row in rows}
+    aliases = {alias.casefold(): row.code for row in rows for alias in row.aliases}
     services = {
         row.code: Service(row.code, row.valid_until, row.is_suspended) for row in session.scalars(select(ServiceRow))
     }
@@ -174,4 +196,4 @@ def read_directory(session: Session) -> Directory:
         PathwayRule(row.pathway, row.service, row.place, row.group, row.sex, row.age)
         for row in session.scalars(select(PathwayRuleRow).order_by(PathwayRuleRow.pathway, PathwayRuleRow.id))
     )
-    return Directory(places, services, rules)
+    return Directory(places, services, rules, aliases)

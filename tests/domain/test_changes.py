@@ -177,6 +177,9 @@ _EDITS = st.one_of(
     st.builds(lambda n: lambda d: d["flag_rules"].pop(n), st.integers(0, 5)),
     st.builds(lambda c: lambda d: d["choice_lists"]["yn"].append({"code": c, "label": c}), st.sampled_from("abc")),
     st.builds(lambda: lambda d: d["choice_lists"].pop("ynd", None)),
+    st.builds(lambda n, q: lambda d: d["terms"][n].update(definition=q), st.integers(0, 10), _TEXTS),
+    st.builds(lambda q: lambda d: d["variants"][0].update(q=q), _TEXTS),
+    st.builds(lambda part: lambda d: d.pop(part, None), st.sampled_from(["places", "translations"])),
 )
 _MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -187,7 +190,7 @@ def test_a_bank_does_not_differ_from_itself_in_whatever_order(edits: list[Edit])
     document = edited(*edits)
     assert find_changes(document, document) == ()
     turned = copy.deepcopy(document)
-    for part in ("items", "modules", "flag_rules", "pathways"):
+    for part in ("items", "modules", "flag_rules", "pathways", "terms", "purposes", "variants", "disaggregations"):
         turned[part].reverse()
     turned["choice_lists"] = dict(reversed(turned["choice_lists"].items()))
     turned["version"] = "2099.9"

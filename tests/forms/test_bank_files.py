@@ -27,8 +27,27 @@ from forms.grids import load_tables, parse_workbook, read_workbook, write_csv
 from pimcollect.errors import ErrorCode, PimError
 
 BANK: dict[str, Any] = json.loads(starter.read_bytes("bank.json"))
+PLACE = {"valid_from": "", "valid_to": "", "replaced_by": "", "aliases": ""}
 SMALL: dict[str, Any] = {
-    **BANK,
+    **{name: part for name, part in BANK.items() if name != "disaggregations"},
+    "variants": [row for row in BANK["variants"] if row["item"] == "C04"],
+    "translations": [
+        {
+            **{"part": "items", "key": "C01", "language": "my", "source": "Are you 18 years old or older?"},
+            **{
+                "text": "အသက် ၁၈",
+                "translator": "Translator of the operation",
+                "state": "back_translated",
+                "back": "18?",
+            },
+        }
+    ],
+    "places": [
+        {**PLACE, "code": "XX01", "level": 1, "names": {"en": "North", "my": "မြောက်"}, "aliases": "The North | N."},
+        {**PLACE, "code": "XX0101", "level": 2, "parent": "XX01", "names": {"en": "Old"}, "valid_to": "2026-06-30"}
+        | {"replaced_by": "XX0102"},
+        {**PLACE, "code": "XX0102", "level": 2, "parent": "XX01", "names": {"en": "New"}, "valid_from": "2026-07-01"},
+    ],
     "items": [row for row in BANK["items"] if row["module"] == "M01"],
     "choice_lists": {
         name: rows

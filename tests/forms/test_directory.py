@@ -28,7 +28,7 @@ SERVICES: dict[str, Any] = json.loads(starter.read_bytes("services.json"))
     [
         ("code,level\nA,1\n", "lacks the column parent, name_en"),
         (HEAD, "The list is empty"),
-        (HEAD + "A,1,,Alpha\nA,1,,Again\n", "Line 3: A stands in line 2 already"),
+        (HEAD + "A,1,,Alpha\nA,1,,Again\n", "Line 3: A stands there twice"),
         (HEAD + "A,9,,Alpha\n", "Line 2: the level must be one of 1, 2, 3, 4"),
         (HEAD + "A,1,B,Alpha\n", "Line 2: level 1 has no parent"),
         (HEAD + "A,2,,Alpha\n", "Line 2: the parent is empty"),

@@ -49,18 +49,25 @@ def _texts(xform: str) -> dict[str, dict[str, str]]:
 
 def _sources(catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
     """(part, key, English) of everything that is to be translated."""
-    for module in catalogue.modules:
-        yield "modules", module.id, module.title["en"]
+    yield from (("modules", module.id, module.title["en"]) for module in catalogue.modules)
     for item in catalogue.items:
-        yield "items", item.id, item.label["en"]
-        if item.hint:
-            yield "items", f"{item.id}.hint", item.hint["en"]
+        yield from _both("items", item.id, item.label, item.hint)
+        for tool, one in item.variants.items():
+            yield from _both("variants", f"{item.id}.{tool}", one.label, one.hint)
     for name, choices in catalogue.lists.items():
-        for choice in choices:
-            if name != catalogue.washington_list:
-                yield "choices", f"{name}.{choice.code}", choice.label["en"]
-    for key, text in ENGLISH.items():
-        yield "words", key, text
+        if name != catalogue.washington_list:
+            yield from (("choices", f"{name}.{choice.code}", choice.label["en"]) for choice in choices)
+    for term in catalogue.terms:
+        yield "terms", term.code, term.term["en"]
+        yield "terms", f"{term.code}.definition", term.definition["en"]
+    yield from (("purposes", one.id, one.text["en"]) for one in catalogue.purposes if one.text)
+    yield from (("words", key, text) for key, text in ENGLISH.items())
+
+
+def _both(part: str, key: str, label: Mapping[str, str], hint: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    yield part, key, label["en"]
+    if hint:
+        yield part, f"{key}.hint", hint["en"]
 
 
 @pytest.mark.parametrize("form", KINDS)

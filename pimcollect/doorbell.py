@@ -17,12 +17,13 @@ from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-SETTLE, NOTICES, REVEALS = "settle", "notices", "reveals"
-QUEUES = (SETTLE, NOTICES, REVEALS)
+SETTLE, NOTICES, REVEALS, RELEASES = "settle", "notices", "reveals", "releases"
+QUEUES = (SETTLE, NOTICES, REVEALS, RELEASES)
 JOBS = {
     SETTLE: "workers.settle.settle",
     NOTICES: "workers.notices.send",
     REVEALS: "workers.reveals.answer",
+    RELEASES: "workers.releases.publish",
 }
 """Queue -> dotted path of its job; every job takes one string id."""
 _WAIT_SECONDS = 0.3
@@ -88,6 +89,10 @@ class Bell:
     def ring_reveal(self, reveal: UUID) -> bool:
         """Wake the worker that opens a case for a member who asked."""
         return self._ring(REVEALS, reveal)
+
+    def ring_release(self, release: UUID) -> bool:
+        """Wake the worker that brings forms onto servers."""
+        return self._ring(RELEASES, release)
 
     def quiet(self, queue: str) -> None:
         """Said by a job before it looks: whatever comes from now on must ring anew."""

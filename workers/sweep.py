@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from pimcollect.config import Settings
 from pimcollect.db import open_engine, open_sessions, transaction
-from pimcollect.doorbell import NOTICES, QUEUES, REVEALS, SETTLE, Bell
+from pimcollect.doorbell import NOTICES, QUEUES, RELEASES, REVEALS, SETTLE, Bell
 from pimcollect.log import open_log
 from pimcollect.tables.entries import find_forgotten, mark_rung, unpark_entries
 from pimcollect.tables.journal import beat, write_journal
 from pimcollect.tables.media import shred_strays
 from pimcollect.tables.referrals import find_due_notices
+from pimcollect.tables.releases import find_due_releases
 from pimcollect.tables.retention import drop_reveals, shred_cases
 from pimcollect.tables.reveals import find_unanswered
 
@@ -100,18 +101,26 @@ def sweep(clock: Clock) -> bool:
         entries = find_forgotten(session, seconds=FORGOTTEN_SECONDS)
         notices = find_due_notices(session, limit=1)
         reveals = find_unanswered(session, limit=1)
-    ring_again(clock, entries=entries, notices=notices, reveals=reveals)
+        releases = find_due_releases(session, limit=1)
+    ring_again(clock, entries=entries, notices=notices, reveals=reveals, releases=releases)
     if clock.is_retention():
         retain(clock)
     return True
 
 
-def ring_again(clock: Clock, *, entries: list[UUID], notices: list[UUID], reveals: list[UUID]) -> None:
+def ring_again(
+    clock: Clock, *, entries: list[UUID], notices: list[UUID], reveals: list[UUID], releases: list[UUID]
+) -> None:
     """Ring for what waits. One job of a queue takes all that waits there, so an empty queue needs one ring only, and
     a queue with a job in it none. The ring is forced: one before it may have been lost together with its job."""
     everybody = [uuid4()] if clock.is_roll_call() else []
-    waiting = {SETTLE: entries, NOTICES: notices, REVEALS: reveals}
-    rings = {SETTLE: clock.bell.ring_entry, NOTICES: clock.bell.ring_notice, REVEALS: clock.bell.ring_reveal}
+    waiting = {SETTLE: entries, NOTICES: notices, REVEALS: reveals, RELEASES: releases}
+    rings = {
+        SETTLE: clock.bell.ring_entry,
+        NOTICES: clock.bell.ring_notice,
+        REVEALS: clock.bell.ring_reveal,
+        RELEASES: clock.bell.ring_release,
+    }
     for queue in QUEUES:
         subjects = waiting[queue] or everybody
         if subjects and clock.bell.depth(queue) == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from sqlalchemy.orm import Session
@@ -22,15 +23,17 @@ from forms.wording import LANGUAGE_NAMES
 from forms.xform import validate_with_odk
 from pimcollect.actions.form_keys import choose_public_key, create_form_key
 from pimcollect.actions.forms import keep_version
-from pimcollect.actions.releases import close_on_phones, release_to_phones
+from pimcollect.actions.releases import close_on_phones
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_rows
 from pimcollect.cli.form_keys import keys
+from pimcollect.cli.form_releases import list_places, release_command
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.domain.version import TEST, Treatment
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import read_directory
 from pimcollect.tables.form_keys import find_newest_key
 from pimcollect.tables.forms import find_forms, find_versions
+from pimcollect.tables.releases import find_releases
 from pimcollect.vault import read_door_keys
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -251,14 +254,7 @@ def lint_command(form: str, languages: str, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-@forms.command("release")
-@click.argument("form")
-@click.option("--to", "place", type=click.Choice(["phones"]), required=True, help="phones: those that fetch from us.")
-def release_command(form: str, place: str) -> None:
-    """Release the newest version of a form. Phones see it with their next look; answers to earlier ones are taken."""
-    with open_desk() as desk, desk.transaction() as session:
-        shown = release_to_phones(session, COMMAND_LINE, form)
-        click.echo(f"{form} {shown.stated} is on the list of {place}. Its MD5 is {shown.md5}.")
+forms.add_command(release_command)
 
 
 @forms.command("close")
@@ -274,9 +270,23 @@ def close_command(form: str) -> None:
 @forms.command("list")
 @json_option
 def list_command(as_json: bool) -> None:
-    """All forms with their newest version."""
+    """All forms with their newest version, where versions are released, and whether the servers still hold them."""
     with open_desk() as desk, desk.transaction() as session:
         rows = find_forms(session)
+        releases = find_releases(session)
+    places = list_places(releases)
+    for row in rows:
+        mine = [one for one in releases if one["form"] == row["id"]]
+        row["releases"] = mine if as_json else _say_places(row, places)
     columns = {"id": "form", "title": "title", "version": "newest version", "origin": "origin"}
-    columns |= {"versions": "versions", "hooks": "open hooks", "frozen_at": "frozen"}
+    columns |= {"versions": "versions", "hooks": "open hooks", "frozen_at": "frozen", "releases": "released to"}
     print_rows(rows, as_json=as_json, columns=columns, empty="No forms yet: pimcollect forms build hh_core")
+
+
+def _say_places(row: dict[str, Any], places: dict[tuple[str, str], str]) -> str:
+    """Where the versions of a form are; those that are not the newest by name."""
+    return "\n".join(
+        text if version == row["version"] else f"{version} {text}"
+        for (form, version), text in places.items()
+        if form == row["id"]
+    )

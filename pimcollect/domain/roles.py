@@ -57,6 +57,7 @@ GRANTS: dict[str, frozenset[Role]] = {
     "form_keys.create": frozenset({Role.ADMIN, Role.OPERATOR}),
     "form_keys.retire": frozenset({Role.ADMIN, Role.OPERATOR}),
     "forms.release": _DESK,
+    "forms.check": _DESK,
     "phones.list": _DESK,
     "phones.add": _DESK,
     "phones.renew": _DESK,

@@ -1,0 +1,152 @@
+"""Whatever dies, and wherever: the release goes on, and ends as one form, one hook, each file once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from pimcollect.config import Settings
+from pimcollect.domain.releases import State
+from pimcollect.servers.answers import Answer
+from pimcollect.servers.http import Client
+from tests.factories.releases import Press
+from tests.reenacted.server import Asked, ReenactedServer, Reply
+from tests.workers.releasing import SERVERS, clear, open_server, see, whole
+from workers import releases
+
+CALLS = 18
+"""More than any of the three servers needs for one release."""
+KILLED_BEFORE, KILLED_AFTER, LOST_BEFORE, LOST_AFTER, WELL = (
+    "killed before",
+    "killed after",
+    "503",
+    "reply lost",
+    "well",
+)
+TROUBLES = (KILLED_BEFORE, KILLED_AFTER, LOST_BEFORE, LOST_AFTER)
+
+
+class Killed(BaseException):
+    """The worker is gone at this very moment: nothing more is written down."""
+
+
+class Fate:
+    """What befalls each call, one after another; later ones go well."""
+
+    def __init__(self, fates: Sequence[str]) -> None:
+        self.fates = list(fates)
+        self.made = 0
+
+    def next(self) -> str:
+        fate = self.fates[self.made] if self.made < len(self.fates) else WELL
+        self.made += 1
+        return fate
+
+
+@contextmanager
+def troubled(fate: Fate, server: ReenactedServer) -> Iterator[None]:
+    """The worker's calls, each with its fate."""
+    with pytest.MonkeyPatch.context() as patch:
+        send = Client._send_once
+        now = [WELL]
+
+        def send_once(self: Client, *args: Any, **parts: Any) -> Answer:
+            now[0] = fate.next()
+            if now[0] == KILLED_BEFORE:
+                raise Killed
+            answer = send(self, *args, **parts)
+            if now[0] == KILLED_AFTER:
+                raise Killed
+            return answer
+
+        answer_well = server.answer
+
+        def answer(asked: Asked) -> Reply:
+            if now[0] == LOST_BEFORE:
+                return Reply(503)
+            reply = answer_well(asked)
+            # it was done there, and the way back broke
+            return replace(reply, cut=0, body=reply.body or b"-") if now[0] == LOST_AFTER else reply
+
+        patch.setattr(Client, "_send_once", send_once)
+        patch.setattr(server, "answer", answer)
+        patch.setattr(releases, "_POLLS", (0.0,) * 6)
+        patch.setattr("workers.releases.log_in", _log_in_patiently(releases.log_in))
+        yield
+
+
+def _log_in_patiently(log_in: Callable[..., Client]) -> Callable[..., Client]:
+    """The client waits between its own tries, but not in a test."""
+
+    def patient(*args: Any, **parts: Any) -> Client:
+        client = log_in(*args, **parts)
+        client._pause = lambda _: None
+        return client
+
+    return patient
+
+
+def work_through(press: Press, fate: Fate) -> None:
+    """Work, die, come back, until nothing is left to do."""
+    with troubled(fate, press.server):
+        for _ in range(4 * CALLS):
+            try:
+                done = press.work()
+            except Killed:
+                done = 1
+            if not done:
+                return
+            press.wake()
+    raise AssertionError("it never came to its end")
+
+
+@pytest.mark.parametrize("kind", sorted(SERVERS))
+@pytest.mark.parametrize("trouble", [KILLED_BEFORE, KILLED_AFTER])
+def test_killed_at_any_call_it_ends_as_one_form_with_one_hook_and_each_file_once(
+    settings: Settings, kind: str, trouble: str
+) -> None:
+    with open_server(kind) as server, Press(settings, server) as press:
+        press.serve()
+        press.put_version()
+        connection = press.connect()
+        for call in range(CALLS):
+            release, fate = press.ask(connection), Fate([WELL] * call + [trouble])
+            work_through(press, fate)
+            row = press.look(release)
+            assert (row.state, row.reason) == (State.DONE, None), call
+            assert see(server) == whole(press), call
+            if fate.made <= call:
+                return  # it needs no more calls than that
+            press.forget()
+            clear(server)
+    raise AssertionError("it needs more calls than were looked at")
+
+
+@pytest.mark.parametrize("kind", sorted(SERVERS))
+def test_any_mixture_of_deaths_and_lost_replies_over_two_versions_ends_well(settings: Settings, kind: str) -> None:
+    with open_server(kind) as server, Press(settings, server) as press:
+        press.serve()
+        press.put_version()
+        connection = press.connect()
+
+        @hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(st.lists(st.sampled_from([*TROUBLES, WELL, WELL, WELL]), max_size=2 * CALLS))
+        def check(fates: list[str]) -> None:
+            press.forget()
+            clear(server)
+            fate = Fate(fates)
+            for number in (1, 2):
+                press.put_version(number)
+                release = press.ask(connection)
+                work_through(press, fate)
+                assert press.look(release).state == State.DONE
+            assert see(server) == whole(press, 2)
+
+        check()

@@ -19,6 +19,7 @@ from pimcollect.embedded import servers
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.launch import forbid_core_dumps
 from pimcollect.log import configure_logging
+from pimcollect.shedding import DRAINED, SheddingDispatcher, bound_server
 from pimcollect.supervision import keep_forked
 
 _BACKLOG = 1024
@@ -86,13 +87,14 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     create_server: Any = waitress_server.create_server
     server = create_server(
         _load_app_module().create_app(settings),
+        _dispatcher=SheddingDispatcher(settings.web_threads),
         sockets=[listener],
-        threads=settings.web_threads,
         backlog=_BACKLOG,
         channel_timeout=_CHANNEL_SECONDS,
         connection_limit=_CONNECTIONS,
         asyncore_use_poll=True,  # select() stops at 1024 descriptors
-        max_request_body_size=settings.max_body_bytes,
+        # above the largest body up to here one is read and thrown away, so that the application can say 413
+        max_request_body_size=settings.max_body_bytes * DRAINED,
         # a body above this would be spooled, in clear, to a file in the temp folder
         inbuf_overflow=settings.max_body_bytes + _MEGABYTE,
         # the answers too; an export is the largest
@@ -101,6 +103,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
         ident=None,
     )
+    bound_server(server, max_body_bytes=settings.max_body_bytes)
     is_stopping = False
 
     def stop(_number: int, _frame: object) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from forms.bank import rule_names
 from forms.files import find_external, lay_files
-from forms.mistakes import CONTAINERS, PARTS
+from forms.mistakes import CONTAINERS
 from forms.parts import expand
 from forms.rewording import reword, reword_choice
 from forms.rows import PLACE_LISTS, PURPOSE_MARK, VERSION_MARK, Row, find_own_list, list_places
@@ -15,6 +15,7 @@ from forms.selection import Selection
 from forms.translations import SOURCE
 from forms.wording import ENGLISH, say
 from pimcollect.domain.catalogue import (
+    PARTS,
     SCREENING,
     Catalogue,
     Item,

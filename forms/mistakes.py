@@ -8,20 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from forms.mistakes_parts import find_broken_parts
-from pimcollect.domain.catalogue import SCREENING, SELECTS, find_references
+from pimcollect.domain.catalogue import PARTS, SCREENING, SELECTS, find_references
 from pimcollect.domain.conditions import names_used
 from pimcollect.errors import PimError
 from pimcollect.schemas.bank import find_shape_errors
 
 Place = tuple[str | int, ...]
 """Way into the document: ("items", 5, "sens"), ("choice_lists", "yn", 0, "label")."""
-
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "roster": ("roster", "roster/sex", "roster/age", "roster/rel", "roster/caregiver"),
-    "wg_ss": ("dem_disab",),
-    "fgd": ("fgd_women", "fgd_men"),
-}
-"""Names that rules may use although no item has them (README of the bank, section 2)."""
 
 LONGEST = 32_767
 """Signs that one cell of a workbook can hold."""

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from forms.bank import rule_names
 from forms.files import read_codes
 from forms.layout import CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE, Layout
-from forms.mistakes import PARTS
 from forms.parts import ORGANISATION
 from forms.rows import DERIVED, PLACE_LISTS, PURPOSE_MARK, Row
-from pimcollect.domain.catalogue import SCREENING, Catalogue, Item
+from pimcollect.domain.catalogue import PARTS, SCREENING, Catalogue, Item
 from pimcollect.domain.version import (
     Choice,
     Condition,

@@ -16,6 +16,13 @@ SELECTS = ("select_one", "select_multiple")
 SCREENING = "ers_decision"
 """Name of the screening's result; an item whose relevance names it stands behind the privacy gate."""
 
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "roster": ("roster", "roster/sex", "roster/age", "roster/rel", "roster/caregiver"),
+    "wg_ss": ("dem_disab",),
+    "fgd": ("fgd_women", "fgd_men"),
+}
+"""Names that rules may use although no item has them (docs/imo/bank.md, section 2)."""
+
 REFERENCE = re.compile(r"\$\{([^}]*)\}")
 """A reference to another question in an XLSForm expression: `${name}`."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pimcollect.domain.catalogue import find_references
+from pimcollect.domain.catalogue import PARTS, find_references
 from pimcollect.domain.changes import Change, Document, weigh_items
 from pimcollect.domain.conditions import names_used
 from pimcollect.domain.slips import read_words
@@ -17,7 +17,12 @@ def find_touched(changes: Sequence[Change], old: Document, new: Document) -> set
     """Ids of the items of either bank that the changes reach. Forms that ask one of them are touched."""
     touched = {one.id for one in changes if one.part == "item"} | set(weigh_items(changes, old, new))
     touched |= {item for one in changes for document in (old, new) for item in _find_items(one, document)}
-    ids = {row["name"]: row["id"] for document in (old, new) for row in document["items"]}
+    ids = {
+        name: row["id"]
+        for document in (old, new)
+        for row in document["items"]
+        for name in (row["name"], *PARTS.get(row["type"], ()))
+    }
     for one in changes:
         for document in (old, new):
             touched |= {ids[name] for name in _names(one, document) if name in ids}

@@ -61,6 +61,8 @@ SHEETS: Mapping[str, Mapping[str, str]] = {
     "flag_rules": _texts("id expression pathway urgency"),
     "pathways": {**_texts("code service default_urgency"), "personal_data": MARK},
     "requests": _texts("service pathway"),
+    "questionnaires": _texts("id title language columns"),
+    "questionnaire_rows": {**_texts("questionnaire sheet"), "row": NUMBER, **_texts("link cells")},
     "entities": {**_texts("list tools label"), **dict.fromkeys(("entity_id", "create_if", "update_if"), MAYBE)},
     "variants": _texts("item tool q hint"),
     "translations": _texts("part key language source text translator state back"),
@@ -86,7 +88,7 @@ OPTIONS = tuple(
 
 _FIELDS = ("version", "ers_decision", "wg_ss")
 """Rows of the first sheet: `wg_ss` is the locked part of the Short Set, as it is in the file for programs."""
-_HIDDEN = ("entities",)
+_HIDDEN = ("entities", "questionnaires", "questionnaire_rows")
 """Sheets that are written only when they hold something."""
 OPTIONAL = (*_HIDDEN, "variants", "translations", "terms", "purposes", "disaggregations", "places")
 """Parts that a bank need not have: an empty one is none, and their sheets may be missing."""

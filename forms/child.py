@@ -26,6 +26,8 @@ JOBS: Mapping[str, str] = {
     "outline": "forms.outline:parse_outline",
     "lints": "forms.lints_all:parse_lints",
     "xlsform": "forms.xlsforms:parse_xlsform",
+    "form": "forms.proposals:parse_form",
+    "proposals": "forms.proposal_files:parse_proposals",
 }
 """Job -> the function that reads the bytes; its options and its result are plain JSON."""
 

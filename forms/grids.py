@@ -118,8 +118,8 @@ def read_workbook(data: bytes, faults: list[Fault]) -> dict[str, Table]:
     return load_tables(read["tables"])
 
 
-def parse_workbook(data: bytes) -> dict[str, Any]:
-    """The same in this process, for the child: plain JSON of tables and faults."""
+def parse_workbook(data: bytes, *, only: Sequence[str] = ()) -> dict[str, Any]:
+    """The same in this process, for the child: plain JSON of tables and faults; of all sheets or `only` of some."""
     faults: list[Fault] = []
     try:
         with warnings.catch_warnings():
@@ -128,7 +128,7 @@ def parse_workbook(data: bytes) -> dict[str, Any]:
             tables = {
                 sheet.title: _make_table(sheet.title, _read_sheet(sheet, faults), faults)
                 for sheet in book.worksheets
-                if not sheet.title.startswith("_")
+                if not sheet.title.startswith("_") and (not only or sheet.title in only)
             }
     except (PimError, MemoryError):
         raise

@@ -52,7 +52,7 @@ def adopt_outline(
     form: str | None = None,
 ) -> Adopted:
     """The same for a workbook `data` whose outline was read."""
-    outline = replace(outline, form=_check_id(form or outline.form))
+    outline = replace(outline, form=check_id(form or outline.form))
     overrides = Overrides() if treatments is None else read_overrides(treatments, outline)
     fates = decide_fates(outline, overrides)
     version = _make_version(outline, overrides, fates, consent)
@@ -67,7 +67,7 @@ def adopt_outline(
     )
 
 
-def _check_id(form: str) -> str:
+def check_id(form: str) -> str:
     """The id becomes part of file names and addresses, and must not take over a form of the bank."""
     if not _ID.match(form):
         raise PimError(

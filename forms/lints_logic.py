@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from forms.columns import LOGIC, split_column
 from forms.lints import Lint, find, read_words
-from forms.lints_book import LOGIC, Book, Line, split_column
+from forms.lints_book import Book, Line
 
 FUNCTIONS = read_words(
     """last position count id local-name namespace-uri name string concat starts-with contains substring-before

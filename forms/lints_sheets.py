@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
+from forms.columns import LOGIC, TRANSLATED, UNNAMED, split_column
 from forms.defaults import identifies
 from forms.lints import Lint, Severity, find, read_words
-from forms.lints_book import LOGIC, TRANSLATED, UNNAMED, Book, Line, split_column
+from forms.lints_book import Book, Line
 from forms.lints_logic import find_names
 from forms.outline import Field
 from pimcollect.domain.catalogue import EXCLUSIVE

@@ -12,6 +12,7 @@ from pimcollect.domain.catalogue import PARTS, SCREENING, SELECTS, find_referenc
 from pimcollect.domain.conditions import names_used
 from pimcollect.errors import PimError
 from pimcollect.schemas.bank import find_shape_errors
+from pimcollect.schemas.questionnaires import find_broken_rows
 
 Place = tuple[str | int, ...]
 """Way into the document: ("items", 5, "sens"), ("choice_lists", "yn", 0, "label")."""
@@ -89,6 +90,8 @@ def _twice(values: Iterable[str]) -> Iterator[tuple[int, str]]:
 def _find_broken_references(document: Mapping[str, Any]) -> Iterator[Mistake]:
     items, lists = document["items"], document["choice_lists"]
     modules = {row["id"]: row for row in document["modules"]}
+    for number, value in _twice(row["id"] for row in document.get("questionnaires", ())):
+        yield Mistake(("questionnaires", number, "id"), f"the questionnaire {value} stands there twice.")
     for part, field, what in (
         ("items", "id", "id"),
         ("items", "name", "name"),
@@ -115,7 +118,7 @@ def _find_broken_references(document: Mapping[str, Any]) -> Iterator[Mistake]:
     for name in sorted(find_references(document["ers_decision"]) - names):
         yield Mistake(("ers_decision",), f"there is no item {name}.")
     yield from _find_broken_rules(document, names)
-    for where, text in find_broken_parts(document):
+    for where, text in (*find_broken_parts(document), *find_broken_rows(document)):
         yield Mistake(where, text)
 
 

@@ -48,14 +48,14 @@ _SCOPES: Mapping[str, tuple[str, ...]] = {
 """What each answer to `ref_scope` releases (R04); `roster` is the household's members as bands, never more."""
 
 
+_MONTH = Treatment("date", {"to": "month", "shared": "quarter"})
+_NUMBERS = ("integer", "decimal", "range")
 _BY_TYPE: Mapping[tuple[str, str], Treatment] = {
-    ("band", "date"): Treatment("date", {"to": "month", "shared": "quarter"}),
-    ("band", "dateTime"): Treatment("date", {"to": "month", "shared": "quarter"}),
-    ("keep", "date"): Treatment("date", {"to": "day", "shared": "month"}),
-    ("keep", "dateTime"): Treatment("date", {"to": "day", "shared": "month"}),
-    ("band", "integer"): Treatment("band", {"cuts": list(CUTS)}),
-    ("topcode", "integer"): Treatment("topcode", {"from": 4}),
-    ("round", "integer"): Treatment("round", {"to": 5}),
+    **{("band", kind): _MONTH for kind in ("date", "dateTime")},
+    **{("band", kind): Treatment("band", {"cuts": list(CUTS)}) for kind in _NUMBERS},
+    **{("topcode", kind): Treatment("topcode", {"from": 4}) for kind in _NUMBERS},
+    **{("round", kind): Treatment("round", {"to": 5}) for kind in _NUMBERS},
+    **{("keep", kind): Treatment("date", {"to": "day", "shared": "month"}) for kind in ("date", "dateTime")},
 }
 """The bank's code and a column's type -> the exact treatment."""
 

@@ -93,8 +93,8 @@ def show_comparison(bank: Bank, comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def say_comparison(bank: Bank, comparison: Comparison, *, as_json: bool) -> None:
-    """What a bank would change, for people or programs."""
+def say_comparison(bank: Bank, comparison: Comparison, *, as_json: bool, is_taken: bool = False) -> None:
+    """What a bank would change, or changed when it `is_taken`, for people or programs."""
     if as_json:
         print_json(show_comparison(bank, comparison))
         return
@@ -109,7 +109,8 @@ def say_comparison(bank: Bank, comparison: Comparison, *, as_json: bool) -> None
         click.echo(f"In the way: {sentence}")
     for sentence in comparison.approvals:
         click.echo(f"Others must agree: {sentence}")
-    click.echo("Nothing was changed.")
+    if not is_taken:
+        click.echo("Nothing was changed.")
 
 
 def _print_changes(rows: list[dict[str, Any]], empty: str) -> None:

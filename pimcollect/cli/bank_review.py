@@ -21,6 +21,7 @@ from pimcollect.actions.governance import (
 )
 from pimcollect.cli.bank_compare import class_option, read_class, say_comparison
 from pimcollect.cli.desk import by_option, find_actor, json_option, open_desk, print_json, print_rows
+from pimcollect.cli.forms_intake import propose_from
 from pimcollect.domain.governance import REASONS, Step
 from pimcollect.domain.roles import COMMAND_LINE, Actor
 from pimcollect.errors import ErrorCode, PimError
@@ -52,27 +53,47 @@ def _find_person(session: Session, mail: str) -> Actor:
 
 
 @click.command("propose")
-@click.argument("what")
+@click.argument("what", required=False)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Proposals that `pimcollect forms intake` wrote: take what was accepted in them.",
+)
+@click.option("--version", help="With --from: how the grown bank is called. [default: the next]")
 @class_option
 @by_option
 @_one_object
-def propose_command(what: str, wanted: str | None, mail: str, as_json: bool) -> None:
-    """Propose a draft of the bank (WHAT is its id or name), or a whole change (WHAT is a .xlsx, .json or folder).
+def propose_command(
+    what: str | None, source: Path | None, version: str | None, wanted: str | None, mail: str, as_json: bool
+) -> None:
+    """Propose a draft of the bank (WHAT is its id or name), or a whole change (WHAT is a .xlsx, .json or folder), or
+    --from a file of proposals what came in with a form.
 
-    A proposed change is held: the current bank stays in use until others agreed and somebody activates it.
+    A proposed change is held: the current bank stays in use until others agreed and somebody activates it. New items
+    of a form enter the bank as proposed: no form asks them before others agreed.
     """
-    path = Path(what)
+    if (what is None) == (source is None):
+        raise PimError(
+            ErrorCode.NOT_FOUND,
+            "Nothing to propose is named.",
+            remedy="Name an item, a file, or --from PROPOSALS.xlsx.",
+        )
     with open_desk() as desk, desk.transaction() as session:
         actor = _find_person(session, mail)
-        if not path.exists():
-            _say(propose_item(session, actor, what), as_json=as_json)
+        if source is not None:
+            bank, comparison, said = propose_from(session, actor, source, version=version)
+        elif not Path(what or "").exists():
+            _say(propose_item(session, actor, what or ""), as_json=as_json)
             return
-        document, catalogue = read_bank_file(path)
-        bank = Bank(catalogue.version, catalogue.sha256, document)
-        comparison = propose_change(session, actor, bank, wanted=read_class(wanted))
-    say_comparison(bank, comparison, as_json=as_json)
+        else:
+            document, catalogue = read_bank_file(Path(what or ""))
+            bank = Bank(catalogue.version, catalogue.sha256, document)
+            comparison = propose_change(session, actor, bank, wanted=read_class(wanted))
+            said = f"The change is proposed as {bank.version}; the current bank stays in use."
+    say_comparison(bank, comparison, as_json=as_json, is_taken=source is not None)
     if not as_json:
-        click.echo(f"The change is proposed as {bank.version}; the current bank stays in use.")
+        click.echo(said)
 
 
 @click.command("review")

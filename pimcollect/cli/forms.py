@@ -27,6 +27,7 @@ from pimcollect.actions.releases import close_on_phones
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_rows
 from pimcollect.cli.form_keys import keys
 from pimcollect.cli.form_releases import list_places, release_command
+from pimcollect.cli.forms_intake import intake_command, kept_command
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.domain.version import TEST, Treatment
 from pimcollect.errors import ErrorCode, PimError
@@ -290,3 +291,7 @@ def _say_places(row: dict[str, Any], places: dict[tuple[str, str], str]) -> str:
         for (form, version), text in places.items()
         if form == row["id"]
     )
+
+
+for _command in (intake_command, kept_command):
+    forms.add_command(_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -59,6 +60,7 @@ def find_changes(old: Document, new: Document) -> tuple[Change, ...]:
         *_compare_rows("rule", _by(old["flag_rules"], "id"), _by(new["flag_rules"], "id")),
         *_compare_rows("pathway", _by(old["pathways"], "code"), _by(new["pathways"], "code")),
         *_compare_rows("request", _requests(old), _requests(new)),
+        *_compare_rows("questionnaire", _kept_forms(old), _kept_forms(new)),
         *_compare_rows("entity", _by(old.get("entities", ()), "list"), _by(new.get("entities", ()), "list")),
         *(change for part in NEWER for change in _compare_rows(part, _newer(old, part), _newer(new, part))),
         *_compare_lists(old["choice_lists"], new["choice_lists"]),
@@ -138,6 +140,21 @@ def _newer(document: Document, part: str) -> dict[str, Row]:
         " ".join(row[name] for name in names): {name: value for name, value in row.items() if name not in names}
         for row in document.get(field, ())
     }
+
+
+def _kept_forms(document: Document) -> dict[str, Row]:
+    """Forms that the bank keeps: of their rows only that they differ."""
+    rows: dict[str, list[Row]] = {one["id"]: [] for one in document.get("questionnaires", ())}
+    for row in document.get("questionnaire_rows", ()):
+        rows.setdefault(row["questionnaire"], []).append(row)
+    return {
+        one["id"]: {"title": one["title"], "rows": f"{len(rows[one['id']])} rows, {_mark(one, rows[one['id']])}"}
+        for one in document.get("questionnaires", ())
+    }
+
+
+def _mark(kept: Row, rows: Sequence[Row]) -> str:
+    return hashlib.sha256(_canon([kept["language"], kept["columns"], rows]).encode()).hexdigest()[:8]
 
 
 def _requests(document: Document) -> dict[str, Row]:

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, validate
 
 from pimcollect.schemas.bank_parts import list_fields
+from pimcollect.schemas.questionnaires import QuestionnaireRowSchema, QuestionnaireSchema
 
 NAME = r"^[a-z][a-z0-9_]{0,31}$"
 
@@ -240,6 +241,8 @@ class BankSchema(_Strict):
     pathways = fields.List(fields.Nested(PathwaySchema), required=True)
     request_map = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     entities = fields.List(fields.Nested(EntitySchema))
+    questionnaires = fields.List(fields.Nested(QuestionnaireSchema))
+    questionnaire_rows = fields.List(fields.Nested(QuestionnaireRowSchema))
 
 
 WholeBankSchema = BankSchema.from_dict(list_fields(), name="WholeBankSchema")

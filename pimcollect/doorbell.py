@@ -17,13 +17,14 @@ from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-SETTLE, NOTICES, REVEALS, RELEASES = "settle", "notices", "reveals", "releases"
-QUEUES = (SETTLE, NOTICES, REVEALS, RELEASES)
+SETTLE, NOTICES, REVEALS, RELEASES, FETCH = "settle", "notices", "reveals", "releases", "fetch"
+QUEUES = (SETTLE, NOTICES, REVEALS, RELEASES, FETCH)
 JOBS = {
     SETTLE: "workers.settle.settle",
     NOTICES: "workers.notices.send",
     REVEALS: "workers.reveals.answer",
     RELEASES: "workers.releases.publish",
+    FETCH: "workers.fetch.fetch",
 }
 """Queue -> dotted path of its job; every job takes one string id."""
 _WAIT_SECONDS = 0.3
@@ -32,6 +33,8 @@ _REST_SECONDS = 5.0
 _MERGE_SECONDS = 10
 """Rings of the same queue within this time become one job: a job takes all that is waiting, not only its own id."""
 _JOB_SECONDS = 300
+_LONG_SECONDS = {FETCH: 3600}
+"""What a job may take where it waits for others."""
 _CALM_SECONDS = 0.02
 """How long the thread that rings for the door rests after a ring; all that comes meanwhile is one ring."""
 
@@ -94,6 +97,10 @@ class Bell:
         """Wake the worker that brings forms onto servers."""
         return self._ring(RELEASES, release)
 
+    def ring_fetch(self, connection: UUID) -> bool:
+        """Wake the worker that pulls from connected servers."""
+        return self._ring(FETCH, connection)
+
     def quiet(self, queue: str) -> None:
         """Said by a job before it looks: whatever comes from now on must ring anew."""
         try:
@@ -122,7 +129,7 @@ class Bell:
                 JOBS[queue],
                 args=(str(subject),),
                 description=queue,
-                timeout=_JOB_SECONDS,
+                timeout=_LONG_SECONDS.get(queue, _JOB_SECONDS),
                 result_ttl=0,
                 failure_ttl=60,
             )

@@ -28,6 +28,7 @@ class ErrorCode(StrEnum):
     BAD_ADDRESS = "bad_address"
     BAD_ANSWER = "bad_answer"
     REFUSED = "refused"
+    MANY_GONE = "many_gone"
     ALREADY_RUNNING = "already_running"
     NO_SERVER_BINARIES = "no_server_binaries"
 

@@ -16,7 +16,7 @@ from webhooks.hooks import Hook
 # (another hook sends a subset) takes the poorer one's place and is decided anew. Two copies by phone are whole both:
 # they are compared by content instead. A readable copy never takes the place of an encrypted one, whoever made it up;
 # an encrypted one takes that of a readable one that is held. An envelope that was settled was whole.
-_UNLESS_KNOWN = """
+UNLESS_KNOWN = """
     ON CONFLICT (form, identity) DO UPDATE
        SET body = excluded.body, hook = excluded.hook, server = excluded.server, via = excluded.via,
            kind = excluded.kind, fullness = excluded.fullness, content = excluded.content,
@@ -36,14 +36,14 @@ _PUT_BY_HOOK = f"""
     SELECT %(id)s, hooks.id, hooks.form, hooks.server, 'hook', %(identity)s, %(kind)s, %(fullness)s, %(body)s,
            %(is_encrypted)s, 'untouched', 0
       FROM hooks WHERE hooks.id = %(hook)s AND hooks.revision = %(revision)s AND hooks.closed_at IS NULL
-    {_UNLESS_KNOWN}
+    {UNLESS_KNOWN}
 """  # noqa: S608 - two pieces of ours
 _PUT_BY_WAY = f"""
     INSERT INTO entries (id, form, server, via, identity, kind, fullness, body, is_encrypted, content, replaces,
                          waits_until, state, attempts)
     VALUES (%(id)s, %(form)s, %(server)s, %(via)s, %(identity)s, %(kind)s, %(fullness)s, %(body)s, %(is_encrypted)s,
             %(content)s, %(replaces)s, clock_timestamp() + make_interval(secs => %(waits)s), 'untouched', 0)
-    {_UNLESS_KNOWN}
+    {UNLESS_KNOWN}
 """  # noqa: S608 - two pieces of ours
 _FIND = "SELECT id, via, content FROM entries WHERE form = %(form)s AND identity = %(identity)s"
 

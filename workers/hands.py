@@ -116,6 +116,10 @@ class Hands:
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
         return keyed_digest(self.keys.origin, "content", hashlib.sha256(text.encode()).hexdigest())
 
+    def edition(self, form: str, edition_id: str) -> str:
+        """What an edition that came too early waits for, without naming it."""
+        return keyed_digest(self.keys.origin, "edition", form, edition_id)
+
     def origin(self, form: str, root_id: str, pathway: str) -> str:
         """What makes one referral of a root on a pathway one, without pointing at the submission."""
         return keyed_digest(self.keys.origin, "origin", form, unicodedata.normalize("NFC", root_id), pathway)

@@ -2,40 +2,101 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.editions import Order, extend_chain, order_editions
-from pimcollect.domain.outcomes import Course, HeldReason, Item, Refused
-from pimcollect.tables.entries import hold_entry
+from pimcollect.domain.outcomes import Course, HeldReason, Item, Kept, Refused
+from pimcollect.tables.connections import ask_fetch
+from pimcollect.tables.entries import free_waiting, hold_entry
+from pimcollect.tables.referrals import find_origins
 from pimcollect.tables.submissions import KEPT, NOWHERE, TOMBSTONE, SubmissionRow, find_root, find_roots
 from workers.hands import Hands
+from workers.likeness import find_twins
 from workers.reroute import reroute
-from workers.writing import Decided, Writing, add_referral
+from workers.writing import Decided, Twin, Writing, add_referral
+
+TWIN = "possible_duplicate"
+"""The finding of a submission whose answers another one has too."""
 
 
 def store_outcomes(own: Hands, session: Session, decided: list[Decided]) -> list[UUID]:
-    """Write a batch in the caller's transaction. Returns the ids of the notices to ring for after the commit."""
-    decided = [one if one.root_id else _find_root(session, one) for one in decided]
-    stored = find_roots(session, [(one.form, one.root_id) for one in decided])
-    writing = Writing()
-    for one in decided:
+    """Write a batch in the caller's transaction. Returns the ids of the notices to ring for after the commit.
+
+    Of two editions of one root the second is left as it is, for the next batch.
+    """
+    placed = _pair(session, _place(own, session, decided))
+    stored = find_roots(session, [(one.form, one.root_id) for one in placed])
+    writing = Writing(known=_find_twins_referrals(own, session, placed))
+    for one in placed:
         row = stored.get((one.form, one.root_id))
         if row is None:
             _write_new(own, writing, one)
         else:
             _write_edition(own, session, writing, one, row=row)
     writing.flush(session)
+    free_waiting(session, [own.edition(one.form, one.edition_id) for one in placed])
     return [notice["id"] for notice in writing.notices]
 
 
-def _find_root(session: Session, one: Decided) -> Decided:
-    """An XML edit names only the edition before it: its root is that of the submission that holds that edition."""
-    before = one.deprecated_id or one.edition_id
-    return replace(one, root_id=find_root(session, one.form, before) or before)
+def _place(own: Hands, session: Session, decided: list[Decided]) -> list[Decided]:
+    """Each with its root, one edition of a root only. An edit whose forerunner is not here yet is held."""
+    placed: dict[tuple[str, str], Decided] = {}
+    for one in decided:
+        root = one.root_id or _find_root(session, one)
+        if root is None:
+            _hold(own, session, one, HeldReason.EDITION_EARLY)
+        else:
+            placed.setdefault((one.form, root), replace(one, root_id=root))
+    return list(placed.values())
+
+
+def _find_root(session: Session, one: Decided) -> str | None:
+    """An XML edit names only the edition before it: its root is that of the submission that holds that edition.
+
+    None when that one is not here and may still come; once it was waited for in vain, the edit stands for itself.
+    """
+    before = [edition for edition in (one.deprecated_id, one.follows) if edition]
+    known = (root for edition in before if (root := find_root(session, one.form, edition)))
+    return next(known, None) or ((before or [one.edition_id])[0] if one.has_waited or not before else None)
+
+
+def _hold(own: Hands, session: Session, one: Decided, reason: HeldReason) -> None:
+    """Until the edition that it follows has settled. Whoever is connected is asked for it."""
+    awaited = one.follows or one.deprecated_id
+    hold_entry(session, one.entry, reason, waits_for=own.edition(one.form, awaited) if awaited else None)
+    ask_fetch(session, one.form)
+
+
+def _pair(session: Session, placed: list[Decided]) -> list[Decided]:
+    """Each with the submission that has the same answers and came before it, here or in the batch, if there is one."""
+    kept: dict[str, set[str]] = defaultdict(set)
+    for one in placed:
+        if isinstance(one.decision, Kept):
+            kept[one.form].add(one.alike)
+    first = {form: find_twins(session, form, digests) for form, digests in kept.items()}
+    paired = []
+    for one in placed:
+        twin = None
+        if isinstance(one.decision, Kept):
+            twin = first[one.form].setdefault(one.alike, Twin(one.id, one.root_id))
+        paired.append(replace(one, twin=twin if twin and twin.root_id != one.root_id else None))
+    return paired
+
+
+def _find_twins_referrals(own: Hands, session: Session, placed: list[Decided]) -> dict[str, UUID]:
+    """The referrals that the submissions with the same answers led to, by origin: one query for a batch."""
+    origins = {
+        own.origin(one.form, one.twin.root_id, pathway)
+        for one in placed
+        if one.twin is not None
+        for pathway in one.items
+    }
+    return find_origins(session, origins) if origins else {}
 
 
 def _content(one: Decided) -> dict[str, Any]:
@@ -56,18 +117,27 @@ def _content(one: Decided) -> dict[str, Any]:
     }
 
 
+def _likeness(one: Decided, content: dict[str, Any]) -> dict[str, Any]:
+    """The columns that tell a possible duplicate. No part of the digest: they say nothing of this submission itself."""
+    if content["state"] == TOMBSTONE:
+        return {"alike": None, "twin": None}
+    findings = {**content["findings"], **({TWIN: 1} if one.twin else {})}
+    return {"alike": one.alike or None, "twin": one.twin.id if one.twin else None, "findings": findings}
+
+
 def _write_new(own: Hands, writing: Writing, one: Decided) -> None:
     content = _content(one)
     writing.submissions.append(
         {
-            "id": uuid4(),
+            "id": one.id,
             "form": one.form,
             "form_version": one.form_version,
             "root_id": one.root_id,
             "edition_id": one.edition_id,
-            "superseded": [] if one.deprecated_id is None else [one.deprecated_id],
+            "superseded": [edition for edition in (one.deprecated_id, one.follows) if edition],
             "digest": own.digest(content),
             **content,
+            **_likeness(one, content),
         }
     )
     place = one.decision.place
@@ -91,15 +161,16 @@ def _count(writing: Writing, one: Decided, item: Item) -> None:
 
 def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided, *, row: SubmissionRow) -> None:
     """Another edition of a root that is known: the newest by the deprecation chain wins, never the clock."""
-    order = order_editions(
-        row.edition_id, row.superseded, arriving=one.edition_id, deprecated=one.deprecated_id, root=row.root_id
-    )
-    if order is Order.UNCLEAR:
-        hold_entry(session, one.entry, HeldReason.EDITION_UNCLEAR)
+    before = {"deprecated": one.deprecated_id, "follows": one.follows}
+    order = order_editions(row.edition_id, row.superseded, arriving=one.edition_id, root=row.root_id, **before)
+    if order is Order.UNCLEAR and row.erased_at is None:
+        _hold(own, session, one, HeldReason.EDITION_UNCLEAR)
         return
-    chain = extend_chain(
-        row.superseded, stored=row.edition_id, arriving=one.edition_id, deprecated=one.deprecated_id, order=order
-    )
+    chain = extend_chain(row.superseded, stored=row.edition_id, arriving=one.edition_id, order=order, **before)
+    if row.erased_at is not None:  # deleted at its server: nothing brings it back
+        row.superseded = sorted({*chain, one.edition_id} - {row.edition_id})
+        writing.settle(one, "erased")
+        return
     row.superseded = list(chain)
     if order is Order.OLDER:
         writing.settle(one, "superseded")
@@ -108,7 +179,7 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
     digest = own.digest(content)
     outcome = "unchanged" if digest == row.digest else "changed"
     row.edition_id, row.form_version, row.digest = one.edition_id, one.form_version, digest
-    for name, value in content.items():
+    for name, value in {**content, **_likeness(one, content)}.items():
         setattr(row, name, value)
     reroute(own, session, writing, one)
     writing.settle(one, outcome)

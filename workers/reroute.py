@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from pimcollect.domain.outcomes import Course, Item
+from pimcollect.domain.outcomes import Course, Item, Refused
 from pimcollect.domain.referrals import Change, Standing, Step, Wanted, reconcile
 from pimcollect.tables.referrals import CaseRow, NoticeRow, ReferralRow, shred_case
 from workers.hands import Hands
@@ -39,6 +39,9 @@ def reroute(own: Hands, session: Session, writing: Writing, one: Decided) -> Non
             before = row.service
             _rewrite(own, session, row, item, place=one.decision.place)
             _tell(session, writing, row, change, before=before)
+    if isinstance(one.decision, Refused):  # consent is gone, or all of it was deleted: also of what is closed
+        for row in known.values():
+            shred_case(session, row.case_id)
 
 
 def _find_known(own: Hands, session: Session, one: Decided) -> dict[str, ReferralRow]:

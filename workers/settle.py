@@ -28,6 +28,7 @@ from pimcollect.tables.journal import beat
 from pimcollect.vault import open_value
 from workers.envelopes import BESIDE, Inside, Parked, unwrap
 from workers.hands import Hands, KnownVersion, hands
+from workers.likeness import tell_answers
 from workers.outcome import store_outcomes
 from workers.writing import Decided
 
@@ -94,7 +95,7 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
         versions = {form: own.find_versions(session, form) for form in {row.form for row in rows}}
         mappings = find_mappings(session, {row.hook for row in rows if row.hook and row.server == MAPPED})
         directory = own.read_directory(session)
-        decided, seen = [], set()
+        decided = []
         for row in rows:
             reader = find_reader(row.server, None if row.hook is None else mappings.get(row.hook))
             one = _decide(own, session, row, reader=reader, versions=versions[row.form], directory=directory)
@@ -102,8 +103,7 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
                 hold_entry(session, row.id, one.reason)
             elif isinstance(one, Parked):
                 park_entry(session, row.id, here=one.here, named=one.named)
-            elif (one.form, one.root_id) not in seen:  # two editions of one root: the second waits for the next batch
-                seen.add((one.form, one.root_id))
+            else:
                 decided.append(one)
         notices = store_outcomes(own, session, decided)
     for notice in notices[:1]:  # one ring wakes the sender, who takes all that is due
@@ -172,11 +172,14 @@ def _decide(
         entry=row.id,
         form=row.form,
         form_version=asked_by.id,
-        root_id=opened.root_id or "",
+        root_id=row.root_id or opened.root_id or "",
         edition_id=edition,
         deprecated_id=opened.deprecated_id,
         received_at=row.received_at,
         decision=decision if inside is None else _add_findings(decision, inside),
+        follows=row.follows,
+        has_waited=row.reason == HeldReason.EDITION_EARLY,
+        alike=own.digest("answers", tell_answers(opened.raw, asked_by.prepared.version)),
     )
 
 

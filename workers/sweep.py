@@ -6,7 +6,7 @@ The queue may lose everything at any time; within seconds the clock finds in the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from pimcollect.config import Settings
 from pimcollect.db import open_engine, open_sessions, transaction
-from pimcollect.doorbell import NOTICES, QUEUES, RELEASES, REVEALS, SETTLE, Bell
+from pimcollect.doorbell import FETCH, NOTICES, QUEUES, RELEASES, REVEALS, SETTLE, Bell
 from pimcollect.log import open_log
-from pimcollect.tables.entries import find_forgotten, mark_rung, unpark_entries
+from pimcollect.tables.connections import find_due_connections
+from pimcollect.tables.entries import find_forgotten, free_early, mark_rung, unpark_entries
 from pimcollect.tables.journal import beat, write_journal
 from pimcollect.tables.media import shred_strays
 from pimcollect.tables.referrals import find_due_notices
@@ -32,6 +33,8 @@ FORGOTTEN_SECONDS = 5.0
 _ROLL_CALL_SECONDS = 25.0
 """Each queue gets a job at least this often, so that every worker shows that it lives."""
 _RETENTION_SECONDS = 60.0
+_EARLY_SECONDS = 900.0
+"""An edit waits so long for the edition before it; then it stands for itself."""
 _LONGEST_PAUSE = 20.0
 _STRAY_DAYS = 7
 """A file whose entry never came, or was settled without it, is shredded after so many days."""
@@ -102,31 +105,32 @@ def sweep(clock: Clock) -> bool:
         notices = find_due_notices(session, limit=1)
         reveals = find_unanswered(session, limit=1)
         releases = find_due_releases(session, limit=1)
-    ring_again(clock, entries=entries, notices=notices, reveals=reveals, releases=releases)
+        connections = find_due_connections(session, limit=1)
+    waiting = {SETTLE: entries, NOTICES: notices, REVEALS: reveals, RELEASES: releases, FETCH: connections}
+    ring_again(clock, waiting)
     if clock.is_retention():
         retain(clock)
     return True
 
 
-def ring_again(
-    clock: Clock, *, entries: list[UUID], notices: list[UUID], reveals: list[UUID], releases: list[UUID]
-) -> None:
-    """Ring for what waits. One job of a queue takes all that waits there, so an empty queue needs one ring only, and
-    a queue with a job in it none. The ring is forced: one before it may have been lost together with its job."""
+def ring_again(clock: Clock, waiting: Mapping[str, list[UUID]]) -> None:
+    """Ring for what waits, by queue. One job of a queue takes all that waits there, so an empty queue needs one ring
+    only, and a queue with a job in it none. The ring is forced: one before it may have been lost together with its
+    job."""
     everybody = [uuid4()] if clock.is_roll_call() else []
-    waiting = {SETTLE: entries, NOTICES: notices, REVEALS: reveals, RELEASES: releases}
     rings = {
         SETTLE: clock.bell.ring_entry,
         NOTICES: clock.bell.ring_notice,
         REVEALS: clock.bell.ring_reveal,
         RELEASES: clock.bell.ring_release,
+        FETCH: clock.bell.ring_fetch,
     }
     for queue in QUEUES:
-        subjects = waiting[queue] or everybody
+        subjects = waiting.get(queue) or everybody
         if subjects and clock.bell.depth(queue) == 0:
             clock.bell.quiet(queue)
             rings[queue](subjects[0])
-    if entries:
+    if entries := waiting.get(SETTLE):
         _log.info("rung_again", count=len(entries))
         with transaction(clock.sessions) as session:
             mark_rung(session, entries)
@@ -144,4 +148,5 @@ def retain(clock: Clock) -> None:
         _log.info("cases_shredded", count=len(cases))
     with transaction(clock.sessions) as session:
         drop_reveals(session)
+        free_early(session, seconds=_EARLY_SECONDS)
         shred_strays(session, days=_STRAY_DAYS, limit=200)

@@ -30,6 +30,14 @@ _REFERENCE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True)
+class Twin:
+    """A submission whose answers are the same."""
+
+    id: UUID
+    root_id: str
+
+
+@dataclass(frozen=True)
 class Decided:
     """An entry with its decision."""
 
@@ -42,6 +50,16 @@ class Decided:
     deprecated_id: str | None
     received_at: datetime
     decision: Kept | Refused
+    follows: str | None = None
+    """The edition that its server had before, as a pull saw it."""
+    has_waited: bool = False
+    """True when it was held for an edition before it, and that one did not come."""
+    alike: str = ""
+    """Keyed digest of all its answers."""
+    id: UUID = field(default_factory=uuid4)
+    """Of the submission, if it turns out to be a new one."""
+    twin: Twin | None = None
+    """The submission with the same answers that came first."""
 
     @property
     def items(self) -> dict[str, Item]:
@@ -63,6 +81,8 @@ class Writing:
     tallies: Counter[tuple[str, str, date, str, str]] = field(default_factory=Counter)
     settled: list[tuple[UUID, str]] = field(default_factory=list)
     journal: list[dict[str, Any]] = field(default_factory=list)
+    known: dict[str, UUID] = field(default_factory=dict)
+    """Origin -> referral: those of this batch, and of submissions that are possible duplicates of one in it."""
 
     def settle(self, one: Decided, outcome: str) -> None:
         """Mark the entry settled and journal it."""
@@ -126,8 +146,13 @@ def referral_values(own: Hands, item: Item, *, place: str | None, due_at: dateti
 
 
 def add_referral(own: Hands, writing: Writing, one: Decided, item: Item, *, place: str | None) -> None:
-    """A referral, ticket or alert with its first move and its notice; a case only where a person agreed."""
+    """A referral, ticket or alert with its first move and its notice; a case only where a person agreed.
+
+    That of a possible duplicate names the other one: whoever gets both can see that.
+    """
     referral, case_id = uuid4(), None
+    origin = own.origin(one.form, one.root_id, item.pathway)
+    writing.known[origin] = referral
     due_at = item.due_at or one.received_at
     if item.course is Course.REFERRAL:
         case_id = uuid4()
@@ -137,11 +162,12 @@ def add_referral(own: Hands, writing: Writing, one: Decided, item: Item, *, plac
         {
             "id": referral,
             "reference": "R-" + "".join(secrets.choice(_REFERENCE_LETTERS) for _ in range(8)),
-            "origin": own.origin(one.form, one.root_id, item.pathway),
+            "origin": origin,
             "form": one.form,
             "pathway": item.pathway,
             "state": state,
             "case_id": case_id,
+            "twin": writing.known.get(own.origin(one.form, one.twin.root_id, item.pathway)) if one.twin else None,
             **referral_values(own, item, place=place, due_at=due_at),
         }
     )

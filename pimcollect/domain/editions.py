@@ -21,19 +21,21 @@ def order_editions(
     *,
     arriving: str,
     deprecated: str | None,
+    follows: str | None = None,
     root: str | None = None,
 ) -> Order:
     """Compare an arriving edition with the stored one.
 
     `stored` is the kept edition's id, `superseded` the ids known to lie behind it, `deprecated` the edition that the
-    arriving one says it replaces, `root` the id of the first edition if it is known. Two edits of the same older
-    edition, and an edit whose forerunner never came, are unclear: a person decides.
+    arriving one says it replaces, `follows` the one that its server had before it when we looked (a server shows only
+    the newest: those in between are never seen), `root` the id of the first edition if it is known. Two edits of the
+    same older edition, and an edit whose forerunner never came, are unclear: a person decides.
     """
     if arriving == stored:
         return Order.SAME
     if arriving in superseded or arriving == root:
         return Order.OLDER
-    if deprecated == stored:
+    if stored in (deprecated, follows):
         return Order.NEWER
     if root is not None and stored == root and deprecated is not None:
         return Order.NEWER  # every edit comes after the first edition, also when the one in between is still on its way
@@ -41,7 +43,13 @@ def order_editions(
 
 
 def extend_chain(
-    superseded: Collection[str], *, stored: str, arriving: str, deprecated: str | None, order: Order
+    superseded: Collection[str],
+    *,
+    stored: str,
+    arriving: str,
+    deprecated: str | None,
+    follows: str | None = None,
+    order: Order,
 ) -> tuple[str, ...]:
     """The ids that lie behind the kept edition, once the arriving one has been put in its place. Sorted."""
     chain = set(superseded)
@@ -49,6 +57,6 @@ def extend_chain(
         chain.add(stored)
     elif order is Order.OLDER:
         chain.add(arriving)
-    if order in {Order.NEWER, Order.OLDER} and deprecated is not None:
-        chain.add(deprecated)
+    if order in {Order.NEWER, Order.OLDER}:
+        chain.update(one for one in (deprecated, follows) if one is not None)
     return tuple(sorted(chain))

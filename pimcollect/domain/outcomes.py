@@ -39,6 +39,8 @@ class HeldReason(StrEnum):
     UNKNOWN_VERSION = "unknown_version"
     EDITION_UNCLEAR = "edition_unclear"
     """An edition of a known submission whose place in the chain is not known."""
+    EDITION_EARLY = "edition_early"
+    """An edit that came before the one it replaces; tried again when that one comes, or after a quarter of an hour."""
     FAILING = "failing"
     """Tried several times and never finished; an error of ours."""
     KEY_MISSING = "key_missing"

@@ -153,7 +153,7 @@ class Client:
             url = urljoin(url, target)
             if not url.startswith(f"{self.base}/"):
                 raise ServerError(
-                    ErrorCode.BAD_ANSWER,
+                    ErrorCode.BAD_ADDRESS,
                     f"{self.host} sends us to another host or place.",
                     remedy="Connect the address that it really has; files kept at another host cannot be fetched.",
                     status=answer.status,

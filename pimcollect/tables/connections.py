@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, func, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, delete, func, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.tables.base import Base
@@ -46,6 +47,8 @@ class ConnectionRow(Base):
     """How far it was pulled: what the client needs to go on; ids and times of the server, no answers."""
     next_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     """When it is pulled again; a hint brings it forward."""
+    asked_at: Mapped[datetime | None]
+    """When somebody last asked for a pull: a hint, or a person."""
     tried_at: Mapped[datetime | None]
     pulled_at: Mapped[datetime | None]
     """When a pull last came to its end."""
@@ -53,6 +56,8 @@ class ConnectionRow(Base):
     """When the server's own list was last compared with ours, one by one."""
     count_there: Mapped[int | None]
     """How many submissions the server says it has."""
+    may_erase: Mapped[bool] = mapped_column(default=False)
+    """A person looked at why so many are gone there, and lets the next pull erase them here."""
     failures: Mapped[int] = mapped_column(default=0)
     """Pulls in a row that failed."""
     reason: Mapped[str | None]
@@ -63,7 +68,10 @@ class CopyRow(Base):
     """A submission as a connected server holds it: known, so that what changed or went there is seen. No answers."""
 
     __tablename__ = "copies"
-    __table_args__ = (Index("copies_by_root", "root_id"),)
+    __table_args__ = (
+        Index("copies_by_root", "root_id"),
+        Index("copies_by_edition", "edition_id"),
+    )
     connection: Mapped[UUID] = mapped_column(ForeignKey(ConnectionRow.id), primary_key=True)
     there: Mapped[str] = mapped_column(primary_key=True)
     """The server's own name of it: Kobo's and Ona's number, Central's first instance id."""
@@ -109,20 +117,81 @@ def find_due_connections(session: Session, *, limit: int = 100) -> list[UUID]:
     )
 
 
+_SHORTEST_SECONDS = 30
+"""Hints in a rush lead to one pull in this time."""
+ASK_FETCH = text(f"""
+    UPDATE connections
+       SET asked_at = clock_timestamp(),
+           next_at = least(next_at, greatest(clock_timestamp(),
+                                             tried_at + make_interval(secs => {_SHORTEST_SECONDS})))
+     WHERE form = :form AND closed_at IS NULL AND there IS NOT NULL
+    RETURNING id
+""")  # noqa: S608 - a number of ours
+
+
 def ask_fetch(session: Session, form: str) -> list[UUID]:
-    """Bring the next pull of a form's open connections forward to now. The caller rings after its commit."""
-    return list(
-        session.scalars(
-            update(ConnectionRow)
-            .where(ConnectionRow.form == form, ConnectionRow.closed_at.is_(None), ConnectionRow.there.is_not(None))
-            .values(next_at=func.least(ConnectionRow.next_at, func.clock_timestamp()))
-            .returning(ConnectionRow.id)
-            .execution_options(synchronize_session=False)
-        )
-    )
+    """Have a form's open connections pulled soon. The caller rings after its commit."""
+    return list(session.scalars(ASK_FETCH, {"form": form}))
 
 
 def count_copies(session: Session) -> dict[UUID, int]:
     """How many submissions we know of, by connection."""
     rows = session.execute(select(CopyRow.connection, func.count().label("n")).group_by(CopyRow.connection))
     return {row.connection: row.n for row in rows}
+
+
+def measure_copies(session: Session, connection: UUID) -> int:
+    """How many submissions of one connection we know of."""
+    return session.scalar(select(func.count()).where(CopyRow.connection == connection)) or 0
+
+
+def find_copies(session: Session, connection: UUID, names: Collection[str]) -> dict[str, CopyRow]:
+    """Those of a server's submissions that are known, by its own names."""
+    rows = session.scalars(select(CopyRow).where(CopyRow.connection == connection, CopyRow.there.in_(names)))
+    return {row.there: row for row in rows}
+
+
+def find_copy(session: Session, form: str, root_id: str) -> list[tuple[UUID, str]]:
+    """At which open connections of a form a submission is, and its name there; by its root or its newest edition."""
+    rows = session.execute(
+        select(CopyRow.connection, CopyRow.there)
+        .join(ConnectionRow, ConnectionRow.id == CopyRow.connection)
+        .where(
+            ConnectionRow.form == form,
+            ConnectionRow.closed_at.is_(None),
+            or_(CopyRow.root_id == root_id, CopyRow.edition_id == root_id),
+        )
+        .limit(10)
+    )
+    return [(row.connection, row.there) for row in rows]
+
+
+_PUT_COPIES = text("""
+    INSERT INTO copies (connection, there, root_id, edition_id, mark)
+    SELECT :connection, page.* FROM unnest(CAST(:names AS text[]), CAST(:roots AS text[]), CAST(:editions AS text[]),
+                                           CAST(:marks AS text[])) AS page
+    ON CONFLICT (connection, there) DO UPDATE
+       SET edition_id = excluded.edition_id, mark = excluded.mark, seen_at = clock_timestamp()
+""")
+
+
+def put_copies(session: Session, connection: UUID, copies: Collection[tuple[str, str, str, str]]) -> None:
+    """Remember what was fetched, as (name there, root, edition, mark): one statement. The root stays the first one."""
+    if copies:
+        names, roots, editions, marks = zip(*copies, strict=True)
+        lists = {"names": list(names), "roots": list(roots), "editions": list(editions), "marks": list(marks)}
+        session.execute(_PUT_COPIES, {"connection": connection, **lists})
+
+
+def list_copies(session: Session, connection: UUID, *, before: datetime) -> set[str]:
+    """The server's names of all that was known before a moment."""
+    return set(session.scalars(select(CopyRow.there).where(CopyRow.connection == connection, CopyRow.seen_at < before)))
+
+
+def drop_copies(session: Session, connection: UUID, names: Collection[str]) -> None:
+    """Forget what is not there any more; what it led to here is erased by the caller."""
+    session.execute(
+        delete(CopyRow)
+        .where(CopyRow.connection == connection, CopyRow.there.in_(names))
+        .execution_options(synchronize_session=False)
+    )

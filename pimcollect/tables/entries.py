@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -49,6 +50,12 @@ class EntryRow(Base):
         CheckConstraint("(via = 'hook') = (hook IS NOT NULL)", name="only_a_hook_s_entry_names_a_hook"),
         CheckConstraint("phone IS NULL OR via = 'phone'", name="only_a_phone_s_entry_names_a_phone"),
         Index("entries_untouched", "attempts", "received_at", postgresql_where=text("state = 'untouched'")),
+        Index(
+            "entries_waiting_for",
+            "form",
+            "waits_for",
+            postgresql_where=text("state = 'held' AND waits_for IS NOT NULL"),
+        ),
         Index("entries_held", "received_at", postgresql_where=text("state = 'held'")),
         Index(
             "one_edit_of_one_edition_by_phone",
@@ -90,6 +97,12 @@ class EntryRow(Base):
     """How many files came with it that it does not name, and were dropped."""
     waits_until: Mapped[datetime | None]
     """Not settled before: more parts or files of it are on their way. Still set when it settles = they never came."""
+    root_id: Mapped[str | None]
+    """Of what was pulled: the first edition's id, where its server tells it. Empty once settled."""
+    follows: Mapped[str | None]
+    """Of what was pulled: the edition that the server had before, as far as we saw. Empty once settled."""
+    waits_for: Mapped[str | None]
+    """Of a held edition: keyed digest of the one that must come first. When that one settles it is tried again."""
     state: Mapped[str] = mapped_column(default=UNTOUCHED)
     reason: Mapped[str | None]
     """Why it is held, or how it was settled (kept, refused, unchanged, superseded)."""
@@ -134,7 +147,8 @@ def lock_entries(session: Session, ids: list[UUID]) -> list[EntryRow]:
 
 
 _SETTLE = text("""
-    UPDATE entries SET state = 'settled', reason = done.why, body = NULL, settled_at = clock_timestamp()
+    UPDATE entries SET state = 'settled', reason = done.why, body = NULL, settled_at = clock_timestamp(),
+                       root_id = NULL, follows = NULL, waits_for = NULL
       FROM unnest(CAST(:ids AS uuid[]), CAST(:whys AS text[])) AS done (id, why)
      WHERE entries.id = done.id
 """)
@@ -147,12 +161,12 @@ def settle_entries(session: Session, outcomes: list[tuple[UUID, str]]) -> None:
         session.connection().execute(_SETTLE, {"ids": list(ids), "whys": list(whys)})
 
 
-def hold_entry(session: Session, entry: UUID, reason: str) -> None:
-    """Keep the sealed body for a person to look at, with a coded reason."""
+def hold_entry(session: Session, entry: UUID, reason: str, *, waits_for: str | None = None) -> None:
+    """Keep the sealed body for a person to look at, with a coded reason, or until another edition has settled."""
     session.execute(
         update(EntryRow)
         .where(EntryRow.id == entry, EntryRow.state != SETTLED)
-        .values(state=HELD, reason=reason)
+        .values(state=HELD, reason=reason, waits_for=waits_for)
         .execution_options(synchronize_session=False)
     )
 
@@ -183,6 +197,30 @@ def unpark_entries(session: Session, *, limit: int) -> None:
     session.execute(_UNPARK, {"limit": limit})
 
 
+_FREE = text("""
+    UPDATE entries SET state = 'untouched', attempts = 0, rung_at = NULL, waits_for = NULL
+     WHERE state = 'held' AND waits_for = ANY(:digests)
+""")
+_FREE_EARLY = text("""
+    UPDATE entries SET state = 'untouched', attempts = 0, rung_at = NULL, waits_for = NULL
+     WHERE id IN (SELECT id FROM entries
+                   WHERE state = 'held' AND reason = 'edition_early'
+                     AND received_at < clock_timestamp() - make_interval(secs => :seconds)
+                   ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+""")
+
+
+def free_waiting(session: Session, digests: list[str]) -> None:
+    """Let those be tried again that wait for one of these editions. The reason stays, so that it is known."""
+    if digests:
+        session.connection().execute(_FREE, {"digests": digests})
+
+
+def free_early(session: Session, *, seconds: float, limit: int = 500) -> None:
+    """Let edits be tried again whose forerunner did not come in so long."""
+    session.execute(_FREE_EARLY, {"seconds": seconds, "limit": limit})
+
+
 def release_entry(session: Session, entry: UUID) -> bool:
     """Let a held entry be tried again from the start; False when it is not held."""
     result = session.execute(
@@ -205,6 +243,18 @@ def shred_entry(session: Session, entry: UUID, *, reason: str) -> bool:
         .execution_options(synchronize_session=False)
     )
     return result.first() is not None
+
+
+_ERASE = text("""
+    UPDATE entries SET state = 'settled', reason = 'erased', body = NULL, settled_at = clock_timestamp(),
+                       root_id = NULL, follows = NULL, waits_for = NULL
+     WHERE form = :form AND identity = ANY(:identities) AND state <> 'settled'
+""")
+
+
+def erase_entries(session: Session, form: str, identities: Collection[str]) -> None:
+    """Destroy the bodies of these editions that are not settled yet: what they belong to is erased."""
+    session.execute(_ERASE, {"form": form, "identities": list(identities)})
 
 
 def find_forgotten(session: Session, *, seconds: float, limit: int = 500) -> list[UUID]:

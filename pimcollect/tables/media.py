@@ -196,6 +196,17 @@ def shred_media(session: Session, entries: Collection[UUID]) -> None:
         session.execute(_SHRED_OF, {"entries": list(entries)})
 
 
+_SHRED_EDITIONS = text("""
+    UPDATE media SET state = 'shredded', content = NULL, name = NULL, digest = NULL, shredded_at = clock_timestamp()
+     WHERE form = :form AND identity = ANY(:identities) AND state <> 'shredded'
+""")
+
+
+def shred_editions(session: Session, form: str, identities: Collection[str]) -> None:
+    """Destroy every file of these editions, also those that were kept: what they belong to is erased."""
+    session.execute(_SHRED_EDITIONS, {"form": form, "identities": list(identities)})
+
+
 _SHRED_STRAYS = text("""
     UPDATE media SET state = 'shredded', content = NULL, name = NULL, digest = NULL, shredded_at = clock_timestamp()
      WHERE id IN (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -76,6 +77,8 @@ class ReferralRow(Base):
     """The member who accepted; only this member may reveal."""
     digest: Mapped[str]
     """Keyed digest of what was routed: an edition that changes nothing re-notifies nobody."""
+    twin: Mapped[UUID | None] = mapped_column(ForeignKey("referrals.id"), index=True)
+    """The referral on the same pathway whose submission has the same answers: perhaps the same person, sent twice."""
 
 
 class MoveRow(Base):
@@ -173,6 +176,12 @@ def find_referrals(
 def find_referral(session: Session, reference: str) -> ReferralRow | None:
     """One referral by its reference."""
     return session.scalar(select(ReferralRow).where(ReferralRow.reference == reference))
+
+
+def find_origins(session: Session, origins: Collection[str]) -> dict[str, UUID]:
+    """Referral ids by origin."""
+    rows = session.execute(select(ReferralRow.origin, ReferralRow.id).where(ReferralRow.origin.in_(origins)))
+    return {row.origin: row.id for row in rows}
 
 
 def take_referral(session: Session, reference: str) -> ReferralRow | None:

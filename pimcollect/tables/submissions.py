@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, or_, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -29,9 +29,12 @@ class SubmissionRow(Base):
             "state <> 'tombstone' OR (shared IS NULL AND restricted IS NULL AND findings IS NULL AND NOT may_share)",
             name="tombstone_has_no_answers",
         ),
+        CheckConstraint("erased_at IS NULL OR state = 'tombstone'", name="erased_submission_is_a_tombstone"),
+        CheckConstraint("state <> 'tombstone' OR alike IS NULL", name="tombstone_is_like_nothing"),
         CheckConstraint("state <> 'kept' OR shared IS NOT NULL", name="kept_submission_has_answers"),
         Index("submissions_of_form_by_month", "form", "month"),
         Index("submissions_by_edition", "edition_id"),
+        Index("submissions_alike", "form", "alike", postgresql_where=text("alike IS NOT NULL")),
         Index("submissions_by_superseded", "superseded", postgresql_using="gin"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -55,6 +58,12 @@ class SubmissionRow(Base):
     """`question reason` -> how often; never a value."""
     digest: Mapped[str]
     """Keyed digest of the decided content: an edition that changes nothing is known by it."""
+    alike: Mapped[str | None]
+    """Keyed digest of all answers, ids and start and end aside: who sent the same again is found by it."""
+    twin: Mapped[UUID | None] = mapped_column(ForeignKey("submissions.id"), index=True)
+    """The submission that has the same answers and came first: a possible duplicate, for people to compare."""
+    erased_at: Mapped[datetime | None]
+    """Deleted at its server, so erased here: no later copy brings it back."""
     decided_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
@@ -94,6 +103,14 @@ def find_root(session: Session, form: str, edition_id: str) -> str | None:
             or_(SubmissionRow.edition_id == edition_id, SubmissionRow.superseded.contains([edition_id])),
         )
     )
+
+
+_FORGET_TWIN = text("UPDATE submissions SET twin = NULL, findings = findings - :finding WHERE twin = :submission")
+
+
+def forget_twin(session: Session, submission: UUID, *, finding: str) -> None:
+    """What was a possible duplicate of this one is not any more: this one is erased."""
+    session.execute(_FORGET_TWIN, {"submission": submission, "finding": finding})
 
 
 def add_tallies(session: Session, counts: dict[tuple[str, str, date, str, str], int]) -> None:

@@ -1,0 +1,91 @@
+"""A household form connected to a re-enacted server, with the hands that pull from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from pimcollect.actions.connections import connect_server
+from pimcollect.config import Settings
+from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.vault import read_door_keys
+from tests.factories.households import Household, open_household, write_kobo
+from tests.reenacted.server import ReenactedServer
+from workers.fetch import fetch_one
+from workers.hands import Hands
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A connection of the form `hh`."""
+
+    household: Household
+    connection: UUID
+    engine: Engine
+
+    @property
+    def hands(self) -> Hands:
+        return self.household.hands
+
+    def pull(self, **more: Any) -> bool:
+        """Pull once, then settle all that came."""
+        is_whole = fetch_one(self.hands, self.connection, **more)
+        self.household.settle()
+        return is_whole
+
+    def read(self, query: str) -> list[dict[str, Any]]:
+        """Rows of a query."""
+        with self.engine.connect() as connection:
+            return [dict(row._mapping) for row in connection.execute(text(query))]
+
+    def row(self) -> dict[str, Any]:
+        """The connection as it stands."""
+        (found,) = self.read("SELECT * FROM connections")
+        return found
+
+    def change(self, statement: str) -> None:
+        """Change something in the database by hand."""
+        with self.engine.begin() as connection:
+            connection.execute(text(statement))
+
+    def write(self, answers: Mapping[str, Any], *, root: str | None = None, **more: Any) -> dict[str, Any]:
+        """What Kobo keeps of answers by question key."""
+        body, _ = write_kobo(answers, frozen=self.household.frozen, root=root or str(uuid4()), **more)
+        row: dict[str, Any] = json.loads(body)
+        return row
+
+
+def connect(
+    settings: Settings,
+    engine: Engine,
+    server: ReenactedServer,
+    *,
+    kind: str = "kobo",
+    there: str,
+    secret: str,
+    user: str = "",
+) -> Connected:
+    """The household form with its directory, connected to a re-enacted server."""
+    settings = replace(settings, private_hosts=(server.host,))
+    household = open_household(settings, engine)
+    with Session(engine) as session, session.begin():
+        row = connect_server(
+            session,
+            COMMAND_LINE,
+            server=kind,
+            form="hh",
+            base=server.base,
+            there=there,
+            user=user,
+            secret=secret,
+            keys=read_door_keys(settings.door_keys),
+            private_hosts=settings.private_hosts,
+        )
+        connection = row.id
+    return Connected(household, connection, engine)

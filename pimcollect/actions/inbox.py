@@ -28,6 +28,8 @@ MENDS = {
     "connect`, which fetches what happened, then discard this.",
     "unknown_version": "The form version that asked is not known here. Build or adopt that version, then replay.",
     "edition_unclear": "An edit whose place among the editions is not known. Replay it once the one before it is here.",
+    "edition_early": "An edit that came before the edition that it changes. It is tried again by itself when that one "
+    "comes, or after a quarter of an hour.",
     "failing": "It failed several times: an error of ours. Run `pimcollect doctor`, update, then replay.",
     "key_missing": "It was sealed or encrypted with a key that the workers do not hold. Put the old key back "
     "(docs/operators/keys.md), then replay.",

@@ -70,6 +70,7 @@ HELD_REASONS = {
     "not_a_submission": _("It only says that something happened on a server."),
     "unknown_version": _("The version of the form that asked is not known here."),
     "edition_unclear": _("It is an edit, and the edition before it is not here yet."),
+    "edition_early": _("It is an edit that came before the edition that it changes."),
     "failing": _("It was tried several times and never finished. That is our mistake."),
     "key_missing": _("It was sealed with a key that is not here any more."),
 }
@@ -83,6 +84,7 @@ MENDS = {
     "not_a_submission": _("Connect the form's server, which fetches what happened; then discard this."),
     "unknown_version": _("Build or adopt that version, then try again."),
     "edition_unclear": _("Try again once the earlier edition has arrived."),
+    "edition_early": _("Nothing: it is tried again when that one comes, or after a quarter of an hour."),
     "failing": _("Ask the administrator to run the doctor command and to update, then try again."),
     "key_missing": _("Ask the administrator to put the old key back, then try again."),
 }

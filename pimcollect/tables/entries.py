@@ -23,6 +23,7 @@ from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 
 from pimcollect.tables.base import Base
 from pimcollect.tables.forms import FormRow, HookRow
+from pimcollect.tables.phones import PhoneRow
 
 UNTOUCHED, SETTLED, HELD = "untouched", "settled", "held"
 FILES_MISSING = "files_missing"
@@ -91,7 +92,7 @@ class EntryRow(Base):
     """Keyed digest of a phone's body: the same again is a resend, another under the same id a conflict."""
     replaces: Mapped[str | None]
     """The identity of the edition that a phone's edit replaces: a second edit of it comes too late."""
-    phone: Mapped[UUID | None] = mapped_column(ForeignKey("phones.id", name="entries_phone_exists"))
+    phone: Mapped[UUID | None] = mapped_column(ForeignKey(PhoneRow.id, name="entries_phone_exists"))
     """The phone that sent it: only this one may edit it, unless another may edit all."""
     dropped_files: Mapped[int] = mapped_column(server_default="0")
     """How many files came with it that it does not name, and were dropped."""

@@ -41,6 +41,8 @@ class Settings:
     web_threads: int = 8
     max_body_bytes: int = 10 * _MEGABYTE
     """Largest accepted delivery in bytes; Kobo and Collect send up to 10 MB."""
+    entry_days: int = 90
+    """A settled entry, emptied, is deleted so many days later; its submission still knows its copies."""
     trusted_proxies: int = 0
     """How many proxies in front may set X-Forwarded-* headers."""
     private_hosts: tuple[str, ...] = ()
@@ -130,6 +132,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         web_processes=whole("PIMCOLLECT_WEB_PROCESSES", 2, low=1, high=64),
         web_threads=whole("PIMCOLLECT_WEB_THREADS", 8, low=1, high=128),
         max_body_bytes=whole("PIMCOLLECT_MAX_BODY_MB", 10, low=1, high=100) * _MEGABYTE,
+        entry_days=whole("PIMCOLLECT_ENTRY_DAYS", 90, low=1, high=3650),
         trusted_proxies=whole("PIMCOLLECT_TRUSTED_PROXIES", 0, low=0, high=5),
         private_hosts=tuple(env.get("PIMCOLLECT_PRIVATE_HOSTS", "").lower().replace(",", " ").split()),
         ca_file=env.get("PIMCOLLECT_CA_FILE", "").strip(),

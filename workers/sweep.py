@@ -19,13 +19,12 @@ from pimcollect.db import open_engine, open_sessions, transaction
 from pimcollect.doorbell import FETCH, NOTICES, QUEUES, RELEASES, REVEALS, SETTLE, Bell
 from pimcollect.log import open_log
 from pimcollect.tables.connections import find_due_connections
-from pimcollect.tables.entries import find_forgotten, free_early, mark_rung, unpark_entries
-from pimcollect.tables.journal import beat, write_journal
-from pimcollect.tables.media import shred_strays
+from pimcollect.tables.entries import find_forgotten, mark_rung, unpark_entries
+from pimcollect.tables.journal import beat
 from pimcollect.tables.referrals import find_due_notices
 from pimcollect.tables.releases import find_due_releases
-from pimcollect.tables.retention import drop_reveals, shred_cases
 from pimcollect.tables.reveals import find_unanswered
+from workers.retention import retain
 
 EVERY_SECONDS = 2.0
 FORGOTTEN_SECONDS = 5.0
@@ -33,11 +32,7 @@ FORGOTTEN_SECONDS = 5.0
 _ROLL_CALL_SECONDS = 25.0
 """Each queue gets a job at least this often, so that every worker shows that it lives."""
 _RETENTION_SECONDS = 60.0
-_EARLY_SECONDS = 900.0
-"""An edit waits so long for the edition before it; then it stands for itself."""
 _LONGEST_PAUSE = 20.0
-_STRAY_DAYS = 7
-"""A file whose entry never came, or was settled without it, is shredded after so many days."""
 _SWEEP_LOCK = 7_206_103
 """Only one clock sweeps at a time; others wait for their turn and do no harm."""
 _log = open_log("clock")
@@ -50,6 +45,8 @@ class Clock:
     engine: Engine
     sessions: sessionmaker[Session]
     bell: Bell
+    entry_days: int
+    """How long settled entries are kept."""
     _called_at: float = field(default=float("-inf"))
     _retained_at: float = field(default=float("-inf"))
 
@@ -71,7 +68,7 @@ class Clock:
 def open_clock(settings: Settings) -> Clock:
     """Connect when first needed; nothing is read here."""
     engine = open_engine(settings.database_url, pool_size=1)
-    return Clock(engine, open_sessions(engine), Bell(settings.redis_url))
+    return Clock(engine, open_sessions(engine), Bell(settings.redis_url), settings.entry_days)
 
 
 def run_clock(settings: Settings, *, should_stop: Callable[[], bool] = lambda: False) -> None:
@@ -109,7 +106,7 @@ def sweep(clock: Clock) -> bool:
     waiting = {SETTLE: entries, NOTICES: notices, REVEALS: reveals, RELEASES: releases, FETCH: connections}
     ring_again(clock, waiting)
     if clock.is_retention():
-        retain(clock)
+        retain(clock.sessions, entry_days=clock.entry_days)
     return True
 
 
@@ -134,19 +131,3 @@ def ring_again(clock: Clock, waiting: Mapping[str, list[UUID]]) -> None:
         _log.info("rung_again", count=len(entries))
         with transaction(clock.sessions) as session:
             mark_rung(session, entries)
-
-
-def retain(clock: Clock) -> None:
-    """Shred cases on their last day, and what was sealed for pages that are long gone. Journaled, batch by batch."""
-    while True:
-        with transaction(clock.sessions) as session:
-            cases = shred_cases(session, limit=200)
-            for case in cases:
-                write_journal(session, actor="workers", action="shred", noun="cases", noun_id=str(case))
-        if not cases:
-            break
-        _log.info("cases_shredded", count=len(cases))
-    with transaction(clock.sessions) as session:
-        drop_reveals(session)
-        free_early(session, seconds=_EARLY_SECONDS)
-        shred_strays(session, days=_STRAY_DAYS, limit=200)

@@ -57,6 +57,7 @@ class EntryRow(Base):
             "waits_for",
             postgresql_where=text("state = 'held' AND waits_for IS NOT NULL"),
         ),
+        Index("entries_settled", "settled_at", postgresql_where=text("state = 'settled'")),
         Index("entries_held", "received_at", postgresql_where=text("state = 'held'")),
         Index(
             "one_edit_of_one_edition_by_phone",

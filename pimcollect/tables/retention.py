@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from pimcollect.tables.referrals import CaseRow, RevealRow
@@ -46,3 +46,40 @@ def drop_reveals(session: Session) -> None:
         .values(sealed=None, refused=func.coalesce(RevealRow.refused, "late"))
         .execution_options(synchronize_session=False)
     )
+
+
+# Settled entries are found by their partial index, oldest first; the files of an entry by the index that names them.
+_PURGE_ENTRIES = text("""
+    WITH gone AS (
+        DELETE FROM entries WHERE id IN (
+            SELECT id FROM entries
+             WHERE state = 'settled' AND settled_at < clock_timestamp() - make_interval(days => :days)
+             ORDER BY settled_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+        RETURNING form, identity),
+    files AS (
+        DELETE FROM media USING gone
+         WHERE media.form = gone.form AND media.identity = gone.identity AND media.state = 'shredded')
+    SELECT count(*) FROM gone
+""")
+_PURGE_JOURNAL = text("""
+    WITH gone AS (
+        DELETE FROM journal WHERE id IN (
+            SELECT id FROM journal
+             WHERE at < clock_timestamp() - make_interval(days => :days) AND actor = 'workers' AND noun = 'entries'
+             ORDER BY at LIMIT :limit)
+        RETURNING id)
+    SELECT count(*) FROM gone
+""")
+
+
+def purge_entries(session: Session, *, days: int, limit: int) -> int:
+    """Delete up to `limit` entries that were settled more than `days` ago, with what is left of their shredded files.
+
+    A copy that comes later is known by its submission's root and editions, so it changes nothing.
+    """
+    return session.scalar(_PURGE_ENTRIES, {"days": days, "limit": limit}) or 0
+
+
+def purge_journal(session: Session, *, days: int, limit: int) -> int:
+    """Delete up to `limit` of the workers' lines about single entries. What people did stays."""
+    return session.scalar(_PURGE_JOURNAL, {"days": days, "limit": limit}) or 0

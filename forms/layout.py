@@ -10,9 +10,10 @@ from forms.files import find_external, lay_files
 from forms.mistakes import CONTAINERS
 from forms.parts import expand
 from forms.rewording import reword, reword_choice
-from forms.rows import PLACE_LISTS, PURPOSE_MARK, VERSION_MARK, Row, find_own_list, list_places
+from forms.rows import OPEN_LISTS, PLACE_LISTS, PURPOSE_MARK, VERSION_MARK, Row, find_own_list, list_places
 from forms.selection import Selection
 from forms.translations import SOURCE
+from forms.wishes import narrow_places
 from forms.wording import ENGLISH, say
 from pimcollect.domain.catalogue import (
     PARTS,
@@ -75,6 +76,7 @@ def lay_out(
     places: tuple[NamedPlace, ...],
     languages: tuple[str, ...],
     media: Mapping[str, bytes] | None = None,
+    area: str = "",
     may_have_gaps: bool = False,
 ) -> Layout:
     """The rows of a form, in order. Pure and deterministic. Raises PimError when the selection needs places and the
@@ -96,7 +98,7 @@ def lay_out(
         elif items:
             rows += _module(module, items, catalogue, is_asked=selection.tool != "O")
     rows = reword(_tell(rows, purpose), catalogue)
-    lists = _collect_lists(rows, catalogue, places)
+    lists = _collect_lists(rows, catalogue, places, area)
     if not may_have_gaps:
         _refuse_untranslated(rows, lists, languages)
     entity = _find_entity(catalogue, selection, rows)
@@ -109,7 +111,7 @@ def lay_out(
             name: tuple(replace(choice, label=_only(choice.label, languages)) for choice in choices)
             for name, choices in lists.items()
         },
-        left_out=(*selection.left_out, *_find_lost_rules(catalogue, chosen)),
+        left_out=(*selection.left_out, *map(str, selection.cuts), *_find_lost_rules(catalogue, chosen)),
         entity=entity,
         entity_lists=tuple(one.list for one in catalogue.entities),
         external=find_external(rows, lists),
@@ -247,19 +249,22 @@ def _notes_after(item: Item) -> Iterator[Row]:
         yield Row("note", "con_thanks_note", label=say("con_thanks"), relevant="${con_interview}='no'")
     if item.name == "clo_code":
         yield Row("note", "clo_card_note", label=say("clo_card"), relevant=AGREED)
+        yield Row("note", "clo_feedback_note", label=say("clo_feedback"), relevant=AGREED)
 
 
 def _collect_lists(
-    rows: list[Row], catalogue: Catalogue, places: tuple[NamedPlace, ...]
+    rows: list[Row], catalogue: Catalogue, places: tuple[NamedPlace, ...], area: str
 ) -> dict[str, tuple[ListedChoice, ...]]:
-    """The choice lists that the rows use, in order of first use; place lists come from the gazetteer."""
+    """The choice lists that the rows use, in order of first use; place lists come from the gazetteer: those of the
+    interview's place from the `area` alone, those of an origin from all of it."""
+    near = narrow_places(places, area) if area else places
     lists: dict[str, tuple[ListedChoice, ...]] = {}
     for row in rows:
         name = row.choices
         if not name or name in lists:
             continue
         if name in PLACE_LISTS:
-            lists[name] = reword_choice(list_places(name, places), catalogue)
+            lists[name] = reword_choice(list_places(name, places if name in OPEN_LISTS else near), catalogue)
         else:
             lists[name] = reword_choice(find_own_list(name), catalogue) or catalogue.lists[name]
     return lists

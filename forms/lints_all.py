@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from forms.layout import Layout, lay_out
 from forms.lints import Lint, Severity, find, order
 from forms.lints_bank import lint_bank, lint_item, lint_unused
 from forms.lints_book import Book, open_book, open_sheets
-from forms.lints_form import Served, lint_areas, lint_layout, lint_names, lint_pathways
+from forms.lints_form import lint_areas, lint_layout, lint_names, lint_pathways
 from forms.lints_logic import lint_logic
 from forms.lints_sheets import lint_sheets
 from forms.outline import make_outline
@@ -20,6 +20,7 @@ from forms.release import plan_version
 from forms.safety import check_workbook
 from forms.selection import Selection, select
 from forms.translations import translate
+from forms.wishes import Served, Wish, find_unserved
 from forms.workbook import lay_sheets
 from forms.xform import to_clean_xform
 from forms.xlsforms import XlsForm, read_sheets
@@ -35,6 +36,8 @@ def lint_form(
     languages: tuple[str, ...] = ("en",),
     served: tuple[Served, ...] = (),
     rounds: Sequence[frozenset[str]] = (),
+    wish: Wish | None = None,
+    media: Mapping[str, bytes] | None = None,
 ) -> tuple[Lint, ...]:
     """Lints of a form of the bank: its items, what is common to the bank, the layout, and the compiled workbook.
 
@@ -42,8 +45,12 @@ def lint_form(
     PimError: NOT_FOUND for an unknown form, BAD_FORM when it cannot even be laid out (no places).
     """
     catalogue = translate(catalogue)
-    selection = select(catalogue, form, languages=languages)
-    layout = lay_out(catalogue, selection, places=places, languages=languages, may_have_gaps=True)
+    area = wish.area if wish else ""
+    closed = find_unserved(catalogue, area, places, served) if area and served else {}
+    selection = select(catalogue, form, languages=languages, wish=wish, closed=closed)
+    layout = lay_out(
+        catalogue, selection, places=places, languages=languages, media=media, area=area, may_have_gaps=True
+    )
     return order(_lint_all(catalogue, selection, layout, places, served, rounds))
 
 

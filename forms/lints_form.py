@@ -5,16 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from forms.checks import find_faults
 from forms.layout import Layout
-from forms.lints import Lint, Severity, find, read_words
+from forms.lints import Lint, Severity, find
 from forms.lints_bank import CONTROLS
 from forms.plan import plan_consent
 from forms.release import count_drafted, plan_version
 from forms.rows import PLACE_LISTS
 from forms.selection import Selection
+from forms.uses import DEMOGRAPHICS, FIGURES
+from forms.wishes import Served
 from forms.wording import LANGUAGE_NAMES
 from pimcollect.domain.catalogue import SCREENING, Catalogue, Item, NamedPlace, find_references
 from pimcollect.domain.grammar import find_field, names_used, parse_rule
@@ -23,28 +24,11 @@ from pimcollect.domain.version import Question, Version
 BUDGET = 30
 """Minutes that an interview may last (L13)."""
 
-FIGURES = read_words(
-    """F01 F02 F04a F04b F05 F06 L01 K01 D04 A01 H01 Q03 S01 N01 N02 N03 N05 N06 N07 N08 N09 N10 N11 N12 N13 P02
-    X04 K02 C04 C06 E06 T01 X01 X02 X03"""
-)
-"""Items that the standard figures are made of (bank, section 8)."""
-
-DEMOGRAPHICS = "M03"
-"""By its answers all others are broken down."""
-
 _LINT = re.compile(r"\((L\d\d)\)\.?$")
 _FAULTS = {"refers to": "X01", "the list": "X01", "consent": "X13", "name": "X14"}
 """Words of a fault of forms.checks that carries no code -> the lint that it is; the first that fits."""
 _NAMED = 3
 """So many labels in common with the gazetteer make a list one of areas."""
-
-
-@dataclass(frozen=True)
-class Served:
-    """Who serves whom: a pathway, and the place where; None is everywhere."""
-
-    pathway: str
-    place: str | None
 
 
 def lint_layout(catalogue: Catalogue, selection: Selection, layout: Layout, rows: Mapping[str, int]) -> Iterator[Lint]:

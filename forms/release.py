@@ -18,6 +18,7 @@ from forms.layout import Layout, lay_out
 from forms.purposes import choose_purpose
 from forms.selection import Selection, select
 from forms.translations import SOURCE, count_drafts, translate, translate_text
+from forms.wishes import Served, Wish, find_unserved
 from forms.wording import ENGLISH, LANGUAGE_NAMES
 from forms.workbook import lay_sheets, write_workbook
 from forms.xform import to_clean_xform
@@ -40,6 +41,8 @@ class Frozen:
     xform: str
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Name -> content of the files that phones fetch with the form (`version.files`)."""
+    selection: Selection | None = None
+    """What was chosen and cut; None for a form that was made elsewhere."""
 
     @property
     def sha256(self) -> str:
@@ -60,9 +63,11 @@ def read_languages(text: str) -> tuple[str, ...]:
     return languages
 
 
-def asks_severe(catalogue: Catalogue, form: str, *, languages: tuple[str, ...] = ("en",)) -> bool:
+def asks_severe(
+    catalogue: Catalogue, form: str, *, languages: tuple[str, ...] = ("en",), wish: Wish | None = None
+) -> bool:
     """Whether a form id asks anything severe: then phones encrypt what they send, unless somebody says otherwise."""
-    return select(translate(catalogue), form, languages=languages).is_severe
+    return select(translate(catalogue), form, languages=languages, wish=wish).is_severe
 
 
 def build_form(
@@ -76,37 +81,46 @@ def build_form(
     public_key: str = "",
     purpose: str = "",
     on: str = "",
+    wish: Wish | None = None,
+    served: tuple[Served, ...] = (),
 ) -> Frozen:
     """All steps from a form id to a frozen version. Pure: the same bank, places, languages and key give the same bytes.
 
-    With a `public_key` (base64 of a DER SubjectPublicKeyInfo) phones encrypt what they send of it.
+    With a `public_key` (base64 of a DER SubjectPublicKeyInfo) phones encrypt what they send of it. A `wish` says what
+    is asked, for how long and where; in its area, sensitive questions that nobody there could answer to (of those
+    `served`) are closed. `media` are files by name that questions show, play or choose from.
 
     A field test is a form of its own, `<form>_test`: its submissions never mix with others. `purpose` and `on` are
     those of `choose_purpose`.
     Raises PimError: NOT_FOUND for an unknown form id, BAD_FORM for everything that forbids the build.
     """
     catalogue = translate(catalogue)
-    selection = select(catalogue, form, languages=languages)
+    area = wish.area if wish else ""
+    closed = find_unserved(catalogue, area, places, served) if area and served else {}
+    selection = select(catalogue, form, languages=languages, wish=wish, closed=closed)
     found = choose_purpose(catalogue.purposes, selection.tool, wanted=purpose, on=on)
     selection = replace(selection, purpose=found.id if found else "")
-    layout = lay_out(catalogue, selection, places=places, languages=languages, media=media)
+    layout = lay_out(catalogue, selection, places=places, languages=languages, media=media, area=area)
     if is_field_test:
         selection = replace(selection, form=f"{form}{TEST}", title=f"{selection.title} (field test)")
         layout = replace(layout, form=selection.form, title=f"{layout.title} (field test)")
-    return freeze_version(catalogue, selection, layout, public_key=public_key)
+    return freeze_version(catalogue, selection, layout, public_key=public_key, wish=wish)
 
 
-def freeze_version(catalogue: Catalogue, selection: Selection, layout: Layout, *, public_key: str = "") -> Frozen:
+def freeze_version(
+    catalogue: Catalogue, selection: Selection, layout: Layout, *, public_key: str = "", wish: Wish | None = None
+) -> Frozen:
     """Check, plan, write and convert a layout. The version string is `<bank version>-<8 hex of the content>`.
 
     The version is compiled as it will be for submissions: a treatment or a rule that cannot work fails here.
     """
-    draft = replace(plan_version(catalogue, selection, layout), is_encrypted=bool(public_key))
+    asked = wish.write() if wish else {}
+    draft = replace(plan_version(catalogue, selection, layout), is_encrypted=bool(public_key), wish=asked)
     refuse_faults(catalogue, layout, draft.consent)
     version = replace(draft, version=f"{catalogue.version}-{_hash_content(draft, layout, public_key)}")
     prepare(version)
     sheets = lay_sheets(layout, version=version.version, public_key=public_key)
-    return Frozen(version, write_workbook(sheets, title=layout.title), to_clean_xform(sheets), layout.files)
+    return Frozen(version, write_workbook(sheets, title=layout.title), to_clean_xform(sheets), layout.files, selection)
 
 
 def plan_version(catalogue: Catalogue, selection: Selection, layout: Layout) -> Version:
@@ -134,6 +148,7 @@ def plan_version(catalogue: Catalogue, selection: Selection, layout: Layout) -> 
         purpose=selection.purpose,
         drafted=tuple(one for one in layout.languages if count_drafted(catalogue, layout, one)),
         files=describe_files(layout),
+        minutes=selection.minutes,
     )
 
 

@@ -33,6 +33,9 @@ PLACE_LISTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
 }
 """Choice lists made from the gazetteer: level, and the codes offered besides the places."""
 
+OPEN_LISTS = ("adm1_open", "adm2_open")
+"""Of a place of origin: anywhere."""
+
 _OWN_LISTS: Mapping[str, tuple[str, ...]] = {"act_status": ("planned", "ongoing", "completed", "stopped")}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from pimcollect.domain.catalogue import SCREENING, Catalogue, Item, find_references
+from forms.uses import find_needs
+from forms.wishes import REFERRAL_MODULE, TOOLS, Cut, Wish, choose_wanted, cut_to, offer_referral
+from pimcollect.domain.catalogue import Catalogue, Item
 from pimcollect.errors import ErrorCode, PimError
 
 
@@ -38,6 +40,8 @@ class Selection:
     left_out: tuple[str, ...]
     purpose: str = ""
     """Id of the purpose that it serves; empty: none, and the form may not be released."""
+    cuts: tuple[Cut, ...] = ()
+    """Given up for the time budget, in the order in which they went."""
 
     @property
     def is_severe(self) -> bool:
@@ -49,6 +53,11 @@ class Selection:
         """Assumed length of the interview in minutes."""
         return round(sum(item.seconds for item in self.items) / 60, 1)
 
+    @property
+    def minutes_saved(self) -> float:
+        """What the cuts for time save."""
+        return round(sum(one.item.seconds for one in self.cuts) / 60, 1)
+
 
 def find_kind(form: str) -> Kind:
     """The kind of a form id. Raises PimError(NOT_FOUND) that lists those that exist."""
@@ -59,26 +68,51 @@ def find_kind(form: str) -> Kind:
     return KINDS[form]
 
 
-def select(catalogue: Catalogue, form: str, *, languages: Collection[str] = ("en",)) -> Selection:
-    """Choose the items of a form id (`hh`, `hh_core`, `ki`, `fgd`, `obs`). Pure: same bank, same selection.
+def select(
+    catalogue: Catalogue,
+    form: str,
+    *,
+    languages: Collection[str] = ("en",),
+    wish: Wish | None = None,
+    closed: Mapping[str, str] | None = None,
+) -> Selection:
+    """Choose the items of a form. Pure: same bank and wish, same selection.
 
-    Control modules that the tool knows are always in. An item that a chosen one refers to comes along; where the tool
-    does not ask it, the chosen one is left out and named; so is official wording that is not loaded in `languages`.
+    `hh`, `hh_core`, `ki`, `fgd` and `obs` know what they ask; any other id needs a `wish`. Control modules that the
+    tool knows are always in, the referral block of a free choice where a flag can rise. An item that a chosen one
+    refers to comes along; where the tool does not ask it, the chosen one is left out and named; so is official wording
+    that is not loaded in `languages`, and what is `closed` (item id -> why). Raises PimError: NOT_FOUND for what the
+    bank does not have, BAD_FORM when the wish's minutes cannot be kept.
     """
-    kind = find_kind(form)
-    controls = {module.id for module in catalogue.modules if module.is_control}
-    return select_items(
+    kind = KINDS.get(form)
+    if kind is None and wish is None:
+        find_kind(form)
+    wish = replace(wish or Wish(""), tool=kind.tool, title=kind.title) if kind else wish or Wish("")
+    wanted, named = (_want(catalogue, kind), frozenset[str]()) if kind else choose_wanted(catalogue, wish)
+    selection = select_items(
         catalogue,
         form=form,
-        title=kind.title,
-        tool=kind.tool,
-        wanted=[
-            item.id
-            for item in catalogue.items
-            if kind.tool in item.tools and (item.is_core or not kind.is_core or item.module in controls)
-        ],
+        title=wish.title or f"{TOOLS[wish.tool].capitalize()}: {form}",
+        tool=wish.tool,
+        wanted=wanted,
         languages=languages,
+        closed=closed,
     )
+    if wish.minutes is not None:
+        kept, cuts = cut_to(catalogue, selection.items, minutes=wish.minutes, named=named)
+        selection = replace(selection, items=kept, cuts=cuts)
+    if kind is None and not offer_referral(catalogue, selection.items):
+        selection = replace(selection, items=tuple(one for one in selection.items if one.module != REFERRAL_MODULE))
+    return selection
+
+
+def _want(catalogue: Catalogue, kind: Kind) -> list[str]:
+    controls = {module.id for module in catalogue.modules if module.is_control}
+    return [
+        item.id
+        for item in catalogue.items
+        if kind.tool in item.tools and (item.is_core or not kind.is_core or item.module in controls)
+    ]
 
 
 def select_items(
@@ -89,8 +123,9 @@ def select_items(
     tool: str,
     wanted: Iterable[str],
     languages: Collection[str] = ("en",),
+    closed: Mapping[str, str] | None = None,
 ) -> Selection:
-    """The same for a free choice of item ids."""
+    """The same for a list of item ids."""
     by_name = {item.name: item for item in catalogue.items}
     by_id = {item.id: item for item in catalogue.items}
     chosen: set[str] = set()
@@ -100,12 +135,12 @@ def select_items(
         item = by_id[waiting.pop()]
         if item.id in chosen or item.id in refused:
             continue
-        reason = _find_reason_against(item, catalogue, tool, by_name, languages)
+        reason = (closed or {}).get(item.id) or _find_reason_against(item, catalogue, tool, by_name, languages)
         if reason:
             refused[item.id] = reason
             continue
         chosen.add(item.id)
-        waiting.extend(by_name[name].id for name in _needs(item, catalogue) if name in by_name)
+        waiting.extend(by_name[name].id for name in find_needs(item, catalogue) if name in by_name)
     _refuse_orphans(catalogue, by_name, chosen, refused)
     return Selection(
         form=form,
@@ -122,14 +157,6 @@ def _word(item: Item, tool: str) -> Item:
     return replace(item, label=own.label, hint=own.hint) if own else item
 
 
-def _needs(item: Item, catalogue: Catalogue) -> frozenset[str]:
-    """Names that an item refers to; the screening's result stands for its six inputs."""
-    names = find_references(*item.expressions) | ({item.asking.inside} if item.asking.inside else set())
-    if SCREENING in names:
-        names = (names - {SCREENING}) | find_references(catalogue.screening)
-    return names
-
-
 def _find_reason_against(
     item: Item, catalogue: Catalogue, tool: str, by_name: dict[str, Item], languages: Collection[str]
 ) -> str:
@@ -142,7 +169,7 @@ def _find_reason_against(
             return "official wording is locked and not loaded"
         if lost := [language for language in languages if not all(text.get(language) for text in texts)]:
             return f"official wording is not loaded in {', '.join(lost)}"
-    absent = sorted(name for name in _needs(item, catalogue) if name in by_name and tool not in by_name[name].tools)
+    absent = sorted(name for name in find_needs(item, catalogue) if name in by_name and tool not in by_name[name].tools)
     return f"needs {', '.join(absent)}, which this tool does not ask" if absent else ""
 
 
@@ -154,7 +181,9 @@ def _refuse_orphans(catalogue: Catalogue, by_name: dict[str, Item], chosen: set[
         for item in catalogue.items:
             if item.id not in chosen:
                 continue
-            lost = sorted(name for name in _needs(item, catalogue) if name in by_name and by_name[name].id in refused)
+            lost = sorted(
+                name for name in find_needs(item, catalogue) if name in by_name and by_name[name].id in refused
+            )
             if lost:
                 chosen.discard(item.id)
                 refused[item.id] = f"needs {', '.join(lost)}, which was left out"

@@ -49,6 +49,10 @@ ENGLISH: Mapping[str, str] = {
     "clo_card": (
         "Write this code on the card and give it to the person: ${clo_code}. With it, the answers can be taken back."
     ),
+    "clo_feedback": (
+        "Say: you can complain or tell us what you think at any time, about this talk, about us or about aid, also "
+        "without your name. Nobody may refuse you help because of it. How and where stands on the card."
+    ),
     "mem_sex": "Sex of this member",
     "mem_age": "Age in full years",
     "mem_age_hint": "Write 0 for a baby under one year. Leave empty if nobody knows.",

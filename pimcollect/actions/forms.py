@@ -9,9 +9,12 @@ from sqlalchemy.orm import Session
 
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.domain.version import Version, hash_version, write_version
+from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.form_files import find_form_files, store_form_files
-from pimcollect.tables.forms import FormVersionRow, store_version
+from pimcollect.tables.forms import FormVersionRow, find_newest_version, store_version
 from pimcollect.tables.journal import write_journal
+
+_ORIGINS = {"bank": "built from the bank", "adopted": "made elsewhere and adopted"}
 
 
 def keep_version(
@@ -26,6 +29,13 @@ def keep_version(
     """Store a frozen version as the newest of its form, with its files; the same one again is the same row."""
     verb = "adopt" if version.origin == "adopted" else "build"
     allow(actor, f"forms.{verb}")
+    known = find_newest_version(session, version.form)
+    if known is not None and known.document["origin"] != version.origin:
+        raise PimError(
+            ErrorCode.BAD_FORM,
+            f"There is a form {version.form} already, and it was {_ORIGINS[known.document['origin']]}.",
+            remedy="Give this one another id with --form ID.",
+        )
     row = store_version(
         session,
         form=version.form,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,10 @@ from sqlalchemy.orm import Session
 
 from forms.current import Current, read_current
 from forms.intake import Adopted, adopt_form
-from forms.lints import Lint, Severity
-from forms.lints_all import lint_file, lint_form
-from forms.lints_bank import ROUNDS
-from forms.lints_form import Served
 from forms.release import Frozen, asks_severe, build_form, read_languages, write_files
 from forms.safety import MAX_BYTES
 from forms.selection import KINDS
-from forms.services import read_starter_services
+from forms.wishes import Wish
 from forms.wording import LANGUAGE_NAMES
 from forms.xform import validate_with_odk
 from pimcollect.actions.form_keys import choose_public_key, create_form_key
@@ -28,15 +25,17 @@ from pimcollect.cli.desk import Desk, json_option, open_desk, print_rows
 from pimcollect.cli.form_keys import keys
 from pimcollect.cli.form_releases import list_places, release_command
 from pimcollect.cli.forms_intake import intake_command, kept_command
+from pimcollect.cli.forms_lint import lint, read_served
+from pimcollect.cli.wishes import find_media, say_cuts, settle_wish, wish_options
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.domain.version import TEST, Treatment
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.catalogue import read_directory
 from pimcollect.tables.form_keys import find_newest_key
-from pimcollect.tables.forms import find_forms, find_versions
+from pimcollect.tables.forms import find_forms
 from pimcollect.tables.releases import find_releases
 from pimcollect.vault import read_door_keys
 
+_FILES = click.Path(exists=True, file_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -46,6 +45,7 @@ def forms() -> None:
 
 
 forms.add_command(keys)
+forms.add_command(lint)
 
 
 def _judge(xform: str) -> None:
@@ -90,8 +90,11 @@ def _find_public_key(desk: Desk, session: Session, form: str) -> str:
 
 
 @forms.command("build")
-@click.argument("form", type=click.Choice(list(KINDS)))
+@click.argument("kind", required=False)
+@click.option("--form", "form", default="", help="Id of a form of your own choice.")
+@wish_options
 @click.option("--languages", default="en", show_default=True, help="Language codes, the first is the default.")
+@click.option("--media", type=_FILES, help="Folder with the pictures, sounds and lists that questions need.")
 @click.option(
     "--field-test", "is_field_test", is_flag=True, help="A form of its own that also asks what is being tried."
 )
@@ -104,31 +107,49 @@ def _find_public_key(desk: Desk, session: Session, form: str) -> str:
 @click.option("-o", "--output", "folder", type=_FOLDER, help="Folder for the workbook, the XForm and the version.")
 @click.option("--purpose", default="", help="The purpose that it serves. [default: the only one of its tool]")
 def build_command(
-    form: str, languages: str, is_field_test: bool, is_encrypted: bool | None, folder: Path | None, purpose: str
+    kind: str | None,
+    form: str,
+    wish: Wish | None,
+    languages: str,
+    media: Path | None,
+    is_field_test: bool,
+    is_encrypted: bool | None,
+    folder: Path | None,
+    purpose: str,
 ) -> None:
-    """Build a form from the bank and freeze it: hh, hh_core, ki, fgd or obs. Only active items are asked.
+    """Build a form from the bank and freeze it: hh, hh_core, ki, fgd, obs, or one of your own choice (--form ID
+    --tool H --modules M03,M07 --items S01). Only active items are asked; consent and screening come first always.
 
     The same bank, places, languages and key give the same bytes. The frozen version becomes the newest of its form.
     """
     wanted = read_languages(languages)
     with open_desk() as desk, desk.transaction() as session:
         current = read_current(session, is_field_test=is_field_test)
+        form = _choose_id(kind, form)
+        wish = settle_wish(session, form, wish)
+        if wish and form not in KINDS:
+            wish = replace(wish, purpose=purpose or wish.purpose)
         if is_encrypted is None:
-            is_encrypted = asks_severe(current.catalogue, form, languages=wanted)
+            is_encrypted = asks_severe(current.catalogue, form, languages=wanted, wish=wish)
         frozen = build_form(
             current.catalogue,
             form,
             places=current.places,
             languages=wanted,
             is_field_test=is_field_test,
+            wish=wish,
+            served=read_served(session, current),
+            media=find_media(session, form, media),
             public_key=_find_public_key(desk, session, f"{form}{TEST}" if is_field_test else form)
             if is_encrypted
             else "",
-            purpose=purpose,
+            purpose=purpose or (wish.purpose if wish else ""),
             on=datetime.now(UTC).date().isoformat(),
         )
         _say_source(current)
         _say_frozen(frozen)
+        if wish and frozen.selection:
+            say_cuts(frozen.selection, wish.minutes)
         _judge(frozen.xform)
         for path in write_files(frozen, folder) if folder else ():
             click.echo(f"Wrote {path}")
@@ -136,6 +157,18 @@ def build_command(
             session, COMMAND_LINE, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform, files=frozen.files
         )
     click.echo("Stored: it is the newest version of this form.")
+
+
+def _choose_id(kind: str | None, form: str) -> str:
+    if kind and kind not in KINDS and not form:
+        raise PimError(
+            ErrorCode.NOT_FOUND,
+            f"There is no form {kind!r} in the bank.",
+            remedy=f"Use one of {', '.join(KINDS)}, or --form ID for one of your own choice.",
+        )
+    if bool(kind) == bool(form):
+        raise PimError(ErrorCode.NOT_FOUND, "Name one form.", remedy=f"One of {', '.join(KINDS)}, or --form ID.")
+    return kind or form
 
 
 def _describe(treatment: Treatment) -> str:
@@ -194,65 +227,6 @@ def _say_adopted(adopted: Adopted, *, as_json: bool) -> None:
     for warning in adopted.warnings:
         click.echo(f"Note: {warning}", err=as_json)
     click.echo(f"Stored as {version.form} {version.version}, the newest version of this form.", err=as_json)
-
-
-def _lint_bank_form(form: str, languages: str) -> tuple[Lint, ...]:
-    """A form of the bank, with the places, services and earlier versions that the database knows."""
-    wanted = read_languages(languages)
-    with open_desk() as desk, desk.transaction() as session:
-        current = read_current(session)
-        directory = read_directory(session)
-        working = {service.code for service in directory.services.values() if not service.is_suspended}
-        served = tuple(Served(rule.pathway, rule.place) for rule in directory.rules if rule.service in working)
-        if not directory.rules and current.are_starter_places:
-            served = tuple(Served(rule.pathway, rule.place) for rule in read_starter_services(current.codes).rules)
-        rounds = [
-            frozenset(question["item"] for question in row.document["questions"] if question["item"])
-            for row in find_versions(session, form)[:ROUNDS]
-        ]
-        return lint_form(current.catalogue, form, places=current.places, languages=wanted, served=served, rounds=rounds)
-
-
-def _lint_workbook(file: Path) -> tuple[Lint, ...]:
-    """A workbook with the files beside it, and in the folder `<name>-media` where there is one."""
-    if not file.is_file():
-        raise PimError(
-            ErrorCode.NOT_FOUND,
-            f"There is no form and no file {file}.",
-            remedy=f"Name a workbook, or one of: {', '.join(KINDS)}.",
-        )
-    if file.stat().st_size > MAX_BYTES:
-        raise PimError(ErrorCode.TOO_LARGE, "The workbook was not opened: it is too large.", remedy="Split it.")
-    folders = (file.parent, file.parent / f"{file.stem}-media")
-    files = {one.name for folder in folders if folder.is_dir() for one in folder.iterdir()}
-    return lint_file(file.read_bytes(), name=file.stem, files=files)
-
-
-@forms.command("lint")
-@click.argument("form")
-@click.option("--languages", default="en", show_default=True, help="For a form of the bank: its languages.")
-@json_option
-def lint_command(form: str, languages: str, as_json: bool) -> None:
-    """What may be wrong with a form of the bank (hh, hh_core, ki, fgd, obs) or with an XLSForm workbook.
-
-    Each finding says where it is and how it is mended. Ends with status 1 when one of them is an error.
-    """
-    lints = _lint_bank_form(form, languages) if form in KINDS else _lint_workbook(Path(form))
-    print_rows(
-        [
-            {"code": one.code, "severity": one.severity.value, "where": one.where, "text": one.text, "mend": one.mend}
-            | ({"sheet": one.sheet, "row": one.row or None, "name": one.name} if as_json else {})
-            for one in lints
-        ],
-        as_json=as_json,
-        columns={"code": "lint", "severity": "severity", "where": "where", "text": "what is wrong", "mend": "mend"},
-        empty="Nothing to mend.",
-    )
-    errors = sum(1 for one in lints if one.severity is Severity.ERROR)
-    if lints:
-        click.echo(f"{errors} errors, {len(lints) - errors} warnings.", err=as_json)
-    if errors:
-        raise SystemExit(1)
 
 
 forms.add_command(release_command)

@@ -193,6 +193,10 @@ class Version:
     """Files that the form needs on the telephone, by name."""
     purpose: str = ""
     """Id of the bank's purpose that it serves; empty: none, and it may not be released."""
+    wish: Mapping[str, Any] = field(default_factory=dict)
+    """How its items were chosen (`forms.wishes`), so that the same can be built again from a newer bank."""
+    minutes: float = 0
+    """Assumed length of the interview."""
 
 
 def write_version(version: Version) -> str:
@@ -201,7 +205,7 @@ def write_version(version: Version) -> str:
     What came later stands there only when there is something to say: versions that are older than it keep their bytes.
     """
     document = {"format": FORMAT, **asdict(version)}
-    for later in ("drafted", "files", "purpose"):
+    for later in ("drafted", "files", "purpose", "wish", "minutes"):
         if not document[later]:
             del document[later]
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -253,4 +257,6 @@ def read_version(document: Mapping[str, Any]) -> Version:
         drafted=tuple(document.get("drafted", ())),
         files=tuple(FormFile(**row) for row in document.get("files", ())),
         purpose=document.get("purpose", ""),
+        wish=document.get("wish", {}),
+        minutes=document.get("minutes", 0),
     )

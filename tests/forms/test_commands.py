@@ -167,3 +167,34 @@ def test_the_practice_country_leaves_when_the_first_real_places_come(run: Run, t
     path = tmp_path / "places.csv"
     path.write_text("code,level,parent,name_en,name_fr,name_ar\nTS01,1,,Testshire,,\n")
     assert "1 are here now" in run("places", "import", str(path)).output
+
+
+def test_a_free_choice_is_built_cut_linted_and_built_again_from_what_its_version_remembers(run: Run) -> None:
+    words = ("--form", "prot_2026", "--tool", "H", "--modules", "M06,M09", "--items", "svc_unmet", "--minutes", "9")
+    first = run("forms", "build", *words, "--no-encrypt", "--title", "Protection in the north")
+    assert "Cut for time:" in first.output
+    assert "Protection in the north" in first.output
+    again = run("forms", "build", "--form", "prot_2026", "--no-encrypt")
+    version = [line.split(":")[0] for line in first.output.splitlines() if line.startswith("prot_2026 ")]
+    assert version[0] in again.output
+    told = run("forms", "lint", "prot_2026")
+    assert told.exit_code == 0, told.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "Name one form"),
+        (("hh", "--form", "mine"), "Name one form"),
+        (("nowhere",), "no form 'nowhere'"),
+        (("--form", "mine"), "no form 'mine' yet"),
+        (("--form", "mine", "--modules", "M06"), "no form 'mine' yet"),
+        (("hh", "--modules", "M06"), "hh knows what it asks"),
+        (("--form", "Mine", "--tool", "H"), "id cannot be used"),
+        (("--form", "mine", "--tool", "H", "--items", "gone"), "no item gone"),
+    ],
+)
+def test_a_choice_that_cannot_be_built_is_refused_in_words(run: Run, words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(PimError, match=said) as caught:
+        run("forms", "build", *words)
+    assert caught.value.remedy

@@ -12,9 +12,10 @@ from forms.layout import lay_out
 from forms.lints import RULES, Lint, Severity
 from forms.lints_all import lint_form
 from forms.lints_bank import ROUNDS, lint_bank
-from forms.lints_form import Served, lint_areas, lint_layout, lint_pathways
+from forms.lints_form import lint_areas, lint_layout, lint_pathways
 from forms.release import build_form
 from forms.selection import KINDS, select
+from forms.wishes import Served
 from forms.wording import LANGUAGES
 from pimcollect.domain.catalogue import Catalogue, ListedChoice, NamedPlace
 from pimcollect.domain.version import FlagRule

@@ -19,7 +19,7 @@ from tests.rounds.people import Person
 
 ENGINES = ("javarosa", "xforms_engine")
 AFTER_A_NO = {
-    *("today", "pim_form_id", "pim_catalogue_version", "instanceID"),
+    *("today", "pim_form_id", "pim_catalogue_version", "pim_purpose", "instanceID"),
     *("con_adult", "con_lang", "con_understood", "con_interview", "con_refusal", "obs_only"),
     *("clo_outcome", "clo_place_adm1"),
 }

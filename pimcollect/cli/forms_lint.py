@@ -1,0 +1,98 @@
+"""pimcollect forms lint: what may be wrong with a form of the bank, or with a workbook made elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from sqlalchemy.orm import Session
+
+from forms.current import Current, read_current
+from forms.lints import Lint, Severity
+from forms.lints_all import lint_file, lint_form
+from forms.lints_bank import ROUNDS
+from forms.release import read_languages
+from forms.safety import MAX_BYTES
+from forms.selection import KINDS
+from forms.services import read_starter_services
+from forms.wishes import Served
+from pimcollect.cli.desk import json_option, open_desk, print_rows
+from pimcollect.cli.wishes import find_media, settle_wish
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.catalogue import read_directory
+from pimcollect.tables.forms import find_versions
+
+
+def read_served(session: Session, current: Current) -> tuple[Served, ...]:
+    """Who serves which pathway where: of the directory, of the practice country where nothing was imported."""
+    directory = read_directory(session)
+    working = {service.code for service in directory.services.values() if not service.is_suspended}
+    if not directory.rules and current.are_starter_places:
+        return tuple(Served(rule.pathway, rule.place) for rule in read_starter_services(current.codes).rules)
+    return tuple(Served(rule.pathway, rule.place) for rule in directory.rules if rule.service in working)
+
+
+def _lint_bank_form(form: str, languages: str) -> tuple[Lint, ...]:
+    """A form of the bank, with the places, services and earlier versions that the database knows."""
+    wanted = read_languages(languages)
+    with open_desk() as desk, desk.transaction() as session:
+        current = read_current(session)
+        served = read_served(session, current)
+        wish = settle_wish(session, form, None)
+        rounds = [
+            frozenset(question["item"] for question in row.document["questions"] if question["item"])
+            for row in find_versions(session, form)[:ROUNDS]
+        ]
+        return lint_form(
+            current.catalogue,
+            form,
+            places=current.places,
+            languages=wanted,
+            served=served,
+            rounds=rounds,
+            wish=wish,
+            media=find_media(session, form, None),
+        )
+
+
+def _lint_workbook(file: Path) -> tuple[Lint, ...]:
+    """A workbook with the files beside it, and in the folder `<name>-media` where there is one."""
+    if not file.is_file():
+        raise PimError(
+            ErrorCode.NOT_FOUND,
+            f"There is no form and no file {file}.",
+            remedy=f"Name a workbook, or one of: {', '.join(KINDS)}.",
+        )
+    if file.stat().st_size > MAX_BYTES:
+        raise PimError(ErrorCode.TOO_LARGE, "The workbook was not opened: it is too large.", remedy="Split it.")
+    folders = (file.parent, file.parent / f"{file.stem}-media")
+    files = {one.name for folder in folders if folder.is_dir() for one in folder.iterdir()}
+    return lint_file(file.read_bytes(), name=file.stem, files=files)
+
+
+@click.command("lint")
+@click.argument("form")
+@click.option("--languages", default="en", show_default=True, help="For a form of the bank: its languages.")
+@json_option
+def lint(form: str, languages: str, as_json: bool) -> None:
+    """What may be wrong with a form of the bank (hh, hh_core, ki, fgd, obs) or with an XLSForm workbook.
+
+    Each finding says where it is and how it is mended. Ends with status 1 when one of them is an error.
+    """
+    is_file = form not in KINDS and (Path(form).is_file() or "." in form)
+    found = _lint_workbook(Path(form)) if is_file else _lint_bank_form(form, languages)
+    print_rows(
+        [
+            {"code": one.code, "severity": one.severity.value, "where": one.where, "text": one.text, "mend": one.mend}
+            | ({"sheet": one.sheet, "row": one.row or None, "name": one.name} if as_json else {})
+            for one in found
+        ],
+        as_json=as_json,
+        columns={"code": "lint", "severity": "severity", "where": "where", "text": "what is wrong", "mend": "mend"},
+        empty="Nothing to mend.",
+    )
+    errors = sum(1 for one in found if one.severity is Severity.ERROR)
+    if found:
+        click.echo(f"{errors} errors, {len(found) - errors} warnings.", err=as_json)
+    if errors:
+        raise SystemExit(1)

@@ -1,0 +1,97 @@
+"""The options by which somebody says what a form asks, for how long, where, and with which files."""
+
+from __future__ import annotations
+
+import functools
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from forms.files import LONGEST_FILE
+from forms.selection import KINDS, Selection
+from forms.wishes import TOOLS, Wish, check_id, read_wish
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.form_files import find_form_files
+from pimcollect.tables.forms import find_newest_version
+
+_WORDS = ("modules", "items", "without")
+
+
+def wish_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options to a command; they arrive together, as its argument `wish` (None when none was given)."""
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        told = {name: given.pop(name) for name in ("tool", *_WORDS, "area", "minutes", "title")}
+        words = {name: tuple(one.strip() for one in told[name].split(",") if one.strip()) for name in _WORDS}
+        given["wish"] = Wish(**{**told, **words, "tool": told["tool"] or ""}) if any(told.values()) else None
+        command(**given)
+
+    tools = ", ".join(f"{letter} {name}" for letter, name in TOOLS.items())
+    for option in (
+        click.option("--title", default="", help="Title of a free form."),
+        click.option("--minutes", type=click.FloatRange(1, 240), help="Time budget: what is least used is cut first."),
+        click.option("--area", default="", help="P-code: only its places are offered, and only what is served there."),
+        click.option("--without", default="", help="Items that are not asked."),
+        click.option("--items", default="", help="Items by id, name or key, divided by commas."),
+        click.option("--modules", default="", help="Modules, for example M03,M07. [default: all of the tool]"),
+        click.option("--tool", type=click.Choice(list(TOOLS)), help=f"Tool of a free form: {tools}."),
+    ):
+        run = option(run)
+    return run
+
+
+def settle_wish(session: Session, form: str, wish: Wish | None) -> Wish | None:
+    """What is asked of a form id: what was said now, else what its newest version was built from.
+
+    Raises PimError for an id that cannot be used, that belongs to an adopted form, or of which nothing is known.
+    """
+    if form in KINDS:
+        if wish and (wish.tool or wish.modules or wish.items or wish.without or wish.title):
+            raise PimError(
+                ErrorCode.BAD_FORM,
+                f"{form} knows what it asks; only its minutes and its area can be chosen.",
+                remedy="For a free choice name another id with --form ID, and its --tool.",
+            )
+        return wish
+    check_id(form)
+    known = find_newest_version(session, form)
+    if wish is None and known is not None and known.document.get("wish"):
+        return read_wish(known.document["wish"])
+    if wish is None or not wish.tool:
+        raise PimError(
+            ErrorCode.NOT_FOUND,
+            f"There is no form {form!r} yet.",
+            remedy=f"Name one of {', '.join(KINDS)}, or say what it asks: --tool H --modules M03,M07 --items S01.",
+        )
+    return wish
+
+
+def find_media(session: Session, form: str, folder: Path | None) -> Mapping[str, bytes]:
+    """Files by name: of the folder, else those that the newest version of the form has."""
+    newest = find_newest_version(session, form)
+    stored = {row.name: row for row in find_form_files(session, newest.id)} if newest else {}
+    known = {name: row.content for name, row in stored.items() if not row.is_entity_list}
+    return ChainMap(dict(_read_folder(folder)), known) if folder else known
+
+
+def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            with path.open("rb") as file:
+                yield path.name, file.read(LONGEST_FILE + 1)
+
+
+def say_cuts(selection: Selection, minutes: float | None) -> None:
+    """What was given up for time, and how long the interview is now."""
+    if minutes is None:
+        return
+    if not selection.cuts:
+        click.echo(f"Nothing had to be cut: {selection.minutes} of {minutes:g} minutes.")
+        return
+    number, saved = len(selection.cuts), selection.minutes_saved
+    click.echo(f"Cut for time: {number} items, {saved} minutes saved; {selection.minutes} of {minutes:g} are left.")

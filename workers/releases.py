@@ -43,6 +43,8 @@ _MOST_SAME, _MOST_PAGES = 3, 200
 _FIRST_SECONDS, _LONGEST_SECONDS = 15.0, 900.0
 """The first pause is long enough for a server to finish what it was doing when it did not answer."""
 _POLLS = (1.0, 1.0, 2.0, 3.0, 5.0, 5.0, 5.0, 8.0)
+_UPLOAD_SECONDS = 10.0
+"""Until an upload that takes long is looked at again."""
 _MOST_ODD = 4
 """So many answers in a row that cannot be used are no passing trouble."""
 _log = open_log("releases")
@@ -96,7 +98,7 @@ def _release(own: Hands, run: Run, client: Client, *, until: float) -> None:
         made[order] += 1
         _refuse_circles(order, made)
         if order.step is Step.AWAIT_UPLOAD and made[order] > 1 and not _wait(made[order], until=until):
-            let_go(own, run, seconds=_POLLS[-1])
+            let_go(own, run, seconds=_UPLOAD_SECONDS)
             return
         if not _step(own, run, client, order):
             return

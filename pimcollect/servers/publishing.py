@@ -129,8 +129,8 @@ def refuse(reason: str, answer: Answer, *names: str) -> Stop:
     except ServerError:  # whatever it is, it is no text for people
         content = None
     found: object = content
-    if isinstance(content, dict) and names:
-        found = [content[name] for name in names if content.get(name)]
+    if isinstance(content, dict):
+        found = [content[name] for name in names if content.get(name)] or content
     return Stop(reason, clean_words(" ".join(_texts(found))))
 
 

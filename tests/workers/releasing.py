@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
+from pimcollect.servers.http import Client
 from tests.factories.releases import FILES, Press, freeze
 from tests.reenacted.central_forms import CentralForms
 from tests.reenacted.kobo_forms import KoboForms
 from tests.reenacted.ona_forms import OnaForms
 from tests.reenacted.server import ReenactedServer
+from workers import releases
 
 SERVERS = {"kobo": KoboForms, "central": CentralForms, "ona": OnaForms}
 
@@ -22,6 +26,12 @@ def open_server(kind: str) -> Iterator[ReenactedServer]:
         server.needs = list(FILES)
     with server.listen():
         yield server
+
+
+def hurry(patch: pytest.MonkeyPatch) -> None:
+    """Nobody waits in a test: neither the client between its tries, nor the worker for an upload."""
+    patch.setattr(releases, "_POLLS", (0.0,) * 4)
+    patch.setitem(Client.__init__.__kwdefaults__, "pause", lambda _: None)
 
 
 def clear(server: ReenactedServer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -18,8 +18,7 @@ from pimcollect.servers.answers import Answer
 from pimcollect.servers.http import Client
 from tests.factories.releases import Press
 from tests.reenacted.server import Asked, ReenactedServer, Reply
-from tests.workers.releasing import SERVERS, clear, open_server, see, whole
-from workers import releases
+from tests.workers.releasing import SERVERS, clear, hurry, open_server, see, whole
 
 CALLS = 18
 """More than any of the three servers needs for one release."""
@@ -77,20 +76,8 @@ def troubled(fate: Fate, server: ReenactedServer) -> Iterator[None]:
 
         patch.setattr(Client, "_send_once", send_once)
         patch.setattr(server, "answer", answer)
-        patch.setattr(releases, "_POLLS", (0.0,) * 6)
-        patch.setattr("workers.releases.log_in", _log_in_patiently(releases.log_in))
+        hurry(patch)
         yield
-
-
-def _log_in_patiently(log_in: Callable[..., Client]) -> Callable[..., Client]:
-    """The client waits between its own tries, but not in a test."""
-
-    def patient(*args: Any, **parts: Any) -> Client:
-        client = log_in(*args, **parts)
-        client._pause = lambda _: None
-        return client
-
-    return patient
 
 
 def work_through(press: Press, fate: Fate) -> None:
@@ -108,16 +95,15 @@ def work_through(press: Press, fate: Fate) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(SERVERS))
-@pytest.mark.parametrize("trouble", [KILLED_BEFORE, KILLED_AFTER])
-def test_killed_at_any_call_it_ends_as_one_form_with_one_hook_and_each_file_once(
-    settings: Settings, kind: str, trouble: str
+def test_killed_after_any_call_it_ends_as_one_form_with_one_hook_and_each_file_once(
+    settings: Settings, kind: str
 ) -> None:
     with open_server(kind) as server, Press(settings, server) as press:
         press.serve()
         press.put_version()
         connection = press.connect()
         for call in range(CALLS):
-            release, fate = press.ask(connection), Fate([WELL] * call + [trouble])
+            release, fate = press.ask(connection), Fate([WELL] * call + [KILLED_AFTER])
             work_through(press, fate)
             row = press.look(release)
             assert (row.state, row.reason) == (State.DONE, None), call
@@ -136,7 +122,7 @@ def test_any_mixture_of_deaths_and_lost_replies_over_two_versions_ends_well(sett
         press.put_version()
         connection = press.connect()
 
-        @hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+        @hypothesis_settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
         @given(st.lists(st.sampled_from([*TROUBLES, WELL, WELL, WELL]), max_size=2 * CALLS))
         def check(fates: list[str]) -> None:
             press.forget()

@@ -10,13 +10,12 @@ from pimcollect.config import Settings
 from pimcollect.domain.releases import State
 from tests.factories.releases import Press, freeze
 from tests.reenacted.server import ReenactedServer
-from tests.workers.releasing import SERVERS, open_server, see, whole
-from workers import releases
+from tests.workers.releasing import SERVERS, hurry, open_server, see, whole
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(releases, "_POLLS", (0.0,) * 6)
+    hurry(monkeypatch)
 
 
 @pytest.fixture(params=sorted(SERVERS))

@@ -118,7 +118,10 @@ def _find_trusted_fresh(door: Door, address: str) -> Hook | None:
 def _ask_fetch(door: Door, hook: Hook) -> bool:
     """Have the form's connected servers asked soon what happened there; False when none is connected."""
     with Session(door.engine) as session, session.begin():
-        return bool(ask_fetch(session, hook.form))
+        connections = ask_fetch(session, hook.form)
+    for connection in connections:
+        door.bell.ring_fetch(connection)
+    return bool(connections)
 
 
 def _put(door: Door, hook: Hook, body: bytes) -> Receipt | None:

@@ -134,6 +134,7 @@ def _write_new(own: Hands, writing: Writing, one: Decided) -> None:
             "form_version": one.form_version,
             "root_id": one.root_id,
             "edition_id": one.edition_id,
+            "fullness": one.fullness,
             "superseded": [edition for edition in (one.deprecated_id, one.follows) if edition],
             "digest": own.digest(content),
             **content,
@@ -172,13 +173,15 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
         writing.settle(one, "erased")
         return
     row.superseded = list(chain)
-    if order is Order.OLDER:
+    is_poorer = order is Order.SAME and one.fullness < row.fullness  # a subset that came when its entry was long purged
+    if order is Order.OLDER or is_poorer:
         writing.settle(one, "superseded")
         return
     content = _content(one)
     digest = own.digest(content)
     outcome = "unchanged" if digest == row.digest else "changed"
     row.edition_id, row.form_version, row.digest = one.edition_id, one.form_version, digest
+    row.fullness = one.fullness
     for name, value in {**content, **_likeness(one, content)}.items():
         setattr(row, name, value)
     reroute(own, session, writing, one)

@@ -177,6 +177,7 @@ def _decide(
         deprecated_id=opened.deprecated_id,
         received_at=row.received_at,
         decision=decision if inside is None else _add_findings(decision, inside),
+        fullness=row.fullness,
         follows=row.follows,
         has_waited=row.reason == HeldReason.EDITION_EARLY,
         alike=own.digest("answers", tell_answers(opened.raw, asked_by.prepared.version)),

@@ -50,6 +50,8 @@ class Decided:
     deprecated_id: str | None
     received_at: datetime
     decision: Kept | Refused
+    fullness: int = 0
+    """How many answers the delivery carried."""
     follows: str | None = None
     """The edition that its server had before, as a pull saw it."""
     has_waited: bool = False

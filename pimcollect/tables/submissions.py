@@ -43,6 +43,8 @@ class SubmissionRow(Base):
     root_id: Mapped[str]
     """The first edition's instance id, without `uuid:`; random, made by the phone."""
     edition_id: Mapped[str]
+    fullness: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """How many answers the delivery of this edition carried: a poorer copy of it never takes its place."""
     superseded: Mapped[list[str]]
     """Earlier edition ids of the chain."""
     state: Mapped[str]

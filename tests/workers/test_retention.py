@@ -101,6 +101,21 @@ def test_late_copies_of_every_edition_change_nothing_after_the_purge(household: 
     assert {row["state"] for row in rows(engine, "SELECT state FROM entries")} == {"settled"}
 
 
+def test_a_subset_that_comes_after_the_purge_does_not_take_the_place_of_the_whole(
+    household: Household, engine: Engine
+) -> None:
+    whole, _ = write_kobo({**ANSWERS, **AGREED}, frozen=household.frozen)
+    subset = {name: value for name, value in json.loads(whole).items() if "con_" not in name}
+    household.door.post(whole)
+    household.settle()
+    (before,) = rows(engine, PICTURE)
+    age(engine, 91)
+    retain(household.hands.sessions, entry_days=90)
+    household.door.post(json.dumps(subset).encode())
+    household.settle()
+    assert rows(engine, PICTURE) == [before]
+
+
 def test_it_purges_in_small_batches_and_leaves_the_rest_for_the_next_minute(
     household: Household, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

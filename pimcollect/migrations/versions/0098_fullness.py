@@ -1,0 +1,15 @@
+"""A submission knows how many answers its delivery carried."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0098"
+down_revision = "0097"
+
+
+def upgrade() -> None:
+    op.add_column("submissions", sa.Column("fullness", sa.Integer(), server_default=sa.text("0"), nullable=False))
+
+
+def downgrade() -> None:
+    op.drop_column("submissions", "fullness")

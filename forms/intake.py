@@ -125,7 +125,7 @@ def _make_version(outline: Outline, overrides: Overrides, fates: Mapping[str, Fa
             if any(one.choices == name for one in outline.fields)
         },
         repeats=outline.repeats,
-        consent=ConsentMap(keep=keep, share=overrides.share, refer=overrides.refer),
+        consent=ConsentMap(keep=keep, share=overrides.share, refer=overrides.refer, media=overrides.media),
         flags=overrides.flags,
         pathways=overrides.pathways,
         requests=overrides.requests,
@@ -157,5 +157,8 @@ def _warn(outline: Outline, overrides: Overrides) -> list[str]:
     if not overrides.share:
         warnings.append("No consent to share is named: nothing of this form may leave in shared exports.")
     if outline.is_encrypted:
-        warnings.append("The form is encrypted: its submissions are held, since answers cannot be read yet.")
+        warnings.append(
+            "The form is encrypted with a key of its own. Bring the private half with `pimcollect forms keys create "
+            f"{outline.form} --from FILE.pem`: without it, its submissions are held."
+        )
     return warnings

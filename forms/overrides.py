@@ -34,6 +34,7 @@ class Overrides:
     keep: tuple[Condition, ...] = ()
     share: tuple[Condition, ...] = ()
     refer: tuple[Condition, ...] = ()
+    media: tuple[Condition, ...] = ()
     flags: tuple[FlagRule, ...] = ()
     pathways: Mapping[str, Pathway] = field(default_factory=dict)
     requests: RequestMap | None = None
@@ -165,6 +166,7 @@ def _make(document: Mapping[str, Any], keys: _Keys) -> Overrides:
         keep=conditions("keep"),
         share=conditions("share"),
         refer=conditions("refer"),
+        media=conditions("media"),
         flags=tuple(FlagRule(**row) for row in document.get("flags", ())),
         pathways={code: Pathway(code=code, **row) for code, row in document.get("pathways", {}).items()},
         requests=None

@@ -152,6 +152,7 @@ def plan_consent(names: set[str]) -> ConsentMap:
         keep=_accept(names, con_adult=_YES, con_understood=("correct", "repeated"), con_interview=_YES),
         share=_accept(names, con_share=_YES),
         refer=_accept(names, ref_want=_YES, ref_consent=_YES, ref_whom=("self", "child", "adult")),
+        media=_accept(names, con_media=_YES),
     )
 
 

@@ -136,6 +136,7 @@ def _route(
                 service=None if course is Course.COUNT else choose_service(served_by, person, directory, on=today),
                 due_at=None if course is Course.COUNT else due_at(flag.urgency, received_at),
                 package=prepared.packer.pack(answers, shared, pathway=code) if is_referral else None,
+                pictures=prepared.packer.pick_pictures(answers) if is_referral else {},
             )
         )
     return tuple(items)

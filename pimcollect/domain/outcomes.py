@@ -138,6 +138,8 @@ class Item:
     due_at: datetime | None = None
     package: Mapping[str, Any] | None = None
     """The minimum that may be told; only for a referral. Sealed before it is stored."""
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """Question -> file name as the phone gave it, of the pictures that belong to the package. Not stored in clear."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pimcollect.domain.answers import Answers, last_name
 from pimcollect.domain.outcomes import Directory, Pseudonyms
-from pimcollect.domain.plan_checks import check_treatment
+from pimcollect.domain.plan_checks import check_picture, check_treatment
 from pimcollect.domain.treatments import MAKERS, Choices, Desk, Operator, Room
 from pimcollect.domain.version import Question, Version
 
@@ -68,6 +68,7 @@ class Plan:
             parts[path] = _Part()
         for question in version.questions:
             check_treatment(question, version.form, version.choices)
+            check_picture(question, version)
             parts[question.repeat].add(question, version.choices)
         for path in reversed(version.repeats):  # inner before outer: an outer repeat writes if an inner one does
             outer = max((known for known in parts if known == "" or path.startswith(known + "/")), key=len)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from pimcollect.domain.leaves import CHOICE_TYPES, MEDIA_TYPES, STAFF_TYPES, known_codes
 from pimcollect.domain.spelling import NORMS
 from pimcollect.domain.treatments import MAKERS, Choices
-from pimcollect.domain.version import Question
+from pimcollect.domain.version import Question, Version
 from pimcollect.errors import ErrorCode, PimError
 
 _FREE = frozenset({"drop", "derive", "vault"})
@@ -21,6 +21,7 @@ _DROP = frozenset({"drop"})
 
 ALLOWED: dict[str, frozenset[str]] = {
     **dict.fromkeys(MEDIA_TYPES, _DROP),
+    "image": _DROP | {"vault"},
     **dict.fromkeys(STAFF_TYPES, _DROP | {"pseudonym"}),
     **dict.fromkeys(("background-geopoint", "start-geopoint", "geotrace", "geoshape", "instanceName"), _DROP),
     **dict.fromkeys(("start", "end", "today"), _DROP | {"date"}),
@@ -118,6 +119,26 @@ def check_treatment(question: Question, form: str, choices: Choices) -> None:
     if kind == "recode" and question.type not in CHOICE_TYPES and "map" not in question.treatment.options:
         refuse("nothing says what is shared instead", "Give options.map, code by code.")
     _check_options(question, refuse)
+
+
+def check_picture(question: Question, version: Version) -> None:
+    """Refuse to keep a picture that nobody was asked about, or that cannot be told whose it is.
+
+    Raises PimError(BAD_TREATMENT).
+    """
+    if question.type not in MEDIA_TYPES or question.treatment.kind == "drop":
+        return
+    why = ""
+    if not version.consent.media:
+        why, remedy = "no question asks whether a picture may be kept", "Name it as consent for media, or use drop."
+    elif question.repeat:
+        why, remedy = "it stands in a repeat", "Ask for the picture outside of it, or use drop."
+    if why:
+        raise PimError(
+            ErrorCode.BAD_TREATMENT,
+            f"Field {question.path} of form {version.form} cannot be kept: {why}.",
+            remedy=remedy,
+        )
 
 
 def _check_options(question: Question, refuse: Callable[[str, str], NoReturn]) -> None:

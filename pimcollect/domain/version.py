@@ -73,11 +73,13 @@ class Condition:
 @dataclass(frozen=True)
 class ConsentMap:
     """Which answers are a yes, for each thing that can be consented to. All conditions of a list must hold;
-    an empty `keep` never holds (nothing is kept), an empty `share` or `refer` never holds either."""
+    an empty `keep` never holds (nothing is kept), an empty `share`, `refer` or `media` never holds either."""
 
     keep: tuple[Condition, ...]
     share: tuple[Condition, ...] = ()
     refer: tuple[Condition, ...] = ()
+    media: tuple[Condition, ...] = ()
+    """For pictures: asked on its own, and never implied by another yes."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,8 @@ def write_version(version: Version) -> str:
     for later in ("drafted", "files", "purpose", "wish", "minutes"):
         if not document[later]:
             del document[later]
+    if not document["consent"]["media"]:
+        del document["consent"]["media"]
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -241,6 +245,7 @@ def read_version(document: Mapping[str, Any]) -> Version:
             keep=_conditions(document["consent"]["keep"]),
             share=_conditions(document["consent"]["share"]),
             refer=_conditions(document["consent"]["refer"]),
+            media=_conditions(document["consent"].get("media", [])),
         ),
         screening=None
         if screening is None

@@ -45,11 +45,12 @@ class ConditionSchema(_Strict):
 
 
 class ConsentSchema(_Strict):
-    """Which answers are a yes, for keeping, for sharing and for referring."""
+    """Which answers are a yes, for keeping, for sharing, for referring and for pictures."""
 
     keep = fields.List(fields.Nested(ConditionSchema), validate=validate.Length(min=1))
     share = fields.List(fields.Nested(ConditionSchema))
     refer = fields.List(fields.Nested(ConditionSchema))
+    media = fields.List(fields.Nested(ConditionSchema))
 
 
 class FlagSchema(_Strict):

@@ -27,7 +27,7 @@ from pimcollect.servers.odk import read_stated
 from pimcollect.tables.catalogue import read_directory
 from pimcollect.tables.form_keys import find_sealed_keys, key_context
 from pimcollect.tables.forms import FormVersionRow
-from pimcollect.vault import HandsKeys, keyed_digest, open_value, read_hands_keys
+from pimcollect.vault import HandsKeys, keyed_digest, open_value, read_hands_keys, seal_value
 
 _DIRECTORY_SECONDS = 5.0
 """How long a directory is believed before it is read again."""
@@ -110,6 +110,10 @@ class Hands:
             return f"{epoch}:{keyed_digest(key, 'pseudonym', domain, text)}"
 
         return Pseudonyms(make)
+
+    def seal(self, plain: bytes, *, context: str) -> bytes:
+        """Seal something that only workers will open again, to their newest intake key."""
+        return seal_value(plain, to=self.keys.intake[0].seal_key, context=context)
 
     def digest(self, *parts: Any) -> str:
         """A keyed digest of plain values, equal for equal content; says nothing without the workers' key."""

@@ -17,6 +17,7 @@ from pimcollect.tables.referrals import find_origins
 from pimcollect.tables.submissions import KEPT, NOWHERE, TOMBSTONE, SubmissionRow, find_root, find_roots
 from workers.hands import Hands
 from workers.likeness import find_twins
+from workers.pictures import keep_files
 from workers.reroute import reroute
 from workers.writing import Decided, Twin, Writing, add_referral
 
@@ -38,6 +39,7 @@ def store_outcomes(own: Hands, session: Session, decided: list[Decided]) -> list
             _write_new(own, writing, one)
         else:
             _write_edition(own, session, writing, one, row=row)
+    keep_files(own, session, writing)
     writing.flush(session)
     free_waiting(session, [own.edition(one.form, one.edition_id) for one in placed])
     return [notice["id"] for notice in writing.notices]

@@ -12,6 +12,7 @@ from pimcollect.domain.outcomes import Course, Item, Refused
 from pimcollect.domain.referrals import Change, Standing, Step, Wanted, reconcile
 from pimcollect.tables.referrals import CaseRow, NoticeRow, ReferralRow, shred_case
 from workers.hands import Hands
+from workers.pictures import rewant_pictures
 from workers.writing import Decided, Writing, add_referral, case_values, item_digest, referral_values
 
 
@@ -38,6 +39,8 @@ def reroute(own: Hands, session: Session, writing: Writing, one: Decided) -> Non
             row, item = known[change.pathway], items[change.pathway]
             before = row.service
             _rewrite(own, session, row, item, place=one.decision.place)
+            if row.case_id is not None:
+                rewant_pictures(own, session, writing, one, item, case_id=row.case_id)
             _tell(session, writing, row, change, before=before)
     if isinstance(one.decision, Refused):  # consent is gone, or all of it was deleted: also of what is closed
         for row in known.values():

@@ -15,6 +15,7 @@ from pimcollect.log import open_log
 from pimcollect.tables.entries import free_early
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.media import shred_strays
+from pimcollect.tables.pictures import shred_files_of_nobody
 from pimcollect.tables.retention import drop_reveals, purge_entries, purge_journal, shred_cases
 
 BATCH = 500
@@ -34,6 +35,7 @@ def retain(sessions: sessionmaker[Session], *, entry_days: int) -> None:
     with transaction(sessions) as session:
         drop_reveals(session)
         free_early(session, seconds=_EARLY_SECONDS)
+        shred_files_of_nobody(session)
         shred_strays(session, days=_STRAY_DAYS, limit=_CASES)
     entries = _purge(sessions, purge_entries, days=entry_days)
     lines = _purge(sessions, purge_journal, days=entry_days)

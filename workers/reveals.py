@@ -5,18 +5,22 @@ The web process cannot open cases; this is the only way to a name, and only the 
 
 from __future__ import annotations
 
+import base64
+import json
 from uuid import UUID
 
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from pimcollect.db import transaction
+from pimcollect.domain.packages import PICTURES
 from pimcollect.domain.referrals import REVEALABLE
 from pimcollect.doorbell import REVEALS
 from pimcollect.errors import PimError
 from pimcollect.log import open_log
 from pimcollect.tables.journal import beat, write_journal
 from pimcollect.tables.members import MemberRow
+from pimcollect.tables.pictures import PictureRow, find_pictures, picture_context
 from pimcollect.tables.referrals import CaseRow, ReferralRow, RevealRow
 from pimcollect.tables.reveals import find_unanswered, is_late, take_unanswered
 from pimcollect.vault import SealKey, open_value, seal_value
@@ -85,5 +89,21 @@ def _open_for(own: Hands, session: Session, row: RevealRow, case: CaseRow) -> No
     except PimError:
         row.refused, row.answered_at = "key_missing", func.clock_timestamp()
         return
+    plain = _add_pictures(own, session, case, plain)
     row.sealed = seal_value(plain, to=SealKey(row.public_key), context=f"reveal|{row.id}")
     row.answered_at = func.clock_timestamp()
+
+
+def _add_pictures(own: Hands, session: Session, case: CaseRow, plain: bytes) -> bytes:
+    """The opened case with its pictures under a name that no question has; as it is where there are none."""
+    shown = [
+        {"question": one.question, "state": one.state, "jpeg": _open_picture(own, one)}
+        for one in find_pictures(session, case.id)
+    ]
+    return json.dumps({**json.loads(plain), PICTURES: shown}).encode() if shown else plain
+
+
+def _open_picture(own: Hands, row: PictureRow) -> str:
+    if row.sealed is None:
+        return ""
+    return base64.b64encode(open_value(row.sealed, ring=own.keys.cases, context=picture_context(row.id))).decode()

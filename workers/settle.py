@@ -30,6 +30,7 @@ from workers.envelopes import BESIDE, Inside, Parked, unwrap
 from workers.hands import Hands, KnownVersion, hands
 from workers.likeness import tell_answers
 from workers.outcome import store_outcomes
+from workers.pictures import develop_waiting
 from workers.writing import Decided
 
 BATCH = 250
@@ -53,8 +54,10 @@ def settle_waiting(own: Hands) -> int:
     while taken := settle_batch(own):
         done += taken
         if time.monotonic() > ends:
-            own.bell.ring_entry(uuid4())  # any id: it says that more is waiting
             break
+    develop_waiting(own, until=ends)
+    if time.monotonic() > ends:
+        own.bell.ring_entry(uuid4())  # any id: it says that more is waiting
     return done
 
 
@@ -181,6 +184,8 @@ def _decide(
         follows=row.follows,
         has_waited=row.reason == HeldReason.EDITION_EARLY,
         alike=own.digest("answers", tell_answers(opened.raw, asked_by.prepared.version)),
+        identity=row.identity,
+        inside=inside,
     )
 
 

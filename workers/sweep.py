@@ -21,6 +21,7 @@ from pimcollect.log import open_log
 from pimcollect.tables.connections import find_due_connections
 from pimcollect.tables.entries import find_forgotten, mark_rung, unpark_entries
 from pimcollect.tables.journal import beat
+from pimcollect.tables.pictures import find_looked_for
 from pimcollect.tables.referrals import find_due_notices
 from pimcollect.tables.releases import find_due_releases
 from pimcollect.tables.reveals import find_unanswered
@@ -99,6 +100,8 @@ def sweep(clock: Clock) -> bool:
         beat(session, "clock")
         unpark_entries(session, limit=500)
         entries = find_forgotten(session, seconds=FORGOTTEN_SECONDS)
+        # a picture is developed by the same job, so its id rings as well as an entry's
+        entries = entries or [one for one in (find_looked_for(session),) if one is not None]
         notices = find_due_notices(session, limit=1)
         reveals = find_unanswered(session, limit=1)
         releases = find_due_releases(session, limit=1)

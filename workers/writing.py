@@ -18,9 +18,11 @@ from pimcollect.tables.base import Base, put_rows
 from pimcollect.tables.entries import settle_entries
 from pimcollect.tables.journal import JournalRow
 from pimcollect.tables.media import shred_media
+from pimcollect.tables.pictures import MOST_PICTURES, PictureRow, picture_name_context
 from pimcollect.tables.referrals import CaseRow, MoveRow, NoticeRow, ReferralRow
 from pimcollect.tables.submissions import SubmissionRow, add_tallies
 from pimcollect.vault import seal_value
+from workers.envelopes import Inside
 from workers.hands import Hands
 
 _CASE_DAYS = 90
@@ -62,6 +64,10 @@ class Decided:
     """Of the submission, if it turns out to be a new one."""
     twin: Twin | None = None
     """The submission with the same answers that came first."""
+    identity: str = ""
+    """That of the entry, which its files have too."""
+    inside: Inside | None = field(default=None, repr=False)
+    """What its envelope held, where it came in one."""
 
     @property
     def items(self) -> dict[str, Item]:
@@ -77,6 +83,9 @@ class Writing:
 
     submissions: list[dict[str, Any]] = field(default_factory=list)
     cases: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[dict[str, Any]] = field(default_factory=list)
+    wanted: list[tuple[Decided, str]] = field(default_factory=list)
+    """Names of the files that pictures await."""
     referrals: list[dict[str, Any]] = field(default_factory=list)
     moves: list[dict[str, Any]] = field(default_factory=list)
     notices: list[dict[str, Any]] = field(default_factory=list)
@@ -106,6 +115,7 @@ class Writing:
         everything: tuple[tuple[type[Base], list[dict[str, Any]]], ...] = (
             (SubmissionRow, self.submissions),
             (CaseRow, self.cases),
+            (PictureRow, self.pictures),
             (ReferralRow, self.referrals),
             (MoveRow, self.moves),
             (NoticeRow, self.notices),
@@ -121,7 +131,8 @@ class Writing:
 def item_digest(own: Hands, item: Item, place: str | None) -> str:
     """What makes an item the same item: an edition that leaves it equal re-notifies nobody."""
     package = None if item.package is None else dict(item.package)
-    return own.digest(item.pathway, item.urgency, item.course, item.service, place, package)
+    pictures = (dict(item.pictures),) if item.pictures else ()
+    return own.digest(item.pathway, item.urgency, item.course, item.service, place, package, *pictures)
 
 
 def case_values(own: Hands, item: Item, *, case_id: UUID, due_at: datetime) -> dict[str, Any]:
@@ -147,6 +158,23 @@ def referral_values(own: Hands, item: Item, *, place: str | None, due_at: dateti
     }
 
 
+def want_pictures(own: Hands, writing: Writing, one: Decided, item: Item, *, case_id: UUID) -> None:
+    """Rows for the pictures of a new case."""
+    for question, name in list(item.pictures.items())[:MOST_PICTURES]:
+        picture = uuid4()
+        writing.pictures.append(
+            {
+                "id": picture,
+                "case_id": case_id,
+                "question": question,
+                "form": one.form,
+                "identity": one.identity,
+                "name": own.seal(name.encode(), context=picture_name_context(picture)),
+            }
+        )
+        writing.wanted.append((one, name))
+
+
 def add_referral(own: Hands, writing: Writing, one: Decided, item: Item, *, place: str | None) -> None:
     """A referral, ticket or alert with its first move and its notice; a case only where a person agreed.
 
@@ -159,6 +187,7 @@ def add_referral(own: Hands, writing: Writing, one: Decided, item: Item, *, plac
     if item.course is Course.REFERRAL:
         case_id = uuid4()
         writing.cases.append(case_values(own, item, case_id=case_id, due_at=due_at))
+        want_pictures(own, writing, one, item, case_id=case_id)
     state = "no_service" if item.service is None else "waiting"
     writing.referrals.append(
         {

@@ -14,6 +14,9 @@ from pimcollect.errors import ErrorCode, PimError
 _AS_TOLD = frozenset({"vault", "restrict", "keep", "derive"})
 """Treatments whose answers a package carries as they were told; of all others it carries the treated ones."""
 
+PICTURES = "#pictures"
+"""Under this name an opened case carries its pictures: no question can be called so."""
+
 
 class Packer:
     """What each code of the scope question releases; made once for a version.

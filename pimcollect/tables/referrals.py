@@ -24,6 +24,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from pimcollect.tables.base import Base
 from pimcollect.tables.catalogue import ServiceRow
 from pimcollect.tables.forms import FormRow
+from pimcollect.tables.pictures import shred_pictures
 
 
 class CaseRow(Base):
@@ -190,13 +191,14 @@ def take_referral(session: Session, reference: str) -> ReferralRow | None:
 
 
 def shred_case(session: Session, case_id: UUID | None) -> None:
-    """Destroy the sealed content of a case; the empty row stays as the proof."""
+    """Destroy the sealed content of a case and its pictures; the empty rows stay as the proof."""
     if case_id is not None:
         session.execute(
             update(CaseRow)
             .where(CaseRow.id == case_id, CaseRow.sealed.is_not(None))
             .values(sealed=None, shredded_at=func.clock_timestamp())
         )
+        shred_pictures(session, [case_id])
 
 
 def find_moves(session: Session, referral: UUID) -> list[MoveRow]:

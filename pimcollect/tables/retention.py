@@ -7,13 +7,14 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from pimcollect.tables.pictures import shred_pictures
 from pimcollect.tables.referrals import CaseRow, RevealRow
 
 _REVEAL_MINUTES = 10
 
 
 def shred_cases(session: Session, *, limit: int) -> list[UUID]:
-    """Take the content out of up to `limit` cases whose last day has passed; returns their ids."""
+    """Take content and pictures out of up to `limit` cases whose last day has passed; returns their ids."""
     due = (
         select(CaseRow.id)
         .where(CaseRow.sealed.is_not(None), CaseRow.shred_after <= func.clock_timestamp())
@@ -28,7 +29,9 @@ def shred_cases(session: Session, *, limit: int) -> list[UUID]:
         .returning(CaseRow.id)
         .execution_options(synchronize_session=False)
     )
-    return list(found)
+    cases = list(found)
+    shred_pictures(session, cases)
+    return cases
 
 
 def drop_reveals(session: Session) -> None:

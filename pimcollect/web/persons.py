@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.catalogue import Catalogue
+from pimcollect.domain.packages import PICTURES
 from pimcollect.web.catalogue import name_places, read_bank
 from pimcollect.web.words import CASE_FIELDS, MEMBER_FIELDS, choose_text, say
 
@@ -17,12 +18,39 @@ _MEMBER_LISTS = {"sex": "sex", "rel": "rel", "caregiver": "yn"}
 """Field of a family member -> the bank's choice list of its codes."""
 
 
-def read_person(session: Session, plain: bytes) -> list[tuple[str, str]]:
-    """Labels and answers of an opened case, in the order a caller needs them: name and contact first."""
+@dataclass(frozen=True)
+class Shown:
+    """One picture of a case, for the page."""
+
+    title: str
+    state: str
+    """kept, awaited or refused."""
+    source: str = field(repr=False)
+    """A data address; empty when there is nothing to show."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """An opened case in words."""
+
+    told: list[tuple[str, str]] = field(repr=False)
+    pictures: list[Shown] = field(repr=False)
+
+
+def read_person(session: Session, plain: bytes) -> Person:
+    """Labels and answers of an opened case, in the order a caller needs them: name and contact first; its pictures."""
     package: dict[str, Any] = json.loads(plain)
+    pictures = [
+        Shown(
+            title=say(CASE_FIELDS, one["question"]),
+            state=one["state"],
+            source=f"data:image/jpeg;base64,{one['jpeg']}" if one["jpeg"] else "",
+        )
+        for one in package.pop(PICTURES, [])
+    ]
     reader = _Reader(read_bank(session), name_places(session, (str(value) for value in package.values())))
     names = sorted(package, key=_order_of(CASE_FIELDS))
-    return [pair for name in names for pair in reader.say_field(name, package[name])]
+    return Person([pair for name in names for pair in reader.say_field(name, package[name])], pictures)
 
 
 def _order_of(known: Mapping[str, Any]) -> Callable[[str], tuple[int, str]]:

@@ -32,7 +32,7 @@ from pimcollect.tables.referrals import ReferralRow
 from pimcollect.vault import OpenKey, create_open_key, open_value
 from pimcollect.web.access import acting_member
 from pimcollect.web.catalogue import name_places, read_bank
-from pimcollect.web.persons import read_person
+from pimcollect.web.persons import Person, read_person
 from pimcollect.web.seats import REVEALS, seat
 from pimcollect.web.store import acting, reading
 from pimcollect.web.words import STATES, say
@@ -255,5 +255,5 @@ def _wait(take: Callable[[Session], Answer]) -> Answer:
         time.sleep(_LOOK_SECONDS)
 
 
-def _open(sealed: bytes, key: OpenKey, *, context: str) -> list[tuple[str, str]]:
+def _open(sealed: bytes, key: OpenKey, *, context: str) -> Person:
     return read_person(reading(), open_value(sealed, ring=(key,), context=context))

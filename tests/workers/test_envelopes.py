@@ -214,7 +214,7 @@ def test_an_edit_and_its_late_original_are_in_order_although_only_the_inside_tel
     post.settle()
     post.bring_all(original)
     post.settle()
-    assert post.states() == [("settled", "kept"), ("settled", "superseded")]
+    assert post.states() == [("settled", "changed"), ("settled", "kept")]
     assert post.rows("SELECT may_share FROM submissions") == [{"may_share": False}]
 
 

@@ -37,8 +37,9 @@ from tests.factories.versions import question, small_version
 from webhooks.inbox import Way, accept, identify_edition
 from webhooks.media import store_media
 from workers.darkroom import Refusal
+from workers.retention import retain
 from workers.reveals import answer_waiting
-from workers.sweep import open_clock, retain, sweep
+from workers.sweep import open_clock, sweep
 
 FORM, PATHWAY = "small", "RP-MED"
 PHOTO = "Canary 4711.jpg"
@@ -271,9 +272,7 @@ def test_pictures_and_files_go_with_their_case_on_its_last_day(post: Post) -> No
     with post.engine.begin() as connection:
         connection.execute(text("UPDATE cases SET shred_after = now() - interval '1 minute'"))
         connection.execute(text("UPDATE media SET state = 'kept', content = '', name = '', shredded_at = NULL"))
-    clock = open_clock(post.household.hands.settings)
-    retain(clock)
-    clock.engine.dispose()
+    retain(post.household.hands.sessions, entry_days=30)
     assert post.states() == [("shredded", None)] * 2
     assert post.rows("SELECT sealed, name FROM pictures") == [{"sealed": None, "name": None}] * 2
     assert post.files() == ["shredded"]

@@ -18,7 +18,7 @@ from pimcollect.errors import PimError
 
 _CODE = re.compile(r"[a-z][a-z0-9_.:-]{0,63}")
 _CLASS = re.compile(r"_?[A-Z][A-Za-z0-9]{0,63}")
-_IDS = {"entry", "hook", "notice", "referral", "reveal", "member", "case", "job", "request", "release"}
+_IDS = {"entry", "hook", "notice", "referral", "reveal", "member", "case", "job", "request", "release", "file"}
 _NUMBERS = {"count", "status", "seconds", "pid", "port", "attempts", "bytes", "pages"}
 _CODES = {
     "code",

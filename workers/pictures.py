@@ -138,7 +138,7 @@ def _look(own: Hands, session: Session, picture: UUID) -> _Found | None:
             return None
         return _Found(row.id, file.id, name, open_content(file, sealed, ring=own.keys.intake))
     except PimError:
-        _log.warning("picture_without_key", picture=row.id)
+        _log.warning("picture_without_key", case=row.case_id)
         return None
 
 
@@ -153,7 +153,7 @@ def _store(own: Hands, session: Session, found: _Found, made: bytes | str) -> No
             _replace_older(session, row)
         else:
             row.state, row.reason = REFUSED, made
-            _log.warning("picture_refused", picture=row.id, code=made)
+            _log.warning("picture_refused", case=row.case_id, code=made)
         session.flush()
     others = [] if row is None else find_awaited(session, form=row.form, identity=row.identity)
     if not any(_opened_name(own, other) == found.name for other in others):

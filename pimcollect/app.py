@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -23,12 +23,14 @@ from pimcollect.web.languages import speak
 from pimcollect.web.store import open_store
 from pimcollect.web.words import teach_templates
 from webhooks.hooks import Hooks
+from webhooks.openrosa.door import open_phone_door
+from webhooks.openrosa.routes import create_phone_door
 from webhooks.routes import Door, create_door
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_DOOR = "/webhooks/"
+_HOOKS, _PHONES = "/webhooks/", "/phones/"
 _CSRF_SECONDS = 12 * 3600
 _PAGES = (health, home, account, referrals, bank, forms, submissions, inbox)
 
@@ -63,29 +65,34 @@ def create_app(settings: Settings) -> Flask:
     errors.answer_errors(app)
     guard_routes(app)
     teach_templates(app, timezone=settings.timezone)
-    door = _open_door(settings, keys, engine, bell)
-    app.extensions["door"] = door.extensions["door"]
-    app.wsgi_app = _beside(door, app.wsgi_app)  # type: ignore[assignment, method-assign]
+    doors = _open_doors(settings, keys, engine, bell)
+    app.extensions["door"] = doors[_HOOKS].extensions["door"]
+    app.extensions["phones"] = doors[_PHONES].extensions["phones"]
+    app.wsgi_app = _beside(doors, app.wsgi_app)  # type: ignore[assignment, method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
 
 
-def _open_door(settings: Settings, keys: DoorKeys, engine: Engine, bell: Bell) -> Flask:
-    """The door, an application of its own: what guards the pages has no part in it."""
+def _open_doors(settings: Settings, keys: DoorKeys, engine: Engine, bell: Bell) -> dict[str, Flask]:
+    """The doors by the beginning of their addresses, applications of their own: what guards the pages has no part."""
     puts = open_engine(settings.database_url, pool_size=max(2, settings.web_threads), is_autocommit=True)
-    door = create_door(Door(puts, keys, Hooks(engine), bell), max_body_bytes=settings.max_body_bytes)
+    hooks = create_door(Door(puts, keys, Hooks(engine), bell), max_body_bytes=settings.max_body_bytes)
+    phones = create_phone_door(open_phone_door(settings, keys, engine=engine, puts=puts, bell=bell))
+    doors = {_HOOKS: hooks, _PHONES: phones}
     is_https = settings.public_url.startswith("https://")
-    door.wsgi_app = carry_headers(door.wsgi_app, is_https=is_https)  # type: ignore[assignment, method-assign]
-    return door
+    for door in doors.values():
+        door.wsgi_app = carry_headers(door.wsgi_app, is_https=is_https)  # type: ignore[assignment, method-assign]
+    return doors
 
 
-def _beside(door: Flask, pages: WSGIApplication) -> WSGIApplication:
-    """One application that hands deliveries to the door and everything else to the pages."""
+def _beside(doors: Mapping[str, Flask], pages: WSGIApplication) -> WSGIApplication:
+    """One application that hands deliveries to their door and everything else to the pages."""
 
     def choose(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        is_delivery = str(environ.get("PATH_INFO", "")).startswith(_DOOR)
-        return (door if is_delivery else pages)(environ, start_response)
+        path = str(environ.get("PATH_INFO", ""))
+        door = next((door for prefix, door in doors.items() if path.startswith(prefix)), None)
+        return (pages if door is None else door)(environ, start_response)
 
     return choose

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from psycopg import Connection
 
 from pimcollect.servers.base import Delivery
+from pimcollect.tables.entries import HELD, INCOMPLETE, UNTOUCHED
 from pimcollect.vault import DoorKeys, keyed_digest, seal_value
 from webhooks.hooks import Hook
 
@@ -21,7 +22,8 @@ UNLESS_KNOWN = """
        SET body = excluded.body, hook = excluded.hook, server = excluded.server, via = excluded.via,
            kind = excluded.kind, fullness = excluded.fullness, content = excluded.content,
            replaces = excluded.replaces, waits_until = excluded.waits_until, is_encrypted = excluded.is_encrypted,
-           state = 'untouched', reason = NULL, attempts = 0, settled_at = NULL
+           phone = excluded.phone, dropped_files = excluded.dropped_files,
+           state = excluded.state, reason = excluded.reason, attempts = 0, settled_at = NULL
      WHERE NOT (entries.via = 'phone' AND excluded.via = 'phone')
        AND CASE WHEN entries.is_encrypted OR excluded.is_encrypted
                 THEN excluded.is_encrypted AND entries.state <> 'settled'
@@ -38,13 +40,24 @@ _PUT_BY_HOOK = f"""
       FROM hooks WHERE hooks.id = %(hook)s AND hooks.revision = %(revision)s AND hooks.closed_at IS NULL
     {UNLESS_KNOWN}
 """  # noqa: S608 - two pieces of ours
-_PUT_BY_WAY = f"""
+_COLUMNS = """
     INSERT INTO entries (id, form, server, via, identity, kind, fullness, body, is_encrypted, content, replaces,
-                         waits_until, state, attempts)
-    VALUES (%(id)s, %(form)s, %(server)s, %(via)s, %(identity)s, %(kind)s, %(fullness)s, %(body)s, %(is_encrypted)s,
-            %(content)s, %(replaces)s, clock_timestamp() + make_interval(secs => %(waits)s), 'untouched', 0)
+                         phone, dropped_files, waits_until, state, reason, attempts)
+"""
+_VALUES = """
+    %(id)s, %(form)s, %(server)s, %(via)s, %(identity)s, %(kind)s, %(fullness)s, %(body)s, %(is_encrypted)s,
+    %(content)s, %(replaces)s, %(phone)s, %(dropped)s,
+    clock_timestamp() + make_interval(secs => %(waits)s), %(state)s, %(reason)s, 0
+"""
+_PUT_BY_WAY = f"{_COLUMNS} VALUES ({_VALUES}) {UNLESS_KNOWN}"
+# the phone must be as it was when it was let in, and its form still open
+_PUT_BY_PHONE = f"""
+    {_COLUMNS} SELECT {_VALUES} FROM phones
+     WHERE phones.id = %(phone)s AND phones.revision = %(revision)s
+       AND EXISTS (SELECT FROM phone_forms WHERE phone_forms.form = CAST(%(form)s AS varchar)
+                      AND phone_forms.closed_at IS NULL)
     {UNLESS_KNOWN}
-"""  # noqa: S608 - two pieces of ours
+"""  # noqa: S608 - pieces of ours
 _FIND = "SELECT id, via, content FROM entries WHERE form = %(form)s AND identity = %(identity)s"
 
 
@@ -62,6 +75,13 @@ class Way:
     """A phone's edit: the identity of the edition that it replaces."""
     waits: float | None = None
     """Seconds to wait for what belongs to it and is still on its way; None when it is whole."""
+    held: str | None = None
+    """Why a person must look at it before it is settled; None for nearly all."""
+    phone: UUID | None = None
+    revision: int = 0
+    """Of the phone's row as it was when it was let in."""
+    dropped: int = 0
+    """How many files came with it that it does not name."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +118,18 @@ def accept(
 ) -> Receipt | None:
     """Seal and put one delivery; once the caller's connection has committed, it cannot be lost.
 
-    Putting the same again does no harm, whoever brings it. Returns None when the hook was changed or closed since it
-    was read: read it again and ask again. Raises the driver's UniqueViolation for a phone's second edit of an edition.
+    Putting the same again does no harm, whoever brings it. Returns None when the hook or the phone was changed or
+    closed since it was read: read it again and ask again. Raises the driver's UniqueViolation for a phone's second edit
+    of one edition.
     """
     identity = identify(body, delivery, form=via.form, key=keys.digest)
+    return accept_as(identity, connection, body, delivery, via=via, keys=keys)
+
+
+def accept_as(
+    identity: str, connection: Connection[Any], body: bytes, delivery: Delivery, *, via: Hook | Way, keys: DoorKeys
+) -> Receipt | None:
+    """The same under an identity that the caller chose: what contradicts an entry is kept beside it."""
     values = {
         "id": uuid4(),
         "form": via.form,
@@ -114,8 +142,16 @@ def accept(
     if isinstance(via, Hook):
         put = connection.execute(_PUT_BY_HOOK, {**values, "hook": via.id, "revision": via.revision}).fetchone()
     else:
-        put = connection.execute(_PUT_BY_WAY, {**values, **vars(via)}).fetchone()
+        reason = via.held or (INCOMPLETE if via.waits else None)
+        fate = {"state": HELD if via.held else UNTOUCHED, "reason": reason}
+        statement = _PUT_BY_PHONE if via.phone else _PUT_BY_WAY
+        put = connection.execute(statement, {**values, **vars(via), **fate}).fetchone()
     if put is not None:
         return Receipt(put[0], is_new=True)
-    known = connection.execute(_FIND, {"form": via.form, "identity": identity}).fetchone()
+    return find_entry(connection, form=via.form, identity=identity)
+
+
+def find_entry(connection: Connection[Any], *, form: str, identity: str) -> Receipt | None:
+    """What is known of an edition that is here already."""
+    known = connection.execute(_FIND, {"form": form, "identity": identity}).fetchone()
     return None if known is None else Receipt(known[0], is_new=False, via=known[1], content=known[2])

@@ -31,11 +31,15 @@ def store_outcomes(own: Hands, session: Session, decided: list[Decided]) -> list
     Of two editions of one root the second is left as it is, for the next batch.
     """
     placed = _pair(session, _place(own, session, decided))
-    stored = find_roots(session, [(one.form, one.root_id) for one in placed])
+    edits = [(one.form, one.edition_id) for one in placed if one.edition_id != one.root_id]
+    stored = find_roots(session, [*((one.form, one.root_id) for one in placed), *edits])
     writing = Writing(known=_find_twins_referrals(own, session, placed))
     for one in placed:
         row = stored.get((one.form, one.root_id))
-        if row is None:
+        if one.edition_id != one.root_id and (one.form, one.edition_id) in stored:
+            # a later edition waited for this one in vain and stands for itself: which are one, a person says
+            hold_entry(session, one.entry, HeldReason.EDITION_UNCLEAR)
+        elif row is None:
             _write_new(own, writing, one)
         else:
             _write_edition(own, session, writing, one, row=row)

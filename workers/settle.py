@@ -16,6 +16,7 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.log import open_log
 from pimcollect.servers.base import MAPPED, Opened, Reader, find_reader
 from pimcollect.tables.entries import (
+    INCOMPLETE,
     MOST_ATTEMPTS,
     EntryRow,
     count_attempts,
@@ -175,11 +176,11 @@ def _decide(
         entry=row.id,
         form=row.form,
         form_version=asked_by.id,
-        root_id=row.root_id or opened.root_id or "",
+        root_id=row.root_id or opened.root_id or ("" if opened.deprecated_id else edition),
         edition_id=edition,
         deprecated_id=opened.deprecated_id,
         received_at=row.received_at,
-        decision=decision if inside is None else _add_findings(decision, inside),
+        decision=_add_findings(row, decision, inside),
         fullness=row.fullness,
         follows=row.follows,
         has_waited=row.reason == HeldReason.EDITION_EARLY,
@@ -189,10 +190,16 @@ def _decide(
     )
 
 
-def _add_findings(decision: Kept | Refused, inside: Inside) -> Kept | Refused:
-    if isinstance(decision, Refused) or not inside.beside:
+def _add_findings(row: EntryRow, decision: Kept | Refused, inside: Inside | None) -> Kept | Refused:
+    """About how it came: files that it does not name or that lay beside, and parts that never arrived."""
+    noted = {
+        BESIDE: 0 if inside is None else inside.beside,
+        "dropped_files": row.dropped_files,
+        "incomplete_delivery": int(row.reason == INCOMPLETE),
+    }
+    if isinstance(decision, Refused) or not any(noted.values()):
         return decision
-    findings = {**decision.treated.findings, BESIDE: inside.beside}
+    findings = {**decision.treated.findings, **{what: count for what, count in noted.items() if count}}
     return replace(decision, treated=replace(decision.treated, findings=findings))
 
 

@@ -30,6 +30,8 @@ MENDS = {
     "edition_unclear": "An edit whose place among the editions is not known. Replay it once the one before it is here.",
     "edition_early": "An edit that came before the edition that it changes. It is tried again by itself when that one "
     "comes, or after a quarter of an hour.",
+    "conflict": "A phone sent something else under the id of a submission that is here. Ask the enumerator which one "
+    "is right: replay puts this one in its place, discard drops it.",
     "failing": "It failed several times: an error of ours. Run `pimcollect doctor`, update, then replay.",
     "key_missing": "It was sealed or encrypted with a key that the workers do not hold. Put the old key back "
     "(docs/operators/keys.md), then replay.",

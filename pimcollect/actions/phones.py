@@ -9,7 +9,14 @@ from uuid import UUID, uuid4
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from pimcollect.domain.phones import PhoneKind, hash_account, make_password, make_token, read_phone_name
+from pimcollect.domain.phones import (
+    PhoneKind,
+    hash_account,
+    make_password,
+    make_token,
+    read_phone_name,
+    secret_context,
+)
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.journal import write_journal
@@ -26,11 +33,6 @@ class PhoneSecret:
     name: str
     secret: str = field(repr=False)
     """The password of an account, the token of a device."""
-
-
-def secret_context(phone: UUID) -> str:
-    """What an account's wrapped digest is bound to."""
-    return f"phone|{phone}"
 
 
 def add_phone(

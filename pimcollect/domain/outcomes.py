@@ -41,6 +41,8 @@ class HeldReason(StrEnum):
     """An edition of a known submission whose place in the chain is not known."""
     EDITION_EARLY = "edition_early"
     """An edit that came before the one it replaces; tried again when that one comes, or after a quarter of an hour."""
+    CONFLICT = "conflict"
+    """A phone sent other content under the id of a submission that is here."""
     FAILING = "failing"
     """Tried several times and never finished; an error of ours."""
     KEY_MISSING = "key_missing"

@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 from enum import StrEnum
+from uuid import UUID
 
 from pimcollect.errors import ErrorCode, PimError
 
@@ -47,6 +48,11 @@ def make_password() -> str:
 def make_token() -> str:
     """A new token: 256 bits, fit for an address."""
     return secrets.token_urlsafe(32)
+
+
+def secret_context(phone: UUID) -> str:
+    """What an account's wrapped digest is bound to."""
+    return f"phone|{phone}"
 
 
 def hash_account(name: str, password: str) -> str:

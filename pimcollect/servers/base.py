@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pimcollect.plugins import find_plugin
@@ -32,6 +32,8 @@ class Delivery:
     is_encrypted: bool = False
     files: tuple[str, ...] = ()
     """The files that an encrypted envelope names, in its order."""
+    mentioned: Mapping[str, str] = field(default_factory=dict)
+    """Of the files that came with it: name -> path of the field that names it."""
     is_hint: bool = False
     """It says only that something happened there: what it is about has to be fetched."""
 

@@ -6,8 +6,9 @@ The root says which form and version asked: `id` and `version`; a form without a
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from io import BytesIO
+from typing import Any
 
 from lxml import etree
 
@@ -20,8 +21,11 @@ _LONGEST_NAME = 250
 _XFORMS = "{http://www.w3.org/2002/xforms}"
 
 
-def read_submission(body: bytes) -> Delivery:
-    """What the phone door must know. Raises PimError(BAD_BODY) for what is no XML, dangerous or too deep."""
+def read_submission(body: bytes, *, names: Collection[str] = ()) -> Delivery:
+    """What the phone door must know; `names` are those of the files that came with it.
+
+    Raises PimError(BAD_BODY) for what is no XML, dangerous or too deep.
+    """
     root = parse_xml(body)
     raw = flatten(root, ())
     is_encrypted = _is_encrypted(root) or is_envelope(raw)
@@ -34,6 +38,7 @@ def read_submission(body: bytes) -> Delivery:
         deprecated_id=first_id(raw, *DEPRECATED_KEYS),
         is_encrypted=is_encrypted,
         files=_list_files(root) if is_encrypted else (),
+        mentioned=dict(_find_mentioned(raw, names)) if names else {},
     )
 
 
@@ -62,6 +67,16 @@ def read_opened(body: bytes, *, repeats: Collection[str]) -> Opened:
     return open_flat(
         raw, is_encrypted=_is_encrypted(root) or is_envelope(raw), stated_version=_attribute(root, "version")
     )
+
+
+def _find_mentioned(raw: Mapping[str, Any], names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """(file name, path of the field that names it) for those of the names that some field holds."""
+    for path, value in raw.items():
+        for one in value if isinstance(value, list) else (value,):
+            if isinstance(one, dict):
+                yield from _find_mentioned(one, names)
+            elif one in names:
+                yield one, path
 
 
 def _attribute(root: etree._Element, name: str) -> str | None:

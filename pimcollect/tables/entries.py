@@ -27,6 +27,8 @@ from pimcollect.tables.phones import PhoneRow
 
 UNTOUCHED, SETTLED, HELD = "untouched", "settled", "held"
 FILES_MISSING = "files_missing"
+INCOMPLETE = "incomplete"
+"""The reason of an untouched entry whose announced parts have not all come."""
 HOOK, PHONE, PULL, CARRIED = "hook", "phone", "pull", "carried"
 """The ways in."""
 MOST_ATTEMPTS = 8

@@ -30,7 +30,7 @@ _STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 _NOT_KEPT = "no-store, private"
 _STATIC_SECONDS = 86_400
 _LARGEST_PAGE_FORM = 64 * 1024
-_DOORS = ("/webhooks/", "/openrosa/")
+_DOORS = ("/webhooks/", "/phones/")
 
 
 def guard_headers(app: Flask, *, is_https: bool) -> None:

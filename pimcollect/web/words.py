@@ -71,6 +71,7 @@ HELD_REASONS = {
     "unknown_version": _("The version of the form that asked is not known here."),
     "edition_unclear": _("It is an edit, and the edition before it is not here yet."),
     "edition_early": _("It is an edit that came before the edition that it changes."),
+    "conflict": _("A phone sent something else under the number of a submission that is here."),
     "failing": _("It was tried several times and never finished. That is our mistake."),
     "key_missing": _("It was sealed with a key that is not here any more."),
 }
@@ -85,6 +86,7 @@ MENDS = {
     "unknown_version": _("Build or adopt that version, then try again."),
     "edition_unclear": _("Try again once the earlier edition has arrived."),
     "edition_early": _("Nothing: it is tried again when that one comes, or after a quarter of an hour."),
+    "conflict": _("Ask the enumerator which one is right. Trying again puts this one in the place of the other."),
     "failing": _("Ask the administrator to run the doctor command and to update, then try again."),
     "key_missing": _("Ask the administrator to put the old key back, then try again."),
 }

@@ -15,10 +15,9 @@ from pimcollect.actions.phones import (
     list_phones,
     renew_phone,
     revoke_phone,
-    secret_context,
 )
 from pimcollect.actions.releases import close_on_phones, release_to_phones
-from pimcollect.domain.phones import PhoneKind, hash_account
+from pimcollect.domain.phones import PhoneKind, hash_account, secret_context
 from pimcollect.domain.roles import COMMAND_LINE, Actor, Role
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.phones import PhoneRow, find_device, find_form_of, find_phone, find_shown

@@ -1,0 +1,158 @@
+"""Who calls: a device by the token in the address, an account by Digest, or by Basic where the line is encrypted."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from flask import Request, Response
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from pimcollect.domain.phones import REALM, hash_account, secret_context
+from pimcollect.errors import PimError
+from pimcollect.log import open_log
+from pimcollect.tables.phones import PhoneRow, find_device, find_phone
+from pimcollect.vault import DoorKeys, hash_secret, unwrap_secret
+from webhooks.openrosa.digest import is_fresh, is_ours, is_right, make_challenge, names_request, read_claim
+from webhooks.openrosa.replies import tell
+from webhooks.openrosa.tries import Tries
+
+_MOST_REMEMBERED = 5000
+_NOBODY = "0" * 32
+_log = open_log("phones")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A phone that is let in."""
+
+    id: UUID
+    revision: int
+    may_edit_all: bool
+    secret: str = field(default="", repr=False)
+    """An account's HA1; empty for a device."""
+
+
+class RefusedError(Exception):
+    """The caller is not let in; `answer` says so."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__("refused")
+        self.answer = answer
+
+
+class Callers:
+    """The phones that this process has seen; a put checks them against the row, and everything else reads it anew."""
+
+    def __init__(self, engine: Engine, keys: DoorKeys, tries: Tries) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._tries = tries
+        self._known: dict[str, Caller] = {}
+
+    def find(self, request: Request, token: str | None, *, may_remember: bool) -> Caller:
+        """Who calls. With `may_remember` a phone that was seen before is believed, for whoever asks the row later on.
+
+        Raises RefusedError: 403 for an unknown token (there is nothing to ask for), 401 with a challenge for the rest.
+        """
+        if token is not None:
+            caller = self._find_known(f"device {hash_secret(token)}", may_remember=may_remember)
+            if caller is None:
+                _log.warning("refused", kind="token")
+                raise RefusedError(tell("shut_out", 403))
+            return caller
+        return self._find_account(request, may_remember=may_remember)
+
+    def find_again(self, request: Request, caller: Caller, token: str | None) -> Caller:
+        """The same caller by the row as it is now, after a put found it changed. Raises RefusedError."""
+        if token is not None:
+            return self.find(request, token, may_remember=False)
+        with Session(self._engine) as session:
+            row = session.get(PhoneRow, caller.id)
+            fresh = None if row is None or row.revoked_at is not None else self._read(row)
+            name = "" if row is None else row.name
+        self._known.pop(f"account {name}", None)
+        if fresh is None or fresh.secret != caller.secret:
+            raise RefusedError(self._challenge(request))
+        return fresh
+
+    def _find_known(self, key: str, *, may_remember: bool) -> Caller | None:
+        if may_remember and (known := self._known.get(key)):
+            return known
+        kind, _, value = key.partition(" ")
+        with Session(self._engine) as session:
+            row = find_device(session, value) if kind == "device" else find_phone(session, value)
+            caller = None if row is None or row.kind != kind else self._read(row)
+        if caller is None:
+            self._known.pop(key, None)
+            return None
+        if len(self._known) >= _MOST_REMEMBERED:
+            self._known.clear()
+        self._known[key] = caller
+        return caller
+
+    def _read(self, row: PhoneRow) -> Caller | None:
+        secret = ""
+        if row.secret is not None:
+            try:
+                secret = unwrap_secret(row.secret, key=self._keys.digest, context=secret_context(row.id)).decode()
+            except PimError:
+                _log.error("secret_unreadable", kind="account")
+                return None
+        return Caller(row.id, row.revision, row.may_edit_all, secret)
+
+    def _find_account(self, request: Request, *, may_remember: bool) -> Caller:
+        header = request.headers.get("Authorization", "")
+        scheme = header.partition(" ")[0].lower()
+        if scheme == "digest":
+            return self._find_by_digest(request, header, may_remember=may_remember)
+        if scheme == "basic" and request.scheme == "https":
+            return self._find_by_basic(request, may_remember=may_remember)
+        raise RefusedError(self._challenge(request))
+
+    def _find_by_digest(self, request: Request, header: str, *, may_remember: bool) -> Caller:
+        claim = read_claim(header)
+        if claim is None or not is_ours(claim.nonce, self._keys.digest):
+            raise RefusedError(self._challenge(request))
+        if not is_fresh(claim.nonce, self._keys.digest):
+            raise RefusedError(self._challenge(request, is_stale=True))
+        name, address = claim.username.lower(), request.remote_addr or ""
+        is_this = names_request(claim.uri, path=f"{request.root_path}{request.path}", query=request.query_string)
+        caller = self._find_known(f"account {name}", may_remember=may_remember)
+        if caller is not None and may_remember and not is_right(claim, method=request.method, secret=caller.secret):
+            caller = self._find_known(f"account {name}", may_remember=False)
+        secret = caller.secret if caller is not None else _NOBODY
+        if not is_right(claim, method=request.method, secret=secret) or caller is None or not is_this:
+            raise self._refuse(request, name=name)
+        if not self._tries.admit(nonce=claim.nonce, count=claim.count, name=name, address=address):
+            raise RefusedError(self._challenge(request, is_stale=True))
+        return caller
+
+    def _find_by_basic(self, request: Request, *, may_remember: bool) -> Caller:
+        given = request.authorization
+        name, password = ((given.username or ""), (given.password or "")) if given is not None else ("", "")
+        name = name.lower()
+        if self._tries.is_throttled(name=name, address=request.remote_addr or ""):
+            raise RefusedError(self._challenge(request))
+        digest = hash_account(name, password)
+        for remembered in (True, False) if may_remember else (False,):
+            caller = self._find_known(f"account {name}", may_remember=remembered)
+            secret = caller.secret if caller is not None else _NOBODY
+            if hmac.compare_digest(secret.encode(), digest.encode()) and caller is not None:
+                return caller
+        raise self._refuse(request, name=name)
+
+    def _refuse(self, request: Request, *, name: str) -> RefusedError:
+        self._tries.count_failure(name=name, address=request.remote_addr or "")
+        _log.warning("refused", kind="password")
+        return RefusedError(self._challenge(request))
+
+    def _challenge(self, request: Request, *, is_stale: bool = False) -> Response:
+        """401 with what we ask for: Digest always, Basic only where nobody can listen."""
+        answer = tell("who", 401)
+        answer.headers.add("WWW-Authenticate", make_challenge(self._keys.digest, is_stale=is_stale))
+        if request.scheme == "https":
+            answer.headers.add("WWW-Authenticate", f'Basic realm="{REALM}", charset="UTF-8"')
+        return answer

@@ -1,0 +1,231 @@
+"""A phone's submission: stored once however often and however concurrently it is sent, and never two under one id.
+
+| what arrives | answer |
+|---|---|
+| new | 201 |
+| the same again, also of an edition that has been corrected since | 202 |
+| a part of something larger, then the rest | 201 each; settled when the last part came |
+| other content under an id that is here | 409, kept sealed and held |
+| a correction of the newest edition | 201; of an older one 409, kept sealed and held |
+| a correction of another phone's submission | 403, unless the phone may edit all |
+| a correction of what has not come | 201; settled when that has come, or after a while without it |
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from psycopg import Connection
+from psycopg.errors import UniqueViolation
+from sqlalchemy.orm import Session
+
+from pimcollect.db import LostConnectionError, borrow
+from pimcollect.domain.outcomes import HeldReason
+from pimcollect.log import open_log
+from pimcollect.servers.base import Delivery
+from pimcollect.tables.entries import PHONE
+from pimcollect.tables.submissions import find_root
+from pimcollect.vault import keyed_digest
+from webhooks.inbox import Receipt, Way, accept, accept_as, find_entry, identify, identify_edition
+from webhooks.media import Stored, store_media
+from webhooks.openrosa.callers import Caller
+from webhooks.openrosa.door import PhoneDoor
+from webhooks.openrosa.posts import Post
+
+WAIT_SECONDS = 900.0
+"""How long a submission waits for its announced rest; then it is settled without, and a finding says so."""
+_PREDECESSOR = "SELECT phone FROM entries WHERE form = %(form)s AND identity = %(identity)s"
+_STILL_IN = "SELECT 1 FROM phones WHERE id = %(phone)s AND revision = %(revision)s"
+_COMPLETE = """
+    UPDATE entries SET waits_until = NULL, reason = NULL, dropped_files = greatest(dropped_files, %(dropped)s)
+     WHERE id = %(id)s AND state = 'untouched' AND reason = 'incomplete'
+    RETURNING id
+"""
+_log = open_log("phones")
+
+
+class Fate(StrEnum):
+    """What became of a submission; the words are those of `words.WORDS`."""
+
+    STORED = "stored"
+    MORE = "more"
+    KNOWN = "known"
+    CONFLICT = "conflict"
+    OTHER_FILE = "other_file"
+    STALE = "stale"
+    NOT_YOURS = "not_yours"
+    TOO_LARGE = "too_large"
+
+
+STATUS = {
+    Fate.STORED: 201,
+    Fate.MORE: 201,
+    Fate.KNOWN: 202,
+    Fate.CONFLICT: 409,
+    Fate.OTHER_FILE: 409,
+    Fate.STALE: 409,
+    Fate.NOT_YOURS: 403,
+    Fate.TOO_LARGE: 413,
+}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A post that was read, of a form that phones have."""
+
+    post: Post
+    delivery: Delivery
+    form: str
+    caller: Caller
+
+
+class RejectedError(Exception):
+    """The files of a post cannot be stored: nothing of it is."""
+
+    def __init__(self, fate: Fate) -> None:
+        super().__init__(fate.value)
+        self.fate = fate
+
+
+def take(door: PhoneDoor, sent: Sent) -> Fate | None:
+    """Store a submission durably. None when the phone or the form was changed meanwhile: look both up and ask again."""
+    kept, dropped = _choose_files(sent)
+    if dropped:
+        _log.info("files_dropped", count=dropped, form=sent.form)
+    way = Way(
+        via=PHONE,
+        form=sent.form,
+        server="odk",
+        content=_digest_content(door, sent),
+        waits=WAIT_SECONDS if sent.post.is_incomplete else None,
+        phone=sent.caller.id,
+        revision=sent.caller.revision,
+        dropped=dropped,
+    )
+    if sent.delivery.deprecated_id is not None:
+        placed = _place_edit(door, sent, way)
+        if isinstance(placed, Fate):
+            return placed
+        way = placed
+    try:
+        return _put(door, sent, way, kept)
+    except LostConnectionError:  # whether or not the put arrived, it may be put again
+        return _put(door, sent, way, kept)
+    except RejectedError as rejected:
+        return rejected.fate
+
+
+def _choose_files(sent: Sent) -> tuple[dict[str, bytes], int]:
+    """The files to store, and how many came that the submission does not name. A form's plan drops attachments, so
+    only what an encrypted envelope names is stored: nobody can tell yet what is in it."""
+    named = set(sent.delivery.files) if sent.delivery.is_encrypted else set(sent.delivery.mentioned)
+    kept = {name: sent.post.files[name] for name in sent.post.files if sent.delivery.is_encrypted and name in named}
+    return kept, sum(1 for name in sent.post.files if name not in named)
+
+
+def _digest_content(door: PhoneDoor, sent: Sent) -> str:
+    return keyed_digest(door.keys.digest, "content", sent.form, hashlib.sha256(sent.post.xml).hexdigest())
+
+
+def _place_edit(door: PhoneDoor, sent: Sent, way: Way) -> Way | Fate:
+    """Whether a correction may be made by this phone, and of what. The table itself refuses a second one."""
+    deprecated = sent.delivery.deprecated_id or ""
+    before = identify_edition(deprecated, form=sent.form, key=door.keys.digest)
+    with borrow(door.puts) as connection:
+        row = connection.execute(_PREDECESSOR, {"form": sent.form, "identity": before}).fetchone()
+    if row is not None:
+        if row[0] != sent.caller.id and not sent.caller.may_edit_all:
+            return Fate.NOT_YOURS
+        return replace(way, replaces=before)
+    with Session(door.engine) as session:
+        is_known = find_root(session, sent.form, deprecated) is not None
+    if is_known and not sent.caller.may_edit_all:
+        # who sent the one before is forgotten: a person decides
+        return replace(way, held=HeldReason.EDITION_UNCLEAR.value)
+    return replace(way, replaces=before)
+
+
+def _put(door: PhoneDoor, sent: Sent, way: Way, kept: dict[str, bytes]) -> Fate | None:
+    if not kept:
+        try:
+            with borrow(door.puts) as connection:
+                receipt = accept(connection, sent.post.xml, sent.delivery, via=way, keys=door.keys)
+                return _judge(door, connection, sent, way, receipt)
+        except UniqueViolation:
+            return _judge_second(door, sent, way)
+    return _put_with_files(door, sent, way, kept)
+
+
+def _put_with_files(door: PhoneDoor, sent: Sent, way: Way, kept: dict[str, bytes]) -> Fate | None:
+    """The entry and its files in one transaction."""
+    identity = identify(sent.post.xml, sent.delivery, form=sent.form, key=door.keys.digest)
+    has_new = False
+    try:
+        with Session(door.engine) as session, session.begin():
+            connection: Any = session.connection().connection.driver_connection
+            receipt = accept(connection, sent.post.xml, sent.delivery, via=way, keys=door.keys)
+            fate = _judge(door, connection, sent, way, receipt)
+            if fate not in (Fate.STORED, Fate.MORE, Fate.KNOWN):
+                return fate
+            for name, content in kept.items():
+                stored = store_media(
+                    session, form=sent.form, identity=identity, name=name, content=content, keys=door.keys
+                )
+                if stored in (Stored.OTHER, Stored.TOO_MUCH):
+                    raise RejectedError(Fate.OTHER_FILE if stored is Stored.OTHER else Fate.TOO_LARGE)
+                has_new = has_new or stored is Stored.NEW
+    except UniqueViolation:
+        return _judge_second(door, sent, way)
+    if receipt is not None:
+        door.bell.ring_entry_soon(receipt.entry)
+    return Fate.STORED if fate is Fate.KNOWN and has_new else fate
+
+
+def _judge(door: PhoneDoor, connection: Connection[Any], sent: Sent, way: Way, receipt: Receipt | None) -> Fate | None:
+    """What a put came to. What was known already is compared, completed, or contradicted."""
+    if receipt is None:
+        return None
+    if receipt.is_new:
+        door.bell.ring_entry_soon(receipt.entry)
+        return Fate.MORE if sent.post.is_incomplete else Fate.STORED
+    check = {"phone": way.phone, "revision": way.revision}
+    if connection.execute(_STILL_IN, check).fetchone() is None:
+        return None
+    if receipt.via == PHONE and receipt.content not in (None, way.content):
+        _keep_beside(door, connection, sent, way, reason=HeldReason.CONFLICT)
+        return Fate.CONFLICT
+    if sent.post.is_incomplete:
+        return Fate.MORE
+    if connection.execute(_COMPLETE, {"id": receipt.entry, "dropped": way.dropped}).fetchone() is not None:
+        door.bell.ring_entry_soon(receipt.entry)
+        return Fate.STORED
+    return Fate.KNOWN
+
+
+def _judge_second(door: PhoneDoor, sent: Sent, way: Way) -> Fate | None:
+    """Another correction of the same edition is here: perhaps this very one, that was put at the same moment."""
+    identity = identify(sent.post.xml, sent.delivery, form=sent.form, key=door.keys.digest)
+    with borrow(door.puts) as connection:
+        receipt = find_entry(connection, form=sent.form, identity=identity)
+        if receipt is not None:
+            return _judge(door, connection, sent, way, receipt)
+        _keep_beside(door, connection, sent, way, reason=HeldReason.EDITION_UNCLEAR)
+    return Fate.STALE
+
+
+def is_known(door: PhoneDoor, sent: Sent) -> bool:
+    """Whether exactly this is here already: then a form that was closed since does not matter."""
+    identity = identify(sent.post.xml, sent.delivery, form=sent.form, key=door.keys.digest)
+    with borrow(door.puts) as connection:
+        receipt = find_entry(connection, form=sent.form, identity=identity)
+    return receipt is not None and receipt.content == _digest_content(door, sent)
+
+
+def _keep_beside(door: PhoneDoor, connection: Connection[Any], sent: Sent, way: Way, *, reason: HeldReason) -> None:
+    """Keep what contradicts an entry, sealed and held, under an identity of its own: nothing that came is lost."""
+    identity = keyed_digest(door.keys.digest, "beside", way.form, sent.delivery.edition_id or "", way.content or "")
+    beside = replace(way, held=reason.value, replaces=None, waits=None)
+    accept_as(identity, connection, sent.post.xml, sent.delivery, via=beside, keys=door.keys)

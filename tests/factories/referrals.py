@@ -16,8 +16,10 @@ from pimcollect.domain.roles import Actor, Role
 from pimcollect.tables.catalogue import ServiceRow
 from pimcollect.tables.forms import FormRow
 from pimcollect.tables.members import MemberRoleRow, MemberRow
+from pimcollect.tables.pictures import PictureRow, picture_context
 from pimcollect.tables.referrals import CaseRow, MoveRow, NoticeRow, ReferralRow
 from pimcollect.vault import seal_value
+from tests.factories.pictures import draw, write
 from workers.hands import Hands, open_hands
 
 CANARY = {"ref_name": "Canaria Qartaji", "ref_phone": "+21655512399", "narrative": "burnt-orange house by the well"}
@@ -57,6 +59,27 @@ class Desk:
         with self.hands.sessions.begin() as session:
             session.add(row)
         return Actor(str(row.id), frozenset(roles), service)
+
+    def pictures(self, referral: ReferralRow, *states: str) -> None:
+        """Pictures of its case, one in each of these states."""
+        jpeg = write(draw(1600, 900))
+        with self.hands.sessions.begin() as session:
+            for state in states:
+                picture = uuid4()
+                sealed = seal_value(jpeg, to=self.hands.keys.cases[0].seal_key, context=picture_context(picture))
+                session.add(
+                    PictureRow(
+                        id=picture,
+                        case_id=referral.case_id,
+                        question="paper",
+                        form="hh",
+                        identity="-",
+                        state=state,
+                        name=b"sealed" if state == "awaited" else None,
+                        reason="damaged" if state == "refused" else None,
+                        sealed=sealed if state == "kept" else None,
+                    )
+                )
 
     def referral(
         self,

@@ -66,6 +66,7 @@ def test_a_referral_is_accepted_looked_at_once_and_closed(
     monitored: Site, chromium: Browser, size: str, language: str
 ) -> None:
     row = monitored.desk.referral()
+    monitored.desk.pictures(row, "kept", "awaited", "refused")
     words = WORDS[language]
     with (
         monitored.served() as url,
@@ -87,6 +88,8 @@ def test_a_referral_is_accepted_looked_at_once_and_closed(
         page.click("form[action$='/reveal'] button")
         page.wait_for_selector("section.person")
         assert CANARY["ref_name"] in page.inner_text("section.person")
+        assert page.locator("figure").count() == 3
+        assert page.evaluate("document.querySelector('figure img').naturalWidth") == 1600
         check(window, f"{language}-{size}-revealed")
         window.go(f"/referrals/{row.reference}")
         assert CANARY["ref_name"] not in page.content()

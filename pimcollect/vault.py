@@ -15,6 +15,7 @@ import secrets
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -130,6 +131,8 @@ class DoorKeys:
     digest: bytes = field(repr=False)
     session: str = field(repr=False)
     password_salt: str = field(repr=False)
+    carry: tuple[str, bytes] | None = field(default=None, repr=False)
+    """Label and key with which files of carried deliveries are sealed, where another machine's intake key is used."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,61 @@ class HandsKeys:
     """(epoch name, 32-byte key), newest first."""
     origin: bytes = field(repr=False)
     """Key of the digests that tell a case's referrals apart without pointing at a submission."""
+
+
+def carry_key(keys: DoorKeys, label: str) -> bytes:
+    """The key that seals what the machine of this label carries to us."""
+    return hmac.digest(keys.digest, b"carried|" + label.encode(), "sha256")
+
+
+def write_intake_key(keys: DoorKeys, label: str) -> dict[str, str]:
+    """What another machine needs to collect for this one: a public key, and a secret that says who carries."""
+    return {
+        "pimcollect intake key": "1",
+        "label": label,
+        "intake": _encode(keys.intake.raw),
+        "carry": _encode(carry_key(keys, label)),
+    }
+
+
+def _read_intake_key(document: Any) -> tuple[SealKey, str, bytes]:
+    key, carry, label = SealKey(_bytes_of(document["intake"])), _bytes_of(document["carry"]), str(document["label"])
+    if document["pimcollect intake key"] != "1" or len(carry) != 32 or not 0 < len(label) <= 40:
+        raise ValueError("no intake key")
+    return key, label, carry
+
+
+def import_intake_key(document: object, door_path: Path, *, told_id: str) -> SealKey:
+    """From now on seal to another machine's intake key: only its workers can open what arrives here.
+
+    `told_id` is the key's id as its owners told it another way: a key that somebody slipped in would send everything
+    to a stranger. Raises PimError(BAD_FILE) for a document that `write_intake_key` did not write, (BAD_KEYS) for an id
+    that is another's.
+    """
+    try:
+        key, label, carry = _read_intake_key(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise PimError(
+            ErrorCode.BAD_FILE,
+            "This is no file of an intake key.",
+            remedy="Write it on the other machine: `pimcollect keys export-intake`.",
+        ) from error
+    if not hmac.compare_digest(key.key_id.hex(), told_id.strip().lower()):
+        raise PimError(
+            ErrorCode.BAD_KEYS,
+            "The file holds another key than the one that you were told.",
+            remedy="Have the file written again, and do not use this one.",
+        )
+    content = _read_key_file(door_path)
+    content |= {"intake": _encode(key.raw), "carry": {"label": label, "key": _encode(carry)}}
+    fresh = door_path.with_suffix(".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(content, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(door_path)
+    return key
 
 
 def make_metrics_token(keys: DoorKeys) -> str:
@@ -216,12 +274,14 @@ def read_door_keys(path: Path) -> DoorKeys:
     """Read the web process's keys. Raises PimError(BAD_KEYS)."""
     content = _read_key_file(path)
     try:
+        carry = content.get("carry")
         return DoorKeys(
             intake=SealKey(_bytes_of(content["intake"])),
             cases=SealKey(_bytes_of(content["cases"])),
             digest=_bytes_of(content["digest"]),
             session=str(content["session"]),
             password_salt=str(content["password_salt"]),
+            carry=(str(carry["label"]), _bytes_of(carry["key"])) if isinstance(carry, dict) else None,
         )
     except (KeyError, ValueError) as error:
         raise PimError(ErrorCode.BAD_KEYS, f"The keys file {path.name} is incomplete.") from error

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.entries import FILES_MISSING, EntryRow, find_entries, release_entry, shred_entry
+from pimcollect.tables.entries import (
+    FILES_MISSING,
+    HELD,
+    EntryRow,
+    find_entries,
+    find_entry,
+    release_entry,
+    shred_entry,
+)
 from pimcollect.tables.journal import write_journal
-from pimcollect.tables.media import shred_media
+from pimcollect.tables.media import shred_media, weigh_media
 
 _LIST_HELD = "Run `pimcollect inbox list --state held`."
 MENDS = {
@@ -33,16 +42,54 @@ MENDS = {
     "conflict": "A phone sent something else under the id of a submission that is here. Ask the enumerator which one "
     "is right: replay puts this one in its place, discard drops it.",
     "failing": "It failed several times: an error of ours. Run `pimcollect doctor`, update, then replay.",
-    "key_missing": "It was sealed or encrypted with a key that the workers do not hold. Put the old key back "
-    "(docs/operators/keys.md), then replay.",
+    "key_missing": "It was sealed or encrypted with a key that the workers do not hold. If this machine collects for "
+    "another, carry it there (docs/operators/carried.md). Else put the old key back (docs/operators/keys.md), then "
+    "replay.",
 }
 """Held reason -> what it means and what to do, in plain words."""
+
+
+STATE_MENDS = {
+    "untouched": "Nothing: a worker settles it within moments. If it stays, see `pimcollect doctor`.",
+    "held": "Look at the log of the workers, then replay or discard it.",
+    "settled": "Nothing. Its content is shredded; the reason says what came of it.",
+}
+"""What to do about an entry in each state, where the reason says nothing better."""
 
 
 def list_entries(session: Session, actor: Actor, *, state: str | None = None, limit: int = 200) -> list[EntryRow]:
     """Entries without bodies, newest first."""
     allow(actor, "inbox.list")
     return find_entries(session, state=state, limit=limit)
+
+
+def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:
+    """What is known of one entry but its content, with what it waits for and what to do, in plain words."""
+    allow(actor, "inbox.list")
+    found = find_entry(session, entry)
+    if found is None:
+        raise PimError(ErrorCode.NOT_FOUND, "No entry has this id.", remedy="Run `pimcollect inbox list`.")
+    row, size = found
+    count, weight = weigh_media(session, form=row.form, identity=row.identity)
+    mend = MENDS.get(row.reason or "") if row.state == HELD else None
+    return {
+        "id": row.id,
+        "form": row.form,
+        "state": row.state,
+        "reason": row.reason,
+        "missing": say_missing(row),
+        "what_to_do": mend or STATE_MENDS[row.state],
+        "way": row.via,
+        "read_as": row.server,
+        "hook": row.hook,
+        "is_encrypted": row.is_encrypted,
+        "sealed_bytes": size,
+        "files": count,
+        "file_bytes": weight,
+        "attempts": row.attempts,
+        "received_at": row.received_at,
+        "settled_at": row.settled_at,
+    }
 
 
 def say_missing(row: EntryRow) -> str | None:

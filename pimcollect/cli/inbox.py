@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+import os
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID, uuid4
 
 import click
 
-from pimcollect.actions.inbox import MENDS, discard_entry, list_entries, replay_entry, say_missing
-from pimcollect.cli.desk import json_option, open_desk, print_rows
+from pimcollect.actions.inbox import MENDS, discard_entry, list_entries, replay_entry, say_missing, show_entry
+from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import Bell
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.vault import read_door_keys, read_hands_keys
+from webhooks.carried import accept_carried, shred_accepted, write_carried
 
 
 @click.group()
@@ -48,6 +54,80 @@ def list_command(state: str | None, limit: int, as_json: bool) -> None:
         "mend": "mend",
     }
     print_rows(rows, as_json=as_json, columns=columns, empty="Nothing has arrived yet.")
+
+
+@inbox.command("show")
+@click.argument("entry", type=click.UUID)
+@json_option
+def show_command(entry: UUID, as_json: bool) -> None:
+    """One entry: what is held, why, and what to do. Its content stays sealed."""
+    with open_desk() as desk, desk.transaction() as session:
+        told = show_entry(session, COMMAND_LINE, entry)
+    if as_json:
+        print_json([told])
+        return
+    for name, value in told.items():
+        if value is not None and name != "what_to_do":
+            click.echo(f"{name.replace('_', ' '):<14} {value}")
+    click.echo(f"What to do     {told['what_to_do']}")
+
+
+@inbox.command("carry")
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The new file.")
+@json_option
+def carry_command(output: Path, as_json: bool) -> None:
+    """Write what waits here into a file, sealed as it is, for another machine to accept. It stays here too."""
+    with open_desk() as desk:
+        keys = read_door_keys(desk.settings.door_keys)
+        with _create(output) as file, desk.transaction() as session:
+            written = write_carried(session, COMMAND_LINE, file, keys=keys)
+    if as_json:
+        print_json([{"file": str(output), "key": keys.intake.key_id.hex(), **vars(written)}])
+        return
+    click.echo(f"{written.deliveries} deliveries and {written.files} files, sealed to key {keys.intake.key_id.hex()}.")
+    click.echo("On the other machine: pimcollect inbox accept FILE")
+    if written.other_key:
+        click.echo(f"{written.other_key} stay here: they are sealed to another key than the one in use now.", err=True)
+    if written.mapped:
+        click.echo(f"{written.mapped} stay here: only this machine has the mapping of their sender.", err=True)
+
+
+@inbox.command("accept")
+@click.argument("carried", type=click.File("rb"))
+@json_option
+def accept_command(carried: BinaryIO, as_json: bool) -> None:
+    """Take a file of carried deliveries. Run it where the workers run; the same file again changes nothing."""
+    with open_desk() as desk:
+        keys, hands = read_door_keys(desk.settings.door_keys), read_hands_keys(desk.settings.hands_keys)
+        taken = accept_carried(desk.sessions, COMMAND_LINE, carried, keys=keys, hands=hands)
+        Bell(desk.settings.redis_url).ring_entry(uuid4())  # any id: the job takes all that waits
+    if as_json:
+        print_json([vars(taken)])
+        return
+    click.echo(f"{taken.new} new deliveries, {taken.known} that were here already, {taken.files} files.")
+    click.echo(f"Receipt {taken.receipt}: with it the other machine may shred what it carried:")
+    click.echo(f"  pimcollect inbox shred-carried FILE --receipt {taken.receipt}")
+
+
+@inbox.command("shred-carried")
+@click.argument("carried", type=click.File("rb"))
+@click.option("--receipt", required=True, help="What `pimcollect inbox accept` printed on the other machine.")
+def shred_carried_command(carried: BinaryIO, receipt: str) -> None:
+    """Shred here what another machine has accepted; then delete the file too."""
+    with open_desk() as desk, desk.transaction() as session:
+        keys = read_door_keys(desk.settings.door_keys)
+        gone = shred_accepted(session, COMMAND_LINE, carried, receipt=receipt, keys=keys)
+    click.echo(f"{gone} shredded here. Now delete the file itself.")
+
+
+def _create(path: Path) -> BinaryIO:
+    """A new file that only its owner may read; never over one that is there."""
+    try:
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    except OSError as error:
+        raise PimError(
+            ErrorCode.BAD_FILE, "The file is there already, or cannot be made.", remedy="Name a new file."
+        ) from error
 
 
 @inbox.command("replay")

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import click
 
 from pimcollect.config import read_settings
-from pimcollect.vault import create_keys, make_metrics_token, read_door_keys, read_hands_keys
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.vault import (
+    create_keys,
+    import_intake_key,
+    make_metrics_token,
+    read_door_keys,
+    read_hands_keys,
+    write_intake_key,
+)
 
 
 @click.group()
@@ -46,3 +56,46 @@ def list_keys(*, as_json: bool) -> None:
         return
     for row in rows:
         click.echo(f"{row['purpose']:<8} {row['key']}  {'seals now' if row['is_sealing'] else 'opens old values'}")
+
+
+@keys.command("export-intake")
+@click.option("--for", "label", required=True, help="A name for the other machine, such as laptop-3.")
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The new file.")
+def export_intake(label: str, output: Path) -> None:
+    """Write what a machine in the field needs to collect for this one: it seals to our key and cannot open it."""
+    if not 0 < len(label) <= 40:
+        raise click.UsageError("--for takes up to 40 signs.")
+    own = read_door_keys(read_settings().door_keys)
+    if own.carry is not None:
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW,
+            "This machine collects for another one itself.",
+            remedy="Export the intake key on that one.",
+        )
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise PimError(
+            ErrorCode.BAD_FILE, "The file is there already, or cannot be made.", remedy="Name a new file."
+        ) from error
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(write_intake_key(own, label), file, indent=1)
+    click.echo(
+        f"Intake key {own.intake.key_id.hex()} for {label}. Keep the file to yourself until it is on that machine."
+    )
+    click.echo("There: pimcollect keys import-intake FILE. Read the key's id out to each other.")
+
+
+@keys.command("import-intake")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", "key_id", default="", help="Id of the key, as the other machine told it; else you are asked.")
+def import_intake(file: Path, key_id: str) -> None:
+    """From now on seal what arrives here to another machine's key, so that only that one can open it."""
+    try:
+        document = json.loads(file.read_bytes()[:10_000])
+    except (OSError, ValueError, RecursionError) as error:
+        raise PimError(ErrorCode.BAD_FILE, "This is no file of an intake key.") from error
+    told = key_id or click.prompt("Id of the key, as the other machine shows it")
+    key = import_intake_key(document, read_settings().door_keys, told_id=told)
+    click.echo(f"What arrives from now on is sealed to {key.key_id.hex()}: only its machine can open it.")
+    click.echo("Start the service again, so that every process uses it. Carry with: pimcollect inbox carry -o FILE")

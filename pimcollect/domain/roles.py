@@ -74,6 +74,8 @@ GRANTS: dict[str, frozenset[Role]] = {
     "inbox.list": _OVERSIGHT,
     "inbox.replay": _DESK,
     "inbox.discard": _DESK,
+    "inbox.carry": _OPERATOR,
+    "inbox.accept": _OPERATOR,
     "submissions.count": _OVERSIGHT,
     "submissions.list": _OVERSIGHT,
     "submissions.export": frozenset({Role.IMO, Role.DPO, Role.OPERATOR}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -261,6 +261,23 @@ def erase_entries(session: Session, form: str, identities: Collection[str]) -> N
     session.execute(_ERASE, {"form": form, "identities": list(identities)})
 
 
+def find_waiting(session: Session) -> Iterator[EntryRow]:
+    """All that waits or is held, oldest first, with their bodies, a few at a time."""
+    query = select(EntryRow).where(EntryRow.state != SETTLED).order_by(EntryRow.received_at, EntryRow.id)
+    return iter(session.scalars(query.execution_options(yield_per=10)))
+
+
+def shred_carried(session: Session, *, form: str, identity: str, body: bytes) -> UUID | None:
+    """Destroy the body of an entry that waits, if it is still this one; returns its id."""
+    return session.scalar(
+        update(EntryRow)
+        .where(EntryRow.form == form, EntryRow.identity == identity, EntryRow.state != SETTLED, EntryRow.body == body)
+        .values(state=SETTLED, reason=CARRIED, body=None, settled_at=func.clock_timestamp())
+        .returning(EntryRow.id)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def find_forgotten(session: Session, *, seconds: float, limit: int = 500) -> list[UUID]:
     """Untouched entries that were received, and last rung for, more than `seconds` ago, oldest first."""
     age = func.make_interval(0, 0, 0, 0, 0, 0, seconds)
@@ -288,6 +305,16 @@ def mark_rung(session: Session, entries: list[UUID]) -> None:
         .values(rung_at=func.clock_timestamp())
         .execution_options(synchronize_session=False)
     )
+
+
+def find_entry(session: Session, entry: UUID) -> tuple[EntryRow, int] | None:
+    """One entry without its body, and how many bytes that has."""
+    row = session.execute(
+        select(EntryRow, func.coalesce(func.octet_length(EntryRow.body), 0))
+        .where(EntryRow.id == entry)
+        .options(defer(EntryRow.body, raiseload=True))
+    ).first()
+    return None if row is None else (row[0], row[1])
 
 
 def find_entries(session: Session, *, state: str | None = None, limit: int = 200) -> list[EntryRow]:

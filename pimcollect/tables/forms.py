@@ -215,6 +215,11 @@ def find_hooks(session: Session, *, limit: int = 500) -> list[HookRow]:
     return list(session.scalars(select(HookRow).order_by(HookRow.opened_at.desc()).limit(limit)))
 
 
+def find_known_forms(session: Session, forms: Collection[str]) -> set[str]:
+    """Those of the forms that are here."""
+    return set(session.scalars(select(FormRow.id).where(FormRow.id.in_(forms))))
+
+
 _MARK = text("""
     UPDATE hooks SET arrived = hooks.arrived + marks.arrived, refused = hooks.refused + marks.refused,
            arrived_at = CASE WHEN marks.arrived > 0 THEN clock_timestamp() ELSE hooks.arrived_at END,

@@ -1,0 +1,262 @@
+"""Carried on a stick: sealed on one machine, opened on another, once, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from pimcollect.config import Settings
+from pimcollect.db import open_engine, open_sessions
+from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.media import find_media
+from pimcollect.vault import (
+    DoorKeys,
+    HandsKeys,
+    create_keys,
+    import_intake_key,
+    read_door_keys,
+    read_hands_keys,
+    write_intake_key,
+)
+from tests.factories.door import OpenDoor, open_door
+from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
+from webhooks.carried import Taken, accept_carried, check_carried, shred_accepted, write_carried
+from webhooks.inbox import identify
+from webhooks.media import open_file, store_media
+
+BASE = SCENARIOS["base_answers"]
+CANARY = "Nadia-Canary"
+
+
+@dataclass(frozen=True)
+class Laptop:
+    """A machine in the field: its own database and keys, the office's intake key imported."""
+
+    engine: Engine
+    keys: DoorKeys
+    door: OpenDoor
+
+    def write(self) -> bytes:
+        out = BytesIO()
+        with Session(self.engine) as session, session.begin():
+            write_carried(session, COMMAND_LINE, out, keys=self.keys)
+        return out.getvalue()
+
+
+@pytest.fixture
+def office(settings: Settings, engine: Engine) -> Iterator[Household]:
+    household = open_household(settings, engine)
+    yield household
+    household.hands.engine.dispose()
+
+
+@pytest.fixture
+def make_laptop(
+    settings: Settings, door_keys: DoorKeys, fresh_database: Callable[..., str], tmp_path: Path
+) -> Iterator[Callable[..., Laptop]]:
+    engines: list[Engine] = []
+
+    def make(*, imported: bool = True, form: str = "hh") -> Laptop:
+        door, hands = tmp_path / f"door{len(engines)}.json", tmp_path / f"hands{len(engines)}.json"
+        create_keys(door, hands)
+        if imported:
+            given = json.loads(json.dumps(write_intake_key(door_keys, "laptop-3")))
+            import_intake_key(given, door, told_id=door_keys.intake.key_id.hex())
+        own = replace(settings, database_url=fresh_database(), door_keys=door, hands_keys=hands)
+        engines.append(open_engine(own.database_url))
+        return Laptop(engines[-1], read_door_keys(door), open_door(own, engines[-1], form=form))
+
+    yield make
+    for engine in engines:
+        engine.dispose()
+
+
+def rows(engine: Engine, query: str) -> list[dict[str, Any]]:
+    with engine.connect() as connection:
+        return [dict(row._mapping) for row in connection.execute(text(query))]
+
+
+def take(engine: Engine, file: bytes, keys: DoorKeys, hands: HandsKeys) -> Taken:
+    return accept_carried(open_sessions(engine), COMMAND_LINE, BytesIO(file), keys=keys, hands=hands)
+
+
+def test_what_was_collected_without_a_line_is_settled_at_the_office_and_twice_is_once(
+    make_laptop: Callable[..., Laptop], office: Household, engine: Engine, door_keys: DoorKeys, hands_keys: HandsKeys
+) -> None:
+    laptop = make_laptop()
+    bodies = [write_kobo(BASE, frozen=office.frozen)[0] for _ in range(3)]
+    for body in bodies:
+        assert laptop.door.post(body).status_code == 202
+    office.door.post(bodies[0])
+    file = laptop.write()
+    assert b"instanceID" not in file
+    first, second = (take(engine, file, door_keys, hands_keys) for _ in range(2))
+    assert (first.new, first.known, second.new, second.known) == (2, 1, 0, 3)
+    office.settle()
+    assert take(engine, file, door_keys, hands_keys).new == 0
+    assert [row["state"] for row in rows(engine, "SELECT state FROM submissions")] == ["kept"] * 3
+    assert sorted(row["via"] for row in rows(engine, "SELECT via FROM entries")) == ["carried", "carried", "hook"]
+    assert [row["action"] for row in rows(laptop.engine, "SELECT action FROM journal WHERE noun = 'entries'")] == [
+        "carry"
+    ]
+
+
+def test_the_laptop_that_collected_it_cannot_open_it(
+    make_laptop: Callable[..., Laptop], office: Household, tmp_path: Path
+) -> None:
+    laptop = make_laptop()
+    laptop.door.post(write_kobo(BASE, frozen=office.frozen)[0])
+    with pytest.raises(PimError) as caught:
+        check_carried(BytesIO(laptop.write()), keys=laptop.keys, hands=read_hands_keys(tmp_path / "hands0.json"))
+    assert caught.value.code is ErrorCode.BAD_FILE
+    assert "not on this machine" in caught.value.message
+
+
+def test_files_are_carried_with_their_delivery_and_found_by_our_own_digests(
+    make_laptop: Callable[..., Laptop], office: Household, engine: Engine, door_keys: DoorKeys, hands_keys: HandsKeys
+) -> None:
+    laptop = make_laptop()
+    body, _ = write_kobo(BASE, frozen=office.frozen)
+    laptop.door.post(body)
+    reader = laptop.door.client.application.extensions["door"].hooks.find(laptop.door.hook.key).reader
+    with Session(laptop.engine) as session, session.begin():
+        identity = identify(body, reader.read_delivery(body), form="hh", key=laptop.keys.digest)
+        named = {"form": "hh", "identity": identity, "keys": laptop.keys}
+        store_media(session, name=f"{CANARY}.jpg", content=CANARY.encode() * 9, **named)
+    file = laptop.write()
+    assert CANARY.encode() not in file
+    assert take(engine, file, door_keys, hands_keys).files == 1
+    with Session(engine) as session:
+        ours = identify(body, reader.read_delivery(body), form="hh", key=door_keys.digest)
+        (media,) = find_media(session, form="hh", identity=ours)
+        assert open_file(media, ring=hands_keys.intake) == (f"{CANARY}.jpg", CANARY.encode() * 9)
+
+
+def test_a_file_that_is_cut_changed_or_extended_is_refused_whole(
+    make_laptop: Callable[..., Laptop], office: Household, engine: Engine, door_keys: DoorKeys, hands_keys: HandsKeys
+) -> None:
+    laptop = make_laptop()
+    for _ in range(3):
+        laptop.door.post(write_kobo(BASE, frozen=office.frozen)[0])
+    file = laptop.write()
+    lines = file.splitlines(keepends=True)
+    spoiled = [
+        b"",
+        b"x",
+        file[:-1],
+        file[: len(file) // 2],
+        b"".join(lines[:-1]),
+        b"".join(lines[:-2] + lines[-1:]),
+        b"".join([lines[0], lines[2], lines[1], *lines[3:]]),
+        file + lines[1],
+        file + file,
+        b"[1]\n" + file,
+        file.replace(b'"carried":1', b'"carried":2').replace(b'carried":1', b'carried":2'),
+        *(file[:at] + bytes([file[at] ^ 1]) + file[at + 1 :] for at in range(0, len(file), len(file) // 60)),
+    ]
+    for number, one in enumerate(spoiled):
+        with pytest.raises(PimError) as caught:
+            take(engine, one, door_keys, hands_keys)
+        assert caught.value.code is ErrorCode.BAD_FILE, number
+        assert caught.value.remedy
+    assert rows(engine, "SELECT id FROM entries") == []
+    assert take(engine, file, door_keys, hands_keys).new == 3
+
+
+def test_a_machine_that_nobody_gave_our_key_can_bring_nothing(
+    make_laptop: Callable[..., Laptop], office: Household, engine: Engine, door_keys: DoorKeys, hands_keys: HandsKeys
+) -> None:
+    stranger = make_laptop(imported=False)
+    stranger.door.post(write_kobo(BASE, frozen=office.frozen)[0])
+    with pytest.raises(PimError, match="not on this machine"):
+        take(engine, stranger.write(), door_keys, hands_keys)
+    forged = replace(stranger.keys, intake=door_keys.intake, carry=("laptop-3", b"0" * 32))
+    out = BytesIO()
+    with Session(stranger.engine) as session, session.begin():
+        write_carried(session, COMMAND_LINE, out, keys=forged)
+    with pytest.raises(PimError, match="changed, or comes from a machine"):
+        take(engine, out.getvalue(), door_keys, hands_keys)
+    assert rows(engine, "SELECT id FROM entries") == []
+
+
+def test_what_was_sealed_before_the_key_came_and_what_a_mapping_describes_stays_and_is_told(
+    make_laptop: Callable[..., Laptop], settings: Settings, door_keys: DoorKeys
+) -> None:
+    laptop = make_laptop()
+    mapped = open_door(
+        replace(settings, database_url=laptop.engine.url.render_as_string(hide_password=False)),
+        laptop.engine,
+        form="hh",
+        server="mapped",
+        mapping={"instance_id": "id"},
+    )
+    mapped.post(b'{"id": "1", "a": "b"}')
+    laptop.door.post(b'{"_uuid": "1"}')
+    out = BytesIO()
+    with Session(laptop.engine) as session, session.begin():
+        other = replace(laptop.keys, intake=door_keys.cases)
+        written = write_carried(session, COMMAND_LINE, out, keys=other)
+    assert (written.deliveries, written.other_key, written.mapped) == (0, 1, 1)
+
+
+def test_deliveries_of_a_form_that_is_not_here_are_refused_with_its_name(
+    make_laptop: Callable[..., Laptop], office: Household, engine: Engine, door_keys: DoorKeys, hands_keys: HandsKeys
+) -> None:
+    laptop = make_laptop(form="elsewhere")
+    laptop.door.post(b'{"_uuid": "1"}')
+    with pytest.raises(PimError, match="elsewhere") as caught:
+        take(engine, laptop.write(), door_keys, hands_keys)
+    assert caught.value.code is ErrorCode.NOT_FOUND
+    assert rows(engine, "SELECT id FROM entries") == []
+
+
+def test_with_the_receipt_the_laptop_shreds_what_it_carried_and_nothing_else(
+    make_laptop: Callable[..., Laptop], office: Household, engine: Engine, door_keys: DoorKeys, hands_keys: HandsKeys
+) -> None:
+    laptop = make_laptop()
+    laptop.door.post(write_kobo(BASE, frozen=office.frozen)[0])
+    file = laptop.write()
+    laptop.door.post(write_kobo(BASE, frozen=office.frozen)[0])
+    receipt = take(engine, file, door_keys, hands_keys).receipt
+
+    def shred(receipt: str) -> int:
+        with Session(laptop.engine) as session, session.begin():
+            return shred_accepted(session, COMMAND_LINE, BytesIO(file), receipt=receipt, keys=laptop.keys)
+
+    for wrong in ("", "000000000000", receipt[::-1]):
+        with pytest.raises(PimError) as caught:
+            shred(wrong)
+        assert caught.value.code is ErrorCode.WRONG_SECRET
+    assert (shred(receipt.upper()), shred(receipt)) == (1, 0)
+    left = rows(laptop.engine, "SELECT state, reason, body IS NULL AS gone FROM entries ORDER BY state")
+    assert left == [
+        {"state": "settled", "reason": "carried", "gone": True},
+        {"state": "untouched", "reason": None, "gone": False},
+    ]
+
+
+@pytest.mark.parametrize("change", [{"intake": "AAAA"}, {"carry": ""}, {"label": ""}, {"pimcollect intake key": "2"}])
+def test_a_file_that_is_no_intake_key_changes_nothing(
+    door_keys: DoorKeys, tmp_path: Path, change: dict[str, str]
+) -> None:
+    door = tmp_path / "door.json"
+    create_keys(door, tmp_path / "hands.json")
+    before = door.read_bytes()
+    told = door_keys.intake.key_id.hex()
+    for document in ({**write_intake_key(door_keys, "a"), **change}, None, [], {}):
+        with pytest.raises(PimError) as caught:
+            import_intake_key(document, door, told_id=told)
+        assert caught.value.code is ErrorCode.BAD_FILE
+    with pytest.raises(PimError) as caught:
+        import_intake_key(write_intake_key(door_keys, "a"), door, told_id="0" * 16)
+    assert caught.value.code is ErrorCode.BAD_KEYS
+    assert door.read_bytes() == before

@@ -102,10 +102,14 @@ def check_keys(settings: Settings) -> Finding:
         door, hands = read_door_keys(settings.door_keys), read_hands_keys(settings.hands_keys)
     except PimError as error:
         return Finding("keys", ATTENTION, error.message, error.remedy, stops=True)
-    pairs: tuple[tuple[SealKey, tuple[OpenKey, ...]], ...] = ((door.intake, hands.intake), (door.cases, hands.cases))
+    pairs: list[tuple[SealKey, tuple[OpenKey, ...]]] = [(door.cases, hands.cases)]
+    if door.carry is None:  # else this machine collects for another one, and is not meant to open what arrives
+        pairs.append((door.intake, hands.intake))
     if any(sealing.raw not in {key.seal_key.raw for key in ring} for sealing, ring in pairs):
         remedy = "Put back the two files that were made together; do not take any more deliveries until then."
         return Finding("keys", ATTENTION, "what the door seals the workers cannot open", remedy, stops=True)
+    if door.carry is not None:
+        return Finding("keys", OK, "what arrives is sealed for another machine: carry it there")
     return Finding("keys", OK, "door and workers belong together")
 
 

@@ -1,0 +1,131 @@
+"""The doors by command: hooks of every kind, what is held in words, and deliveries carried to another machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Engine
+
+from pimcollect.cli.doctor import check_keys
+from pimcollect.config import Settings, read_settings
+from pimcollect.errors import ErrorCode, PimError
+from tests.cli.conftest import Run
+from tests.factories.door import make_app
+from tests.factories.households import Household, open_household
+from webhooks.hooks import SECRET_HEADER
+
+Read = Callable[..., Any]
+
+
+@pytest.fixture
+def household(settings: Settings, engine: Engine) -> Iterator[Household]:
+    household = open_household(settings, engine)
+    yield household
+    household.hands.engine.dispose()
+
+
+def post(settings: Settings, engine: Engine, opened: dict[str, Any], body: bytes = b'{"_uuid": "1"}') -> int:
+    path = opened["url"].split("/webhooks/")[1]
+    client = make_app(settings, engine).test_client()
+    return int(client.post(f"/webhooks/{path}", data=body, headers=opened["headers"]).status_code)
+
+
+def test_each_kind_of_hook_is_told_as_its_server_needs_it(
+    run: Run, read: Read, settings: Settings, engine: Engine, household: Household, tmp_path: Path
+) -> None:
+    mapping = tmp_path / "sender.json"
+    mapping.write_text(json.dumps({"answers": "data", "instance_id": "id", "secret_in": "address"}))
+    opened = {
+        server: read("hooks", "open", "--form", "hh", "--server", server, *more)
+        for server, more in (("kobo", ()), ("ona", ()), ("central", ()), ("mapped", ("--mapping", str(mapping))))
+    }
+    assert [list(one["headers"]) for one in opened.values()] == [[SECRET_HEADER], [], ["X-API-Key"], []]
+    assert [post(settings, engine, one) for one in opened.values()] == [202] * 4
+    said = run("hooks", "open", "--form", "hh", "--server", "ona").output
+    assert "treat it as a password" in said
+    assert {row["server"] for row in read("hooks", "list")} == {"kobo", "ona", "central", "mapped"}
+
+
+def test_a_hook_is_limited_rotated_and_closed(
+    run: Run, read: Read, settings: Settings, engine: Engine, household: Household
+) -> None:
+    hook = read("hooks", "open", "--form", "hh", "--allow", "203.0.113.0/24")
+    assert post(settings, engine, hook) == 401
+    run("hooks", "change", hook["id"], "--allow-all")
+    assert post(settings, engine, hook) == 202
+    rotated = read("hooks", "rotate", hook["id"])
+    assert (post(settings, engine, hook), post(settings, engine, rotated)) == (202, 202)
+    run("hooks", "close", hook["id"])
+    assert post(settings, engine, rotated) == 401
+    assert run("hooks", "change", hook["id"]).exit_code == 2
+    with pytest.raises(PimError) as caught:
+        run("hooks", "change", hook["id"], "--allow", "10.0.0.0/8")
+    assert caught.value.code is ErrorCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 5000, "[1]", '{"instance_id": 1}'])
+def test_a_mapping_file_that_is_not_right_is_refused(run: Run, household: Household, tmp_path: Path, text: str) -> None:
+    mapping = tmp_path / "sender.json"
+    mapping.write_text(text)
+    with pytest.raises(PimError) as caught:
+        run("hooks", "open", "--form", "hh", "--server", "mapped", "--mapping", str(mapping))
+    assert caught.value.code is ErrorCode.BAD_FILE
+
+
+def test_what_is_held_is_shown_with_why_and_what_to_do_and_without_content(
+    run: Run, read: Read, household: Household
+) -> None:
+    household.door.post(b'{"pim_catalogue_version": "1999.1-0", "_uuid": "1", "name": "Nadia-Canary"}')
+    household.settle()
+    (held,) = read("inbox", "list")
+    (told,) = read("inbox", "show", held["id"])
+    assert (told["state"], told["reason"], told["way"], told["read_as"]) == (
+        "held",
+        "unknown_version",
+        "hook",
+        "kobo",
+    )
+    said = run("inbox", "show", held["id"]).output
+    assert "Build or adopt that version, then replay." in said
+    assert "Nadia" not in said
+    with pytest.raises(PimError) as caught:
+        run("inbox", "show", str(uuid4()))
+    assert caught.value.code is ErrorCode.NOT_FOUND
+
+
+def test_a_laptop_collects_for_the_office(
+    run: Run,
+    read: Read,
+    settings: Settings,
+    household: Household,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key, stick = tmp_path / "office.json", tmp_path / "stick"
+    said = run("keys", "export-intake", "--for", "laptop-3", "-o", str(key)).output
+    assert key.stat().st_mode & 0o077 == 0
+    key_id = said.split()[2]
+    door = tmp_path / "laptop.json"
+    shutil.copy(settings.door_keys, door)
+    monkeypatch.setenv("PIMCOLLECT_DOOR_KEYS", str(door))
+    with pytest.raises(PimError) as caught:
+        run("keys", "import-intake", str(key), "--key", "0" * 16)
+    assert caught.value.code is ErrorCode.BAD_KEYS
+    assert key_id in run("keys", "import-intake", str(key), "--key", key_id).output
+    assert "another machine" in check_keys(read_settings()).detail
+    household.door.post(b'{"_uuid": "1"}')
+    (written,) = read("inbox", "carry", "-o", str(stick))
+    assert (written["deliveries"], written["key"]) == (1, key_id)
+    with pytest.raises(PimError, match="there already"):
+        run("inbox", "carry", "-o", str(stick))
+    monkeypatch.setenv("PIMCOLLECT_DOOR_KEYS", str(settings.door_keys))
+    (taken,) = read("inbox", "accept", str(stick))
+    assert (taken["new"], taken["known"]) == (0, 1), "in this test both are one database"
+    monkeypatch.setenv("PIMCOLLECT_DOOR_KEYS", str(door))
+    assert "1 shredded" in run("inbox", "shred-carried", str(stick), "--receipt", taken["receipt"]).output

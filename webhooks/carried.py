@@ -22,7 +22,8 @@ from pimcollect.db import transaction
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.servers.base import MAPPED, find_reader
-from pimcollect.tables.entries import CARRIED, EntryRow, find_waiting, shred_carried
+from pimcollect.tables.carried import find_waiting, shred_carried
+from pimcollect.tables.entries import CARRIED, EntryRow
 from pimcollect.tables.forms import find_known_forms
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.media import file_context, list_files, name_context, read_content, shred_media

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -259,23 +259,6 @@ _ERASE = text("""
 def erase_entries(session: Session, form: str, identities: Collection[str]) -> None:
     """Destroy the bodies of these editions that are not settled yet: what they belong to is erased."""
     session.execute(_ERASE, {"form": form, "identities": list(identities)})
-
-
-def find_waiting(session: Session) -> Iterator[EntryRow]:
-    """All that waits or is held, oldest first, with their bodies, a few at a time."""
-    query = select(EntryRow).where(EntryRow.state != SETTLED).order_by(EntryRow.received_at, EntryRow.id)
-    return iter(session.scalars(query.execution_options(yield_per=10)))
-
-
-def shred_carried(session: Session, *, form: str, identity: str, body: bytes) -> UUID | None:
-    """Destroy the body of an entry that waits, if it is still this one; returns its id."""
-    return session.scalar(
-        update(EntryRow)
-        .where(EntryRow.form == form, EntryRow.identity == identity, EntryRow.state != SETTLED, EntryRow.body == body)
-        .values(state=SETTLED, reason=CARRIED, body=None, settled_at=func.clock_timestamp())
-        .returning(EntryRow.id)
-        .execution_options(synchronize_session=False)
-    )
 
 
 def find_forgotten(session: Session, *, seconds: float, limit: int = 500) -> list[UUID]:

@@ -26,6 +26,7 @@ from pimcollect.cli.form_keys import keys
 from pimcollect.cli.form_releases import list_places, release_command
 from pimcollect.cli.forms_intake import intake_command, kept_command
 from pimcollect.cli.forms_lint import lint, read_served
+from pimcollect.cli.forms_print import notes, print_command
 from pimcollect.cli.wishes import find_media, say_cuts, settle_wish, wish_options
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.domain.version import TEST, Treatment
@@ -46,6 +47,8 @@ def forms() -> None:
 
 forms.add_command(keys)
 forms.add_command(lint)
+forms.add_command(notes)
+forms.add_command(print_command)
 
 
 def _judge(xform: str) -> None:

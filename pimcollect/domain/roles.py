@@ -52,6 +52,8 @@ GRANTS: dict[str, frozenset[Role]] = {
     "forms.show": _EVERYBODY,
     "forms.build": _DESK,
     "forms.adopt": _DESK,
+    "forms.note": _EVERYBODY,
+    "forms.answer_note": _DESK,
     "forms.rehearse": _DESK,
     "form_keys.list": _OVERSIGHT,
     "form_keys.create": frozenset({Role.ADMIN, Role.OPERATOR}),

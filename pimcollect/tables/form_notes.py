@@ -63,4 +63,4 @@ def count_open_notes(session: Session, forms: list[str]) -> dict[str, int]:
         .where(FormNoteRow.form.in_(forms), FormNoteRow.answer == "")
         .group_by(FormNoteRow.form)
     )
-    return dict(rows.tuples())
+    return {row[0]: row[1] for row in rows}

@@ -25,6 +25,7 @@ _ARGUMENTS = {
     "entry": str(uuid4()),
     "version": str(uuid4()),
     "kind": "xlsx",
+    "form": "hh",
 }
 SCRIPT = re.compile(r"<script|\son\w+=|javascript:|\sstyle=", re.IGNORECASE)
 

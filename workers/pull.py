@@ -70,8 +70,10 @@ class Pull:
 
 def pull_all(pull: Pull) -> bool:
     """Pull what is new, then compare. False when the turn was over before: go on from the cursor."""
+    theirs = pull.holder.count()
     with transaction(pull.own.sessions) as session:
-        cursor = dict(_take(session, pull).cursor)
+        row = _take(session, pull)
+        cursor, row.count_there = dict(row.cursor), theirs
     for page in pull.holder.read_new(cursor):
         store(pull, page.copies, cursor=page.cursor)
         if pull.is_over():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
@@ -105,6 +107,85 @@ def ask_pull(session: Session, actor: Actor, form: str) -> list[UUID]:
     for connection in asked:
         write_journal(session, actor=actor.id, action="fetch", noun="connections", noun_id=str(connection))
     return asked
+
+
+def allow_erasing(session: Session, actor: Actor, form: str) -> None:
+    """Let the next pull erase here what is gone there, however many they are. For whoever found out why they went."""
+    allow(actor, "connections.erase")
+    for row in find_connections(session, form=form):
+        if row.closed_at is None:
+            row.may_erase = True
+            write_journal(session, actor=actor.id, action="let_erase", noun="connections", noun_id=str(row.id))
+
+
+MENDS = {
+    "refused": "The server refuses our token. Make a new one there, connect again with it, close this connection.",
+    "not_found": "The server has no such form, or hides it from the token's account. Give that account access.",
+    "away": "The server does not answer or is busy. It is tried again by itself.",
+    "bad_answer": "The answers cannot be used. Is the address that of the server itself, and its version a known one?",
+    "bad_address": "The address may not be called, or leads to another host. See PIMCOLLECT_PRIVATE_HOSTS.",
+    "too_large": "One submission there is larger than we read. Ask the team what was sent.",
+    "many_gone": "Many submissions are gone there at once; nothing was erased here. Find out why, then "
+    "`pimcollect servers fetch FORM --erase`.",
+    "seal_broken": "The token was sealed with a key that the workers do not hold. Connect again.",
+    "failing": "It failed for a reason of ours. Run `pimcollect doctor`, update, then fetch again.",
+}
+"""Why a pull failed -> what it means and what to do, in plain words."""
+_STALE = timedelta(minutes=45)
+
+
+@dataclass(frozen=True)
+class PullState:
+    """How a connection stands. `state`: new, well, stale, or failing with its reason."""
+
+    id: UUID
+    form: str
+    server: str
+    there: str | None
+    state: str
+    known: int
+    """Submissions of it that are known here."""
+    count_there: int | None
+    """How many the server said it has."""
+    pulled_at: datetime | None
+    next_at: datetime
+    failures: int
+    remedy: str
+    is_done: bool
+    """True when nothing was asked for since the last pull."""
+
+
+def tell_pulls(session: Session, actor: Actor) -> list[PullState]:
+    """The open connections, in words."""
+    now = session.scalars(select(func.clock_timestamp())).one()
+    return [_tell(row, known, now) for row, known in list_connections(session, actor) if row.closed_at is None]
+
+
+def _tell(row: ConnectionRow, known: int, now: datetime) -> PullState:
+    ended = max(filter(None, (row.pulled_at, row.tried_at if row.failures else None)), default=None)
+    state, remedy = "well", ""
+    if row.failures:
+        state, remedy = f"failing: {row.reason}", MENDS.get(row.reason or "", "")
+    elif row.there is None:
+        state, remedy = "new", "It is not published there yet: `pimcollect forms release`."
+    elif row.pulled_at is None:
+        state = "new"
+    elif now - row.pulled_at > _STALE:
+        state, remedy = "stale", "Is the fetching worker up? Run `pimcollect doctor`."
+    return PullState(
+        id=row.id,
+        form=row.form,
+        server=row.server,
+        there=row.there,
+        state=state,
+        known=known,
+        count_there=row.count_there,
+        pulled_at=row.pulled_at,
+        next_at=row.next_at,
+        failures=row.failures,
+        remedy=remedy,
+        is_done=ended is not None and (row.asked_at is None or ended >= row.asked_at) and row.next_at > now,
+    )
 
 
 def close_connection(session: Session, actor: Actor, connection: UUID) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from pimcollect.actions.connections import tell_pulls
 from pimcollect.actions.inbox import MENDS
 from pimcollect.cli.desk import json_option, print_json, print_rows
 from pimcollect.config import Settings, read_settings
@@ -90,6 +91,7 @@ def _examine_servers(settings: Settings) -> Iterator[Finding]:
             with transaction(sessions) as session:
                 yield from check_beats(session)
                 yield from check_entries(session)
+                yield from check_connections(session)
                 yield from check_notices(session)
                 yield from check_referrals(session)
     finally:
@@ -183,6 +185,20 @@ def check_entries(session: Session) -> Iterator[Finding]:
         yield Finding("inbox", ATTENTION, f"{late} or more wait longer than a minute", "See the workers above.")
     if not held and not late:
         yield Finding("inbox", OK, "nothing held, nothing late")
+
+
+def check_connections(session: Session) -> Iterator[Finding]:
+    """Connected servers that could not be pulled, or were not for too long, or have another count than we know."""
+    rows = tell_pulls(session, COMMAND_LINE)
+    for one in rows:
+        what = f"{one.server} for {one.form}: {one.state}"
+        if one.state not in ("well", "new"):
+            yield Finding("servers", ATTENTION, what, one.remedy)
+        elif one.state == "well" and one.known != one.count_there:
+            detail = f"{what}, {one.known} known here of {one.count_there} there"
+            yield Finding("servers", ATTENTION, detail, f"`pimcollect servers fetch {one.form}` compares them now.")
+    if rows and all(one.state == "well" and one.known == one.count_there for one in rows):
+        yield Finding("servers", OK, f"{len(rows)} connected, all pulled")
 
 
 _NOTICE_REMEDIES = {

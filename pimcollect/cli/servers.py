@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from dataclasses import asdict
 from pathlib import Path
 from uuid import UUID
 
 import click
 
-from pimcollect.actions.connections import SERVERS, close_connection, connect_server, list_connections
-from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
+from pimcollect.actions.connections import (
+    SERVERS,
+    PullState,
+    allow_erasing,
+    ask_pull,
+    close_connection,
+    connect_server,
+    list_connections,
+    tell_pulls,
+)
+from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.doorbell import Bell
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.vault import read_door_keys
 
-_TOKEN_VARIABLE = "PIMCOLLECT_SERVER_TOKEN"  # noqa: S105 - a variable's name
+_TOKEN_VARIABLE = "SERVER_TOKEN"  # noqa: S105 - a variable's name; none that `up` would hand on to its children
 _LONGEST_FILE = 4096
+_LOOK_SECONDS = 0.5
 
 
 @click.group()
@@ -66,10 +79,13 @@ def connect_command(
                 keys=read_door_keys(desk.settings.door_keys),
                 private_hosts=desk.settings.private_hosts,
             )
+        Bell(desk.settings.redis_url).ring_fetch(row.id)
     if as_json:
         print_json({"id": row.id, "server": row.server, "form": row.form, "base": row.base, "there": row.there})
         return
     click.echo(f"Connected: {row.id}. The token is sealed; only the workers can open it.")
+    if row.there is not None:
+        click.echo("The workers begin to fetch what is there: `pimcollect servers status` shows how far they are.")
 
 
 @servers.command("list")
@@ -92,6 +108,59 @@ def list_command(as_json: bool) -> None:
     columns = {"id": "id", "server": "server", "form": "form", "base": "address", "there": "there", "state": "state"}
     empty = "No servers connected yet: pimcollect servers connect --url ADDRESS --form ID --there UID"
     print_rows(rows, as_json=as_json, columns=columns, empty=empty)
+
+
+_COLUMNS = {
+    "form": "form",
+    "server": "server",
+    "there": "there",
+    "state": "state",
+    "known": "here",
+    "count_there": "at the server",
+    "pulled_at": "last whole pull",
+    "remedy": "what to do",
+}
+
+
+@servers.command("status")
+@json_option
+def status_command(as_json: bool) -> None:
+    """How far each open connection was pulled, its counts against the server's own, and what is wrong."""
+    with open_desk() as desk, desk.transaction() as session:
+        rows = [asdict(one) for one in tell_pulls(session, COMMAND_LINE)]
+    print_rows(rows, as_json=as_json, columns=_COLUMNS, empty="No servers connected.")
+
+
+@servers.command("fetch")
+@click.argument("form")
+@click.option("--erase", is_flag=True, help="Let many deletions there erase here too, this once.")
+@click.option("--wait", "seconds", default=600, show_default=True, type=click.IntRange(0), help="Seconds to look on; 0 = none.")  # fmt: skip  # noqa: E501
+@json_option
+def fetch_command(form: str, erase: bool, seconds: int, as_json: bool) -> None:
+    """Pull a form's connections now, and look on until it is done."""
+    with open_desk() as desk:
+        with desk.transaction() as session:
+            if erase:
+                allow_erasing(session, COMMAND_LINE, form)
+            asked = ask_pull(session, COMMAND_LINE, form)
+        Bell(desk.settings.redis_url).ring_fetch(asked[0])
+        rows = _look_on(desk, asked, seconds=seconds, is_quiet=as_json)
+    print_rows([asdict(one) for one in rows], as_json=as_json, columns=_COLUMNS, empty="")
+
+
+def _look_on(desk: Desk, asked: list[UUID], *, seconds: int, is_quiet: bool) -> list[PullState]:
+    """Show how the numbers grow until no pull of these is under way or waited for."""
+    until, told = time.monotonic() + seconds, ""
+    while True:
+        with desk.transaction() as session:
+            rows = [one for one in tell_pulls(session, COMMAND_LINE) if one.id in asked]
+        progress = ", ".join(f"{one.server}: {one.known} of {one.count_there or '?'}" for one in rows)
+        if progress != told and not is_quiet:
+            click.echo(progress, err=True)
+        told = progress
+        if all(one.is_done for one in rows) or time.monotonic() > until:
+            return rows
+        time.sleep(_LOOK_SECONDS)
 
 
 @servers.command("close")

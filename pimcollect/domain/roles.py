@@ -73,6 +73,7 @@ GRANTS: dict[str, frozenset[Role]] = {
     "connections.open": _DESK,
     "connections.fetch": _DESK,
     "connections.close": _DESK,
+    "connections.erase": frozenset({Role.DPO, Role.ADMIN, Role.OPERATOR}),
     "inbox.list": _OVERSIGHT,
     "inbox.replay": _DESK,
     "inbox.discard": _DESK,

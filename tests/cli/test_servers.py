@@ -41,7 +41,7 @@ def test_a_server_is_connected_listed_and_closed(
     assert read("servers", "list") == []
     (tmp_path / "token").write_text(f"{TOKEN}\n")
     made = read(*CONNECT, "--token-file", str(tmp_path / "token"))
-    monkeypatch.setenv("PIMCOLLECT_SERVER_TOKEN", TOKEN)
+    monkeypatch.setenv("SERVER_TOKEN", TOKEN)
     other = run("servers", "connect", "--server", "ona", "--url", "https://api.ona.io", "--form", "pm_kac")
     assert "sealed" in other.output
     listed = run("servers", "list")

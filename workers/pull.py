@@ -75,8 +75,8 @@ def pull_all(pull: Pull) -> bool:
         row = _take(session, pull)
         cursor, row.count_there = dict(row.cursor), theirs
     for page in pull.holder.read_new(cursor):
-        store(pull, page.copies, cursor=page.cursor)
-        if pull.is_over():
+        # a page that was known costs little: only what was new uses up the turn, so that every turn gets on
+        if store(pull, page.copies, cursor=page.cursor) and pull.is_over():
             return False
     return compare(pull)
 
@@ -88,8 +88,9 @@ def _take(session: Session, pull: Pull) -> ConnectionRow:
     return row
 
 
-def store(pull: Pull, copies: Sequence[Copy], *, cursor: Any = None) -> None:
-    """Put what is not known yet, fetch what has no body, erase what is gone; the cursor with the last of it."""
+def store(pull: Pull, copies: Sequence[Copy], *, cursor: Any = None) -> bool:
+    """Put what is not known yet, fetch what has no body, erase what is gone; the cursor with the last of it. True when
+    there was something to do."""
     with transaction(pull.own.sessions) as session:
         known = find_copies(session, pull.connection, [copy.there for copy in copies])
         marks = {there: row.mark for there, row in known.items()}
@@ -99,6 +100,7 @@ def store(pull: Pull, copies: Sequence[Copy], *, cursor: Any = None) -> None:
         _put(pull, some, cursor=None)
     erase(pull, gone)
     _put(pull, [copy for copy in fresh if copy.body is not None], cursor=cursor)
+    return bool(fresh or gone)
 
 
 def _portions(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

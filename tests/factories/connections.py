@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
+from lxml import etree
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
@@ -59,6 +60,30 @@ class Connected:
         body, _ = write_kobo(answers, frozen=self.household.frozen, root=root or str(uuid4()), **more)
         row: dict[str, Any] = json.loads(body)
         return row
+
+
+def to_xml(row: Mapping[str, Any], *, version: str, before: str = "") -> bytes:
+    """The same answers as a phone writes them: nested, with the ids in its meta. `before` = the edition it replaces."""
+    root = etree.Element("data", id="hh", version=version)
+    _write(root, {path: value for path, value in row.items() if not path.startswith(("_", "meta/"))}, prefix="")
+    meta = etree.SubElement(root, "meta")
+    etree.SubElement(meta, "instanceID").text = f"uuid:{row['_uuid']}"
+    if before:
+        etree.SubElement(meta, "deprecatedID").text = f"uuid:{before}"
+    return etree.tostring(root)
+
+
+def _write(node: etree._Element, row: Mapping[str, Any], *, prefix: str) -> None:
+    for path, value in row.items():
+        place, names = node, path.removeprefix(prefix).split("/")
+        for name in names[:-1]:
+            found = place.find(name)
+            place = etree.SubElement(place, name) if found is None else found
+        if isinstance(value, list):
+            for one in value:
+                _write(etree.SubElement(place, names[-1]), one, prefix=f"{path}/")
+        else:
+            etree.SubElement(place, names[-1]).text = value
 
 
 def connect(

@@ -27,6 +27,7 @@ from pimcollect.domain.outcomes import HeldReason
 from pimcollect.log import open_log
 from pimcollect.servers.base import Delivery
 from pimcollect.tables.entries import PHONE
+from pimcollect.tables.forms import find_picture_paths
 from pimcollect.tables.submissions import find_root
 from pimcollect.vault import keyed_digest
 from webhooks.inbox import Receipt, Way, accept, accept_as, find_entry, identify, identify_edition
@@ -92,7 +93,7 @@ class RejectedError(Exception):
 
 def take(door: PhoneDoor, sent: Sent) -> Fate | None:
     """Store a submission durably. None when the phone or the form was changed meanwhile: look both up and ask again."""
-    kept, dropped = _choose_files(sent)
+    kept, dropped = _choose_files(door, sent)
     if dropped:
         _log.info("files_dropped", count=dropped, form=sent.form)
     way = Way(
@@ -118,12 +119,21 @@ def take(door: PhoneDoor, sent: Sent) -> Fate | None:
         return rejected.fate
 
 
-def _choose_files(sent: Sent) -> tuple[dict[str, bytes], int]:
-    """The files to store, and how many came that the submission does not name. A form's plan drops attachments, so
-    only what an encrypted envelope names is stored: nobody can tell yet what is in it."""
-    named = set(sent.delivery.files) if sent.delivery.is_encrypted else set(sent.delivery.mentioned)
-    kept = {name: sent.post.files[name] for name in sent.post.files if sent.delivery.is_encrypted and name in named}
-    return kept, sum(1 for name in sent.post.files if name not in named)
+def _choose_files(door: PhoneDoor, sent: Sent) -> tuple[dict[str, bytes], int]:
+    """The files to store, and how many came that the submission does not name. Of an encrypted envelope all that it
+    names, since nobody can tell yet what is in them; else those of questions whose plan keeps pictures for a case."""
+    files, delivery = sent.post.files, sent.delivery
+    if delivery.is_encrypted:
+        kept = {name: content for name, content in files.items() if name in delivery.files}
+        return kept, len(files) - len(kept)
+    pictures = _find_picture_paths(door, sent.form) if delivery.mentioned else frozenset()
+    kept = {name: files[name] for name, path in delivery.mentioned.items() if path in pictures}
+    return kept, len(files) - len(delivery.mentioned)
+
+
+def _find_picture_paths(door: PhoneDoor, form: str) -> frozenset[str]:
+    with Session(door.engine) as session:
+        return find_picture_paths(session, form)
 
 
 def _digest_content(door: PhoneDoor, sent: Sent) -> str:

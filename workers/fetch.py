@@ -28,6 +28,7 @@ from pimcollect.servers.http import Client
 from pimcollect.tables.connections import ConnectionRow, find_due_connections, take_connection
 from pimcollect.tables.journal import beat
 from pimcollect.vault import open_value, read_door_keys
+from workers.gather import gather
 from workers.hands import Hands, hands
 from workers.pull import ClosedError, Pull, pull_all
 
@@ -74,6 +75,7 @@ def fetch_one(own: Hands, connection: UUID, *, seconds: float = float("inf")) ->
                 keys = read_door_keys(own.settings.door_keys)
                 pull = Pull(own, connection, form, holder, keys, FETCH, time.monotonic() + seconds)
                 is_whole = pull_all(pull)
+                gather(pull)
         except ClosedError:
             return True
         except PimError as error:

@@ -5,6 +5,7 @@ A picture never holds a case up: the referral goes out at once, and the picture 
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -85,6 +86,30 @@ def _reseal(own: Hands, row: MediaRow, name: str, content: bytes) -> None:
     row.size, row.state = len(content), FILE_KEPT
 
 
+@dataclass(frozen=True)
+class Awaited:
+    """What an awaited picture's sealed name says."""
+
+    name: str = field(repr=False)
+    edition_id: str = field(repr=False)
+
+
+def open_awaited(own: Hands, row: PictureRow) -> Awaited | None:
+    """The name of the file that a picture awaits; None when it awaits none, or its key is not here."""
+    try:
+        plain = open_value(row.name or b"", ring=own.keys.intake, context=picture_name_context(row.id))
+    except PimError:
+        _log.warning("picture_without_key", case=row.case_id)
+        return None
+    name, edition_id = json.loads(plain)
+    return Awaited(name, edition_id)
+
+
+def list_names(own: Hands, session: Session, *, form: str, identity: str) -> set[str]:
+    """Names of the files of an entry that are here."""
+    return set(_name_files(own, session, form=form, identity=identity))
+
+
 def _name_files(own: Hands, session: Session, *, form: str, identity: str) -> dict[str, MediaRow]:
     """Name -> file of an entry; without those whose key is not here."""
     found = {}
@@ -130,15 +155,15 @@ def _look(own: Hands, session: Session, picture: UUID) -> _Found | None:
         return None
     files = _name_files(own, session, form=row.form, identity=row.identity)
     row.files_seen = len(list_files(session, form=row.form, identity=row.identity))
+    awaited = open_awaited(own, row)
+    file = None if awaited is None else files.get(awaited.name)
+    sealed = None if file is None else read_content(session, file.id)
+    if awaited is None or file is None or sealed is None:
+        return None
     try:
-        name = open_value(row.name, ring=own.keys.intake, context=picture_name_context(row.id)).decode()
-        file = files.get(name)
-        sealed = None if file is None else read_content(session, file.id)
-        if file is None or sealed is None:
-            return None
-        return _Found(row.id, file.id, name, open_content(file, sealed, ring=own.keys.intake))
+        return _Found(row.id, file.id, awaited.name, open_content(file, sealed, ring=own.keys.intake))
     except PimError:
-        _log.warning("picture_without_key", case=row.case_id)
+        _log.warning("file_without_key", file=file.id)
         return None
 
 
@@ -156,7 +181,8 @@ def _store(own: Hands, session: Session, found: _Found, made: bytes | str) -> No
             _log.warning("picture_refused", case=row.case_id, code=made)
         session.flush()
     others = [] if row is None else find_awaited(session, form=row.form, identity=row.identity)
-    if not any(_opened_name(own, other) == found.name for other in others):
+    still = {one.name for one in (open_awaited(own, other) for other in others) if one is not None}
+    if found.name not in still:
         shred_files(session, [found.file])
 
 
@@ -165,10 +191,3 @@ def _replace_older(session: Session, row: PictureRow) -> None:
     for other in find_pictures(session, row.case_id):
         if other.question == row.question and other.id != row.id and other.state == KEPT:
             other.state, other.sealed = SHREDDED, None
-
-
-def _opened_name(own: Hands, row: PictureRow) -> str | None:
-    try:
-        return open_value(row.name or b"", ring=own.keys.intake, context=picture_name_context(row.id)).decode()
-    except PimError:
-        return None

@@ -15,6 +15,7 @@ from pimcollect.doorbell import SETTLE
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.log import open_log
 from pimcollect.servers.base import MAPPED, Opened, Reader, find_reader
+from pimcollect.tables.connections import ask_fetch
 from pimcollect.tables.entries import (
     INCOMPLETE,
     MOST_ATTEMPTS,
@@ -99,7 +100,7 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
         versions = {form: own.find_versions(session, form) for form in {row.form for row in rows}}
         mappings = find_mappings(session, {row.hook for row in rows if row.hook and row.server == MAPPED})
         directory = own.read_directory(session)
-        decided = []
+        decided, lacking = [], set()
         for row in rows:
             reader = find_reader(row.server, None if row.hook is None else mappings.get(row.hook))
             one = _decide(own, session, row, reader=reader, versions=versions[row.form], directory=directory)
@@ -107,11 +108,15 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
                 hold_entry(session, row.id, one.reason)
             elif isinstance(one, Parked):
                 park_entry(session, row.id, here=one.here, named=one.named)
+                lacking.add(row.form)
             else:
                 decided.append(one)
+        asked = [connection for form in sorted(lacking) for connection in ask_fetch(session, form)]
         notices = store_outcomes(own, session, decided)
     for notice in notices[:1]:  # one ring wakes the sender, who takes all that is due
         own.bell.ring_notice(notice)
+    for connection in asked[:1]:  # its files are fetched, and those of all connections that are due
+        own.bell.ring_fetch(connection)
 
 
 @dataclass(frozen=True)

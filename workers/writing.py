@@ -169,7 +169,7 @@ def want_pictures(own: Hands, writing: Writing, one: Decided, item: Item, *, cas
                 "question": question,
                 "form": one.form,
                 "identity": one.identity,
-                "name": own.seal(name.encode(), context=picture_name_context(picture)),
+                "name": own.seal(json.dumps([name, one.edition_id]).encode(), context=picture_name_context(picture)),
             }
         )
         writing.wanted.append((one, name))

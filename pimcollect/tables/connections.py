@@ -166,6 +166,17 @@ def find_copy(session: Session, form: str, root_id: str) -> list[tuple[UUID, str
     return [(row.connection, row.there) for row in rows]
 
 
+def find_names_there(session: Session, connection: UUID, editions: Collection[str]) -> dict[str, str]:
+    """Edition (or root) -> the server's own name of the submission, for those that it has."""
+    rows = session.execute(
+        select(CopyRow.there, CopyRow.root_id, CopyRow.edition_id).where(
+            CopyRow.connection == connection,
+            or_(CopyRow.root_id.in_(editions), CopyRow.edition_id.in_(editions)),
+        )
+    ).all()
+    return {row.root_id: row.there for row in rows} | {row.edition_id: row.there for row in rows}
+
+
 _PUT_COPIES = text("""
     INSERT INTO copies (connection, there, root_id, edition_id, mark)
     SELECT :connection, page.* FROM unnest(CAST(:names AS text[]), CAST(:roots AS text[]), CAST(:editions AS text[]),

@@ -185,6 +185,18 @@ def park_entry(session: Session, entry: UUID, *, here: int, named: int) -> None:
     )
 
 
+def find_parked(session: Session, form: str, *, limit: int) -> list[EntryRow]:
+    """Envelopes of a form that wait for files, by chance."""
+    return list(
+        session.scalars(
+            select(EntryRow)
+            .where(EntryRow.state == HELD, EntryRow.reason == FILES_MISSING, EntryRow.form == form)
+            .order_by(func.random())
+            .limit(limit)
+        )
+    )
+
+
 _UNPARK = text("""
     UPDATE entries SET state = 'untouched', reason = NULL, attempts = 0, rung_at = NULL
      WHERE id IN (

@@ -46,7 +46,7 @@ class PictureRow(Base):
     """Those of the entry that its file comes with."""
     state: Mapped[str] = mapped_column(default=AWAITED)
     name: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """The file's name, by which it is found among the files of its entry."""
+    """JSON of the file's name, by which it is found among the files of its entry, and of the edition that names it."""
     files_seen: Mapped[int] = mapped_column(default=0)
     """How many files its entry had when a worker looked last; looked again when there are more or fewer."""
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -90,6 +90,18 @@ def find_awaited(session: Session, *, form: str, identity: str) -> list[PictureR
             select(PictureRow)
             .where(PictureRow.form == form, PictureRow.identity == identity, PictureRow.state == AWAITED)
             .limit(100)
+        )
+    )
+
+
+def find_awaited_of(session: Session, form: str, *, limit: int) -> list[PictureRow]:
+    """Awaited pictures of a form, by chance."""
+    return list(
+        session.scalars(
+            select(PictureRow)
+            .where(PictureRow.form == form, PictureRow.state == AWAITED)
+            .order_by(func.random())
+            .limit(limit)
         )
     )
 

@@ -15,6 +15,7 @@ from forms.selection import KINDS
 from forms.xform import validate_with_odk
 from tests.rounds import screening
 from tests.rounds.filling import ENGINES, Round, build
+from tests.rounds.resends import AT_ONCE, resend
 
 Findings = Iterator[tuple[str, bool]]
 """A line to print, and whether all is well with it."""
@@ -57,10 +58,21 @@ def run_validation(_: argparse.Namespace) -> Findings:
         yield f"{form:8} {verdict.message}", verdict.is_valid is True
 
 
+def run_resends(options: argparse.Namespace) -> Findings:
+    """The phones' door: identical posts at the same moment are one record, and none of them is refused."""
+    started = time.monotonic()
+    done = resend(options.runs)
+    told = ", ".join(f"{number} x {status}" for status, number in sorted(done.statuses.items()))
+    is_well = done.wrong == 0 and done.entries == done.rounds
+    seconds = time.monotonic() - started
+    yield f"resends: {done.rounds} rounds of {AT_ONCE}, {told}, {done.entries} entries, {seconds:.0f} s", is_well
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], Findings]] = {
     "validate": run_validation,
     "fill": run_fillings,
     "screening": run_screening,
+    "resends": run_resends,
 }
 
 

@@ -35,6 +35,12 @@ def write_bank(document: Mapping[str, Any], path: Path) -> dict[Path, bytes]:
     return {path / f"{name}.csv": write_csv(rows) for name, rows in grids.items()}
 
 
+def write_bank_bytes(document: Mapping[str, Any], kind: str) -> bytes:
+    """The content of the one file of a bank: `xlsx` or `json`."""
+    path = Path(f"bank.{kind}")
+    return write_bank(document, path)[path]
+
+
 def write_json(document: Mapping[str, Any]) -> str:
     """The document for programs: fields by name, one line for each, rows in their order."""
     return json.dumps(scrub(dict(document)), sort_keys=True, ensure_ascii=False, indent=1) + "\n"

@@ -14,7 +14,21 @@ from pimcollect.config import Settings
 from pimcollect.db import open_engine
 from pimcollect.doorbell import Bell
 from pimcollect.vault import DoorKeys, read_door_keys
-from pimcollect.web import account, bank, errors, forms, health, home, inbox, referrals, releases, submissions
+from pimcollect.web import (
+    account,
+    bank,
+    bank_changes,
+    bank_translations,
+    errors,
+    form_pages,
+    forms,
+    health,
+    home,
+    inbox,
+    referrals,
+    releases,
+    submissions,
+)
 from pimcollect.web.access import guard_routes
 from pimcollect.web.accounts import open_accounts
 from pimcollect.web.headers import carry_headers, guard_headers
@@ -32,7 +46,10 @@ if TYPE_CHECKING:
 
 _HOOKS, _PHONES = "/webhooks/", "/phones/"
 _CSRF_SECONDS = 12 * 3600
-_PAGES = (health, home, account, referrals, bank, forms, releases, submissions, inbox)
+_PAGES = (
+    *(health, home, account, referrals, forms, form_pages, releases, submissions, inbox),
+    *(bank, bank_changes, bank_translations),
+)
 
 
 def create_app(settings: Settings) -> Flask:

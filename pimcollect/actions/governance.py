@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -187,15 +188,17 @@ class Standing:
     """The steps that wait for somebody."""
 
 
-def list_standings(session: Session, actor: Actor) -> list[Standing]:
-    """Every item of the current bank with its state; two queries, one more for each item under review."""
+def list_standings(session: Session, actor: Actor, *, items: Collection[str] | None = None) -> list[Standing]:
+    """Every item of the current bank, or these, with its state; two queries, one more for each item under review."""
     allow(actor, "bank.list")
     bank = find_bank(session)
     if bank is None:
         return []
-    lives = {(row.item, row.key): row for row in find_item_states(session)}
+    lives = {(row.item, row.key): row for row in find_item_states(session, items)}
     found = []
     for item in bank.document["items"]:
+        if items is not None and item["id"] not in items:
+            continue
         row = lives.get((item["id"], item["key"]))
         if row is None:
             found.append(Standing(item["id"], item["key"], State.DRAFT, "no_life", ()))

@@ -7,13 +7,24 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    UniqueConstraint,
+    delete,
+    func,
+    literal_column,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.domain.outcomes import Directory, PathwayRule, Place, Service
 from pimcollect.tables.base import Base
 
+_ONE_ITEM: ColumnElement[str] = literal_column("'$.items[*] ? (@.id == $id)'::jsonpath")
 _ONE_STATEMENT = 2000
 """Rows of one insert."""
 
@@ -144,6 +155,17 @@ def find_bank_versions(session: Session, *, limit: int = 200) -> list[dict[str, 
         )
         .order_by(BankRow.imported_at.desc())
         .limit(limit)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def find_item_versions(session: Session, item: str, *, limit: int = 50) -> list[dict[str, Any]]:
+    """How each kept bank has one item, newest first: version, imported_at, item (its row, or None)."""
+    found = func.jsonb_path_query_first(
+        BankRow.document, _ONE_ITEM, func.jsonb_build_object("id", item), type_=JSONB
+    ).label("item")
+    rows = session.execute(
+        select(BankRow.version, BankRow.imported_at, found).order_by(BankRow.imported_at.desc()).limit(limit)
     )
     return [dict(row._mapping) for row in rows]
 

@@ -24,6 +24,13 @@ _STATUS = {
     ErrorCode.AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 }
+
+
+def find_status(error: PimError) -> int:
+    """The status of a page that says what was wrong in its own words."""
+    return _STATUS.get(error.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
 _DOOR = ("/webhooks", "/openrosa")
 
 

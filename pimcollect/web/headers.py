@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 
+from pimcollect.web.accounts import present_member
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -31,6 +33,8 @@ _NOT_KEPT = "no-store, private"
 _STATIC_SECONDS = 86_400
 _LARGEST_PAGE_FORM = 64 * 1024
 _DOORS = ("/webhooks/", "/phones/")
+_UPLOADS = ("bank_changes.preview",)
+"""Routes that a member sends a file to."""
 
 
 def guard_headers(app: Flask, *, is_https: bool) -> None:
@@ -38,8 +42,8 @@ def guard_headers(app: Flask, *, is_https: bool) -> None:
 
     @app.before_request
     def limit_forms() -> None:
-        # deliveries have their own, larger limit
-        if not request.path.startswith(_DOORS):
+        # deliveries have their own, larger limit, and so have files of members who are logged in
+        if not request.path.startswith(_DOORS) and not (request.endpoint in _UPLOADS and present_member()):
             request.max_content_length = _LARGEST_PAGE_FORM
 
     @app.after_request

@@ -122,6 +122,65 @@ TREATMENTS = {
     "round": _("shared rounded"),
     "pseudonym": _("replaced by a code"),
 }
+LIVES = {
+    "draft": _("Draft"),
+    "proposed": _("Proposed"),
+    "in_review": _("In review"),
+    "community_check": _("Asked of the community"),
+    "field_test": _("In the field test"),
+    "endorsed": _("Endorsed"),
+    "active": _("Active"),
+    "deprecated": _("Asked no more"),
+    "retired": _("Retired"),
+}
+STEPS = {
+    "im_review": _("Review of information management"),
+    "protection_review": _("Review of protection"),
+    "data_review": _("Review of data protection"),
+    "community_check": _("Check with the community"),
+    "endorsement": _("Endorsement after the field test"),
+}
+REFUSALS = {
+    "unclear": _("People will not understand it, or understand it differently"),
+    "no_use": _("Nobody decides anything by it"),
+    "duplicate": _("The bank has such a question already"),
+    "harmful": _("Asking it can harm people or the team"),
+    "too_sensitive": _("Its sensitivity, class or treatment is too low"),
+    "not_acceptable": _("The community does not want it asked"),
+    "failed_test": _("It did not work in the field test"),
+    "wrong_form": _("Type, choices, logic or translation need work"),
+    "withdrawn": _("The proposer takes it back"),
+}
+WEIGHTS = {
+    "none": _("no change"),
+    "patch": _("slip mended"),
+    "minor": _("small change"),
+    "major": _("breaks the series"),
+}
+DRAFTS = {
+    "missing": _("not translated"),
+    "stale": _("of an older wording"),
+    "machine_drafted": _("drafted by a machine"),
+    "translated": _("translated"),
+    "back_translated": _("translated and translated back"),
+    "approved": _("approved"),
+}
+PARTS_OF_BANK = {
+    "modules": _("Modules"),
+    "items": _("Questions"),
+    "variants": _("Wording of one tool"),
+    "choices": _("Answers"),
+    "words": _("Sentences of the form"),
+    "terms": _("Words that we use"),
+    "purposes": _("What forms are for"),
+}
+FORM_PARTS = {
+    "question": _("question"),
+    "wording": _("wording"),
+    "choice": _("answer"),
+    "rule": _("flag rule"),
+    "form": _("form"),
+}
 FORM_LANGUAGES = {"en": _("English"), "fr": _("French"), "ar": _("Arabic")}
 CASE_FIELDS = {
     "ref_name": _("Name to use"),
@@ -202,6 +261,13 @@ def teach_templates(app: Flask, *, timezone: str) -> None:
         TOOLS=TOOLS,
         TREATMENTS=TREATMENTS,
         FORM_LANGUAGES=FORM_LANGUAGES,
+        FORM_PARTS=FORM_PARTS,
+        LIVES=LIVES,
+        STEPS=STEPS,
+        REFUSALS=REFUSALS,
+        WEIGHTS=WEIGHTS,
+        DRAFTS=DRAFTS,
+        PARTS_OF_BANK=PARTS_OF_BANK,
         CASE_FIELDS=CASE_FIELDS,
         say=say,
         choose_text=choose_text,

@@ -1,7 +1,7 @@
 """Read a stranger's workbook in a bounded child: a fresh Python without keys, with little memory and little time.
 
-What the reader gives back comes as plain JSON. A child that is stopped or dies is an error in words. docs/decisions
-says why it is started anew each time.
+What the reader gives back comes as plain JSON. A child that is stopped or dies is an error in words.
+docs/decisions/0013-a-child-reads-workbooks.md says why it is started anew each time.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from forms.identifiers import asks_age, is_count, speaks_of
+from forms.identifiers import asks_age, is_count, is_document_number, speaks_of
 from forms.outline import Field
 from forms.plan import CUTS
 from pimcollect.domain.catalogue import find_references
@@ -101,7 +101,7 @@ _IDENTITIES = (
 
 def _find_identity(field: Field, *, is_number: bool = False) -> str:
     """What the answer would tell about who somebody is; empty if nothing. A number is nobody's name."""
-    if is_number and is_count(field.labels):
+    if is_number and is_count(field.labels) and not is_document_number(field.labels):
         return ""
     texts = (field.name, *field.labels)
     for topic, word in _IDENTITIES[1:] if is_number else _IDENTITIES:

@@ -15,6 +15,8 @@ def _list(text: str) -> frozenset[str]:
 
 def fold(text: str) -> str:
     """Lower case, one spelling of each character, no accents: `Prénom` and `prenom` are one word."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     return unicodedata.normalize("NFC", "".join(sign for sign in decomposed if not unicodedata.combining(sign)))
 
@@ -27,12 +29,13 @@ _TOPICS = {
     ),
     "contacts": _list(
         """phone phones telephone tel mobile cell cellphone whatsapp telegram viber facebook telefono telefone celular
-        movil portable telno msisdn телефон هاتف الهاتف جوال الجوال موبايل تلفون simu email mail courriel correo imei
+        movil portable telno msisdn телефон هاتف الهاتف جوال الجوال جوالك هاتفك
+        موبايل تلفون تلفونك simu email mail courriel correo imei
         gps coordinates address adresse direccion endereco adres адрес عنوان العنوان"""
     ),
     "papers": _list(
         """nrc nid nin nic cnic dni cedula curp ssn passport passeport pasaporte passaporte паспорт جواز هوية الهوية
-        بطاقة idcard idnumber nationalid unhcr progres iban account biometric fingerprint"""
+        هويتك جوازك بطاقة بطاقتك identity idcard idnumber nationalid unhcr progres iban account biometric fingerprint"""
     ),
     "births": _list("dob birth birthday birthdate born naissance nacimiento nascimento рождения ميلاد الميلاد"),
     "ages": _list("age ages aged edad idade eta alter umri umur yas wiek возраст вік عمر العمر عمرك سن السن"),
@@ -75,6 +78,7 @@ _COUNTS = tuple(
         "عدد",
     )
 )
+_NUMBERS = tuple(fold(start) for start in ("number of", "numero de", "numero da", "numero do", "رقم"))
 _AGE_QUESTIONS = tuple(
     fold(start)
     for start in (
@@ -117,6 +121,11 @@ def is_count(labels: Iterable[str]) -> bool:
     """True when a label asks how many there are (and not how many years somebody has)."""
     starts = [_start(label) for label in labels]
     return any(start.startswith(_COUNTS) and not start.startswith(_AGE_QUESTIONS) for start in starts)
+
+
+def is_document_number(labels: Iterable[str]) -> bool:
+    """True when a label asks for the number of a paper: `Number of your passport` counts nothing."""
+    return any(_start(label).startswith(_NUMBERS) and speaks_of("papers", (label,)) for label in labels)
 
 
 def _start(label: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from forms.identifiers import fold
 from forms.translations import SOURCE
-from pimcollect.domain.catalogue import Catalogue, Item, ListedChoice
+from pimcollect.domain.catalogue import SELECTS, Catalogue, Item
 from pimcollect.domain.similarity import cut_triples, find_pairs
 
 SURE = 0.8
@@ -17,6 +18,9 @@ SURE = 0.8
 
 _LEAST = 0.45
 """Share of common triples from which two wordings are looked at."""
+
+_NEARLY = 0.6
+"""Share of common triples from which two choices mean the same, if their code is the same too."""
 
 _SHOWN = 3
 _CODE = re.compile(r"\(([a-z]{2,3})(?:-[A-Za-z]+)?\)\s*$")
@@ -34,8 +38,8 @@ class Asked:
     type: str
     labels: Mapping[str, str]
     """Language as the column names it -> wording."""
-    choices: Mapping[str, tuple[str, ...]]
-    """Code -> labels; empty for a question without a list."""
+    choices: str = ""
+    """Name of its list; empty for a question without one that is known."""
     key: str = ""
     """Comparability key, where a column of the form gives one."""
 
@@ -57,10 +61,18 @@ def read_language(column: str) -> str:
     return found[1] if found else _NAMES.get(fold(column.strip()), "")
 
 
-def find_matches(asked: Mapping[int, Asked], catalogue: Catalogue) -> dict[int, tuple[Match, ...]]:
-    """For each question, by its row, the items that may be the same: the nearest first, at most three."""
+def find_matches(
+    asked: Mapping[int, Asked], catalogue: Catalogue, *, mine: Mapping[str, Spoken], theirs: Mapping[str, Spoken]
+) -> dict[int, tuple[Match, ...]]:
+    """For each question, by its row, the items that may be the same: the nearest first, at most three. `mine` are the
+    choice lists of the form, `theirs` those of the bank, by name."""
     items = {item.id: item for item in catalogue.items}
     words = _compare_words(asked, catalogue)
+
+    @cache
+    def compare(one: str, other: str) -> float:
+        return compare_choices(mine[one], theirs[other])
+
     by_name, by_key = defaultdict(list), {item.key: item.id for item in catalogue.items}
     for item in catalogue.items:
         by_name[item.name].append(item.id)
@@ -69,7 +81,7 @@ def find_matches(asked: Mapping[int, Asked], catalogue: Catalogue) -> dict[int, 
     for row, one in asked.items():
         near = words.get(row, {})
         candidates = {*near, *by_name.get(one.name.lower(), ()), *([by_key[one.key]] if one.key in by_key else ())}
-        matches = [_match(one, items[id_], near.get(id_, 0.0), catalogue) for id_ in candidates]
+        matches = [_match(one, items[id_], near.get(id_, 0.0), compare) for id_ in candidates]
         found[row] = tuple(sorted(matches, key=lambda match: (-match.score, match.item))[:_SHOWN])
     return found
 
@@ -89,10 +101,10 @@ def _compare_words(asked: Mapping[int, Asked], catalogue: Catalogue) -> dict[int
     return found
 
 
-def _match(asked: Asked, item: Item, words: float, catalogue: Catalogue) -> Match:
+def _match(asked: Asked, item: Item, words: float, compare: Callable[[str, str], float]) -> Match:
     name = 1.0 if asked.name.lower() in (item.name, _strip_prefix(item.name)) else _likeness(asked.name, item.name)
-    theirs = catalogue.lists.get(item.choices, ()) if not item.asking.file else ()
-    choices = compare_choices(asked.choices, theirs) if asked.choices and theirs else None
+    theirs = item.choices if item.type in (*SELECTS, "rank") and not item.asking.file else ""
+    choices = compare(asked.choices, theirs) if asked.choices and theirs else None
     is_type, has_choices = asked.type == item.type, choices is None or choices == 1.0
     is_same = is_type and has_choices and bool(asked.choices) == bool(theirs)
     score = 0.7 * words + 0.3 * name if choices is None else 0.55 * words + 0.2 * name + 0.25 * choices
@@ -126,25 +138,40 @@ def _likeness(one: str, other: str) -> float:
     return len(mine & theirs) / len(mine | theirs) if mine and theirs else 0.0
 
 
-def compare_choices(mine: Mapping[str, tuple[str, ...]], theirs: Iterable[ListedChoice]) -> float:
+@dataclass(frozen=True)
+class Spoken:
+    """A choice list as it is compared: what each code says, folded, in any language. Nothing where it is locked."""
+
+    labels: Mapping[str, frozenset[str]]
+    texts: frozenset[str]
+
+
+def speak(choices: Mapping[str, Iterable[str]]) -> Spoken:
+    """The list of code -> labels, ready to be compared."""
+    labels = {code: frozenset(fold(one).strip(" .") for one in said if one) for code, said in choices.items()}
+    return Spoken(labels, frozenset().union(*labels.values()))
+
+
+def speak_all(catalogue: Catalogue) -> dict[str, Spoken]:
+    """All lists of the bank, ready to be compared."""
+    return {
+        name: speak({choice.code: choice.label.values() for choice in choices})
+        for name, choices in catalogue.lists.items()
+    }
+
+
+def compare_choices(mine: Spoken, theirs: Spoken) -> float:
     """How far two lists are the same, 0 to 1. Codes alone prove nothing (1, 2, 3): a code counts when its label in
     one language is nearly the same; 1.0 means every code and meaning is on both sides."""
-    known = {choice.code: choice for choice in theirs}
-    both = sum(1 for code in mine.keys() & known.keys() if _say_same(mine[code], known[code]))
-    if both == len(mine) == len(known):
+    common = mine.labels.keys() & theirs.labels.keys()
+    both = sum(1 for code in common if _say_same(mine.labels[code], theirs.labels[code]))
+    if both == len(mine.labels) == len(theirs.labels):
         return 1.0
-    said = {fold(label).strip(" .") for labels in mine.values() for label in labels}
-    spoken = {fold(label).strip(" .") for choice in known.values() for label in choice.label.values()}
-    words = sum(1 for choice in known.values() if any(fold(one).strip(" .") in said for one in choice.label.values()))
-    share = words / max(len(mine), len(known)) if said & spoken else 0.0
-    return min(0.95, max(both / len(mine.keys() | known.keys()), share))
+    words = sum(1 for said in theirs.labels.values() if said & mine.texts)
+    share = words / max(len(mine.labels), len(theirs.labels))
+    return min(0.95, max(both / len(mine.labels.keys() | theirs.labels.keys()), share))
 
 
-def _say_same(labels: tuple[str, ...], choice: ListedChoice) -> bool:
-    if not choice.label:
-        return True  # official wording that is not loaded: its codes are its own
-    theirs = {fold(text).strip(" .") for text in choice.label.values()}
-    return any(
-        fold(label).strip(" .") in theirs or max(_likeness(label, text) for text in choice.label.values()) >= 0.6
-        for label in labels
-    )
+def _say_same(mine: frozenset[str], theirs: frozenset[str]) -> bool:
+    """Official wording that is not loaded says nothing: its codes are its own."""
+    return not theirs or bool(mine & theirs) or any(_likeness(a, b) >= _NEARLY for a in mine for b in theirs)

@@ -31,7 +31,7 @@ TYPES = ("select_one", "select_multiple", "rank", "integer", "decimal", "range",
          "acknowledge")  # fmt: skip
 """Types of questions that the bank can hold one by one."""
 
-METADATA = ("start", "end", "today", "audit", "simserial", "subscriberid", "hidden")
+METADATA = ("start", "end", "today", "audit", "hidden")
 
 _FILE = re.compile(r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,127}$")
 _SECONDS = {"select_one": 15, "select_multiple": 25, "rank": 30, "text": 30}
@@ -112,10 +112,12 @@ class Drafter:
         """Why the bank cannot hold it as an item; the form keeps it all the same."""
         if one.type in SENSES:
             return "the bank asks no position, picture, sound, device or account (L07)"
+        if one.type == "calculate":
+            return "worked out, not asked"
+        if one.type in METADATA:
+            return "of the telephone, not asked"
         if one.type not in TYPES:
-            return (
-                f"the bank has no items of the type {one.type}" if one.type != "calculate" else "worked out, not asked"
-            )
+            return f"the bank has no items of the type {one.type}"
         if one.type in (*SELECTS, "rank") and one.choices and not self.name_list(one.choices):
             return f"the list {one.choices} has codes that the bank does not take, a code twice, or no labels"
         if one.outside and not _FILE.match(_file_of(line)):

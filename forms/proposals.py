@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from forms.child import run_in_child
 from forms.columns import split_column
 from forms.lints_book import Book, Line, open_book
-from forms.matching import Asked, compare_choices, find_matches
+from forms.matching import Asked, Spoken, compare_choices, find_matches, speak, speak_all
 from forms.new_items import Drafter, Proposal, say_cell
-from forms.outline import Field, Outline, load_outline, parse_outline
+from forms.outline import Field, Outline, load_outline, make_outline
 from forms.questionnaires import find_language
 from forms.safety import check_workbook
 from forms.translations import translate
@@ -52,7 +52,8 @@ def read_form(data: bytes, *, name: str) -> tuple[XlsForm, Outline]:
 def parse_form(data: bytes, *, name: str) -> dict[str, Any]:
     """The same in this process, for the child: plain JSON."""
     sheets = read_sheets(data)
-    return {"sheets": dump_xlsform(sheets), "outline": parse_outline(data, name=name)}
+    outline = asdict(make_outline(sheets, name=name))
+    return {"sheets": dump_xlsform(sheets), "outline": {**outline, "xform": ""}}  # which nobody reads here
 
 
 def propose_form(
@@ -71,9 +72,11 @@ def propose_form(
         )
     columns = sheets.tables["survey"].columns
     language = find_language(columns, book.settings.get("default_language", ""))
-    asked = {row: _ask(line, one, outline) for row, (line, one) in questions.items()}
-    matches = find_matches(asked, catalogue)
-    known, new = _sort_lists(outline, catalogue, book, language)
+    asked = {row: _ask(line, one) for row, (line, one) in questions.items()}
+    lists = {name: speak(codes) for name, codes in outline.lists.items()}
+    theirs = speak_all(catalogue)
+    matches = find_matches(asked, catalogue, mine=lists, theirs=theirs)
+    known, new = _sort_lists(outline, theirs, book, language)
     maker = Drafter(catalogue, tool=tool, use=use, language=language, known=known, new=new)
     rows = tuple(maker.propose(row, line, one, matches[row]) for row, (line, one) in questions.items())
     wanted = {one.draft["choices"] for one in rows if one.draft and one.draft["choices"]}
@@ -103,21 +106,25 @@ def _pair_rows(book: Book, outline: Outline) -> Iterator[tuple[int, tuple[Line, 
             yield line.row, (line, found)
 
 
-def _ask(line: Line, one: Field, outline: Outline) -> Asked:
+def _ask(line: Line, one: Field) -> Asked:
     labels = {
         split_column(header)[1]: cell for header, cell in line.cells.items() if split_column(header)[0] == "label"
     }
     key = next((line[column] for column in _KEYS if line[column]), "")
-    return Asked(one.name, one.type, labels, outline.lists.get(one.choices, {}), key)
+    return Asked(one.name, one.type, labels, one.choices, key)
 
 
 def _sort_lists(
-    outline: Outline, catalogue: Catalogue, book: Book, language: str
+    outline: Outline, theirs: Mapping[str, Spoken], book: Book, language: str
 ) -> tuple[dict[str, str], dict[str, tuple[tuple[str, str], ...]]]:
     """(list -> the bank's list that is the same, list -> its choices where the bank could take them)."""
     known, new = {}, {}
+    by_codes: dict[frozenset[str], list[str]] = {}
+    for name, spoken in theirs.items():
+        by_codes.setdefault(frozenset(spoken.labels), []).append(name)
     for name, codes in outline.lists.items():
-        same = [one for one, choices in catalogue.lists.items() if compare_choices(codes, choices) == 1.0]
+        mine = speak(codes)
+        same = [one for one in by_codes.get(frozenset(codes), ()) if compare_choices(mine, theirs[one]) == 1.0]
         if same:
             known[name] = name if name in same else same[0]
             continue

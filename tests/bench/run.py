@@ -17,6 +17,7 @@ from tests.bench.deciding import measure_deciding
 from tests.bench.intake import measure_intake
 from tests.bench.latency import measure_latency
 from tests.bench.measure import Figure, describe_machine, list_figures, write_table
+from tests.bench.reading import measure_reading
 from tests.bench.settling import measure_settling
 
 PARTS: dict[str, Callable[[], Figure]] = {
@@ -24,6 +25,7 @@ PARTS: dict[str, Callable[[], Figure]] = {
     "build": measure_building,
     "bank": measure_bank_import,
     "near": measure_near,
+    "read": measure_reading,
     "settle": measure_settling,
     "intake": measure_intake,
     "latency": measure_latency,

@@ -28,6 +28,7 @@ from pimcollect.servers.http import Client
 from pimcollect.servers.login import log_in
 from pimcollect.tables.journal import beat, write_journal
 from pimcollect.tables.releases import let_release
+from workers.app_users import answer_app_users
 from workers.hands import Hands, hands
 from workers.publishing import Run, Unopened, let_go, read_file, take_run, write_down
 
@@ -61,6 +62,7 @@ def publish_due(own: Hands) -> int:
     own.bell.quiet(RELEASES)
     with transaction(own.sessions) as session:
         beat(session, RELEASES)
+    answer_app_users(own)  # somebody sits and waits for these
     until, runs = time.monotonic() + _RUN_SECONDS, 0
     while (run := take_run(own)) is not None:
         runs += 1

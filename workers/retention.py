@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from pimcollect.db import transaction
 from pimcollect.log import open_log
+from pimcollect.tables.app_users import drop_app_users
 from pimcollect.tables.entries import free_early
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.media import shred_strays
@@ -34,6 +35,7 @@ def retain(sessions: sessionmaker[Session], *, entry_days: int) -> None:
     _shred_due_cases(sessions)
     with transaction(sessions) as session:
         drop_reveals(session)
+        drop_app_users(session)
         free_early(session, seconds=_EARLY_SECONDS)
         shred_files_of_nobody(session)
         shred_strays(session, days=_STRAY_DAYS, limit=_CASES)

@@ -120,7 +120,7 @@ def _watch(desk: Desk, form: str, asked: list[UUID], *, is_check: bool, quiet: b
                     click.echo(line)
             if all(_is_at_end(row, is_check=is_check) for row in rows):
                 return rows
-            if not _is_somebody_there(desk):
+            if not is_somebody_there(desk):
                 click.echo("No worker is there: it goes on as soon as `pimcollect up` runs.", err=True)
                 return rows
             time.sleep(_LOOK_SECONDS)
@@ -142,7 +142,8 @@ def _is_at_end(row: dict[str, Any], *, is_check: bool) -> bool:
     return row["checked_at"] is not None if is_check else row["state"] != State.WAITING
 
 
-def _is_somebody_there(desk: Desk) -> bool:
+def is_somebody_there(desk: Desk) -> bool:
+    """Whether a worker for releases gave a sign lately."""
     with desk.transaction() as session:
         at = find_beats(session).get(RELEASES)
     return at is not None and datetime.now(UTC) - at < _ALIVE

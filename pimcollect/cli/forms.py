@@ -23,6 +23,7 @@ from pimcollect.actions.forms import keep_version
 from pimcollect.actions.releases import close_on_phones
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_rows
 from pimcollect.cli.form_keys import keys
+from pimcollect.cli.form_qr import qr_command
 from pimcollect.cli.form_releases import list_places, release_command
 from pimcollect.cli.forms_intake import intake_command, kept_command
 from pimcollect.cli.forms_lint import lint, read_served
@@ -233,6 +234,7 @@ def _say_adopted(adopted: Adopted, *, as_json: bool) -> None:
 
 
 forms.add_command(release_command)
+forms.add_command(qr_command)
 
 
 @forms.command("close")

@@ -14,6 +14,7 @@ from tests.reenacted.server import Asked, ReenactedServer, Reply, json_reply
 
 _FORM = re.compile(r"/v1/projects/(?P<project>\d+)/forms(?:/(?P<form>[^/]+))?(?P<rest>(?:/.*)?)$")
 _TEST = re.compile(r"/v1/test/(?P<token>\w+)/projects/\d+/forms/(?P<form>[^/]+)/draft/formList$")
+_RIGHT = re.compile(r"/v1/projects/3/forms/(?P<form>[^/]+)/assignments/app-user(?:/(?P<user>\d+))?$")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -55,6 +56,9 @@ class CentralForms(ReenactedServer):
         self.needs: list[str] = []
         """Names of files that the next workbooks refer to."""
         self.warnings: list[str] = []
+        self.app_users: list[dict[str, Any]] = []
+        self.rights: list[tuple[str, int]] = []
+        """(form, app user)."""
         self.hides_draft = False
         """True: the draft's own form list is empty, as when something is wrong there."""
         self._number = 0
@@ -72,6 +76,11 @@ class CentralForms(ReenactedServer):
             return problem(401, 401.2, "Could not authenticate with the provided credentials.")
         if asked.path == "/v1/projects/3/datasets":
             return json_reply([{"name": name, "projectId": 3} for name in self.datasets])
+        if asked.path == "/v1/projects/3/app-users":
+            return self._users(asked)
+        right = _RIGHT.match(asked.path)
+        if right is not None:
+            return self._grant(right["form"], right["user"])
         found = _FORM.match(asked.path)
         if found is None or found["project"] != "3":
             return problem(404, 404.1, "Could not find the resource you were looking for.")
@@ -182,6 +191,22 @@ class CentralForms(ReenactedServer):
         row = f"<xform><formID>{form.id}</formID><version>{form.draft.version}</version></xform>"
         text = f'<xforms xmlns="http://openrosa.org/xforms/xformsList">{"" if self.hides_draft else row}</xforms>'
         return Reply(200, text.encode(), {"Content-Type": "text/xml"})
+
+    def _users(self, asked: Asked) -> Reply:
+        if asked.method == "POST":
+            self._number += 1
+            name, token = json.loads(asked.body)["displayName"], f"{self._number:04d}" + "k" * 60
+            self.app_users.append({"id": self._number, "displayName": name, "token": token, "projectId": 3})
+            return json_reply(self.app_users[-1])
+        return json_reply(self.app_users)
+
+    def _grant(self, form: str, user: str | None) -> Reply:
+        if form not in self.forms:
+            return problem(404, 404.1, "Could not find the resource you were looking for.")
+        if user is not None:
+            self.rights.append((form, int(user)))
+            return json_reply({"success": True})
+        return json_reply([{"id": number, "type": "field_key"} for name, number in self.rights if name == form])
 
     def edit_draft(self, form: str, version: str) -> None:
         """Somebody puts another draft there by hand."""

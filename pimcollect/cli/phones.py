@@ -32,12 +32,20 @@ def _address(desk: Desk, made: PhoneSecret) -> str:
     return f"{base}/phones/key/{made.secret}" if made.kind is PhoneKind.DEVICE else f"{base}/phones"
 
 
-def _show(desk: Desk, made: PhoneSecret, *, project: str, picture: Path | None, as_json: bool) -> None:
-    address, is_account = _address(desk, made), made.kind is PhoneKind.ACCOUNT
+def _make_code(desk: Desk, made: PhoneSecret, *, project: str, picture: Path | None) -> str:
+    """The settings as one text, written as a picture too. Inside the transaction: without its picture no phone is added
+    whose secret nobody has seen."""
+    is_account = made.kind is PhoneKind.ACCOUNT
     username, password = (made.name, made.secret) if is_account else ("", "")
-    code = pack_settings(write_settings(CollectProject(address, project, username, password)))
+    code = pack_settings(write_settings(CollectProject(_address(desk, made), project, username, password)))
     if picture is not None:
         write_qr(code, picture)
+    return code
+
+
+def _show(desk: Desk, made: PhoneSecret, *, code: str, picture: Path | None, as_json: bool) -> None:
+    address, is_account = _address(desk, made), made.kind is PhoneKind.ACCOUNT
+    username, password = (made.name, made.secret) if is_account else ("", "")
     if as_json:
         told = {"id": made.id, "kind": made.kind.value, "name": made.name, "server_url": address}
         print_json([{**told, "username": username or None, "password": password or None, "settings": code}])
@@ -74,7 +82,8 @@ def add_command(
         keys = read_door_keys(desk.settings.door_keys)
         with desk.transaction() as session:
             made = add_phone(session, COMMAND_LINE, name=name, kind=kind, keys=keys, may_edit_all=may_edit_all)
-        _show(desk, made, project=project, picture=picture, as_json=as_json)
+            code = _make_code(desk, made, project=project, picture=picture)
+        _show(desk, made, code=code, picture=picture, as_json=as_json)
 
 
 @phones.command("qr")
@@ -88,7 +97,8 @@ def qr_command(name: str, project: str, picture: Path | None, as_json: bool) -> 
         keys = read_door_keys(desk.settings.door_keys)
         with desk.transaction() as session:
             made = renew_phone(session, COMMAND_LINE, name=name, keys=keys)
-        _show(desk, made, project=project, picture=picture, as_json=as_json)
+            code = _make_code(desk, made, project=project, picture=picture)
+        _show(desk, made, code=code, picture=picture, as_json=as_json)
 
 
 @phones.command("revoke")

@@ -1,0 +1,100 @@
+"""pimcollect phones: a phone is set up by one code or by typing, once; what is shown is never shown again."""
+
+from __future__ import annotations
+
+import io
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import segno
+from PIL import Image
+from sqlalchemy import Engine
+
+from pimcollect.config import Settings
+from pimcollect.domain.collect_settings import unpack_settings
+from pimcollect.errors import ErrorCode, PimError
+from tests.cli.conftest import Run
+from tests.factories.collect import Collect, CollectError
+from tests.factories.households import Household, open_household
+from tests.factories.phones import make_phone_app, serve
+
+Read = Callable[..., Any]
+
+
+@pytest.fixture
+def household(settings: Settings, engine: Engine) -> Iterator[Household]:
+    household = open_household(settings, engine)
+    yield household
+    household.hands.engine.dispose()
+
+
+def test_what_cannot_be_is_refused_in_words(run: Run, read: Read, tmp_path: Path) -> None:
+    for words, code in (
+        (("phones", "add", "أمينة"), ErrorCode.BAD_SETTING),
+        (("phones", "qr", "nobody"), ErrorCode.NOT_FOUND),
+        (("phones", "revoke", "nobody"), ErrorCode.NOT_FOUND),
+        (("forms", "release", "nothing", "--to", "phones"), ErrorCode.NOT_FOUND),
+        (("forms", "close", "nothing", "--yes"), ErrorCode.NOT_FOUND),
+    ):
+        with pytest.raises(PimError) as caught:
+            run(*words)
+        assert caught.value.code is code, words
+    for name in ("amina.txt", "no/such/folder/amina.png"):
+        with pytest.raises(PimError) as caught:
+            run("phones", "add", "amina", "--qr", str(tmp_path / name))
+        assert caught.value.code is ErrorCode.BAD_FILE
+    assert read("phones", "list") == []
+
+
+def test_the_code_holds_what_the_text_beside_it_says(run: Run, read: Read) -> None:
+    shown = run("phones", "add", "Amina", "--project", "Exercise").stdout
+    assert "Username  amina" in shown
+    assert "█" in shown or "▄" in shown
+    (made,) = read("phones", "qr", "amina", "--project", "Exercise")
+    assert made["password"] not in shown
+    settings = unpack_settings(made["settings"])
+    general = settings["general"]
+    assert (general["server_url"], general["username"], general["password"]) == (
+        made["server_url"],
+        "amina",
+        made["password"],
+    )
+    assert settings["project"] == {"name": "Exercise"}
+    assert made["password"] not in run("phones", "list").stdout
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_a_picture_of_the_code_is_for_its_owner_only(run: Run, read: Read, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"tablet.{kind}"
+    (made,) = read("phones", "add", "tablet-1", "--device", "--qr", str(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert (made["username"], made["password"]) == (None, None)
+    assert "/phones/key/" in made["server_url"]
+    if kind == "png":
+        expected = io.BytesIO()
+        segno.make(made["settings"], micro=False, error="l").save(expected, kind="png", scale=6, border=4)
+        assert list(Image.open(path).convert("1").tobytes()) == list(Image.open(expected).convert("1").tobytes())
+    else:
+        assert path.read_text().lstrip().startswith("<?xml")
+
+
+def test_a_phone_that_was_set_up_by_the_commands_gets_its_forms_and_loses_them_when_revoked(
+    run: Run, read: Read, settings: Settings, engine: Engine, household: Household
+) -> None:
+    (made,) = read("phones", "add", "amina")
+    assert "phones" in run("forms", "release", "hh", "--to", "phones").stdout
+    app = make_phone_app(replace(settings), engine, puts=engine)
+    with serve(app) as address:
+        collect = Collect(f"{address}/phones", made["username"], made["password"])
+        assert [form.form_id for form in collect.fetch_list()] == ["hh"]
+        run("forms", "close", "hh", "--yes")
+        assert collect.fetch_list() == []
+        run("phones", "revoke", "amina")
+        with pytest.raises(CollectError, match="password"):
+            collect.fetch_list()
+        collect.close()
+    assert [(row["name"], row["state"]) for row in read("phones", "list")] == [("amina", "revoked")]

@@ -1,0 +1,124 @@
+"""Encrypted submissions by phone: their files are stored with them, sealed once more, and whole they are settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from forms.bank import read_starter
+from forms.places import read_starter_places
+from forms.release import Frozen, build_form
+from pimcollect.actions.form_keys import choose_public_key, create_form_key
+from pimcollect.actions.forms import keep_version
+from pimcollect.actions.releases import release_to_phones
+from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.vault import DoorKeys
+from tests.factories.collect import Collect, read_message
+from tests.factories.envelopes import Sealed, encrypt_submission, rsa_key
+from tests.factories.households import SCENARIOS, Household
+from tests.factories.phones import Phones, serve, write_odk
+from webhooks.openrosa.words import WORDS
+from workers.sweep import open_clock, sweep
+
+FORM = "hh"
+PICTURES = {"1.jpg": b"Canary picture", "2.jpg": b"Canary picture too"}
+PEM = rsa_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+Look = Callable[[str], list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def frozen(phones: Phones, engine: Engine, door_keys: DoorKeys) -> Frozen:
+    """The household form as phones encrypt it, released."""
+    with Session(engine) as session, session.begin():
+        create_form_key(session, COMMAND_LINE, FORM, intake=door_keys.intake, pem=PEM)
+        public_key = choose_public_key(session, FORM)
+        frozen = build_form(read_starter(), FORM, places=read_starter_places(), public_key=public_key)
+        keep_version(session, COMMAND_LINE, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform)
+        release_to_phones(session, COMMAND_LINE, FORM)
+    return frozen
+
+
+def encrypt(frozen: Frozen, media: dict[str, bytes] = PICTURES, **more: Any) -> Sealed:
+    body, edition = write_odk(SCENARIOS["base_answers"], frozen=frozen, **more)
+    version = frozen.version.version
+    key = rsa_key().public_key()
+    return encrypt_submission(body, form=FORM, version=version, instance_id=f"uuid:{edition}", key=key, media=media)
+
+
+def settle(household: Household) -> None:
+    clock = open_clock(household.hands.settings)
+    sweep(clock)
+    clock.engine.dispose()
+    household.settle()
+
+
+def test_all_in_one_post_and_in_pieces_over_a_real_line_come_to_the_same(
+    phones: Phones, household: Household, frozen: Frozen, look: Look
+) -> None:
+    with serve(phones.app) as address:
+        collect = Collect(f"{address}/phones", phones.account.name, phones.account.secret)
+        for split in (None, 1):
+            sealed = encrypt(frozen)
+            files = {**sealed.files, "plain.jpg": b"Canary"}
+            assert collect.submit(sealed.envelope, files, split=split) == [201] * (4 if split else 1)
+            assert collect.submit(sealed.envelope, files) == [202]
+        collect.close()
+    assert look("SELECT count(*) FROM media") == [(6,)]
+    assert look("SELECT dropped_files FROM entries ORDER BY received_at")[0] == (1,)
+    settle(household)
+    assert look("SELECT state FROM submissions") == [("kept",), ("kept",)]
+    assert look("SELECT count(*) FROM media WHERE content IS NOT NULL") == [(0,)]
+
+
+def test_a_file_that_comes_late_completes_what_waited_for_it(
+    phones: Phones, household: Household, frozen: Frozen, look: Look
+) -> None:
+    sealed = encrypt(frozen)
+    names = sorted(sealed.files)
+    assert phones.post(sealed.envelope, {names[0]: sealed.files[names[0]]}).status_code == 201
+    settle(household)
+    assert look("SELECT state, reason FROM entries") == [("held", "files_missing")]
+    assert phones.post(sealed.envelope, {name: sealed.files[name] for name in names[1:]}).status_code == 201
+    assert phones.post(sealed.envelope, sealed.files).status_code == 202
+    settle(household)
+    assert look("SELECT state FROM submissions") == [("kept",)]
+
+
+def test_another_file_of_the_same_name_is_409_and_nothing_of_its_post_is_stored(
+    phones: Phones, household: Household, frozen: Frozen, look: Look
+) -> None:
+    sealed = encrypt(frozen)
+    one, *others = sorted(sealed.files)
+    assert phones.post(sealed.envelope, {one: sealed.files[one]}, is_incomplete=True).status_code == 201
+    refused = phones.post(sealed.envelope, {**{name: sealed.files[name] for name in others}, one: b"other"})
+    assert (refused.status_code, read_message(refused.data)) == (409, WORDS["other_file"]["en"])
+    assert look("SELECT count(*) FROM media") == [(1,)]
+    assert phones.post(sealed.envelope, sealed.files).status_code == 201
+    settle(household)
+    assert look("SELECT state FROM submissions") == [("kept",)]
+
+
+def test_a_first_post_whose_files_cannot_be_stored_leaves_no_entry_either(
+    phones: Phones, frozen: Frozen, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhooks.media.MOST_FILES", 1)
+    sealed = encrypt(frozen)
+    assert phones.post(sealed.envelope, sealed.files).status_code == 413
+    assert look("SELECT count(*) FROM entries") == [(0,)]
+    assert look("SELECT count(*) FROM media") == [(0,)]
+
+
+def test_a_readable_twin_of_an_encrypted_submission_is_a_conflict_and_not_settled(
+    phones: Phones, household: Household, frozen: Frozen, look: Look
+) -> None:
+    body, root = write_odk(SCENARIOS["base_answers"], frozen=frozen)
+    sealed = encrypt(frozen, {}, root=root)
+    assert phones.post(sealed.envelope, sealed.files).status_code == 201
+    assert phones.post(body).status_code == 409
+    settle(household)
+    assert look("SELECT state, reason FROM entries ORDER BY received_at") == [("settled", "kept"), ("held", "conflict")]

@@ -266,7 +266,8 @@ def _collect_lists(
         if name in PLACE_LISTS:
             lists[name] = reword_choice(list_places(name, places if name in OPEN_LISTS else near), catalogue)
         else:
-            lists[name] = reword_choice(find_own_list(name), catalogue) or catalogue.lists[name]
+            own = find_own_list(name)
+            lists[name] = reword_choice(own, catalogue) if own else catalogue.lists[name]
     return lists
 
 

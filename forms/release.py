@@ -17,7 +17,7 @@ from forms.files import describe_files
 from forms.layout import Layout, lay_out
 from forms.purposes import choose_purpose
 from forms.selection import Selection, select
-from forms.translations import SOURCE, count_drafts, translate, translate_text
+from forms.translations import count_drafts, translate, translate_texts
 from forms.wishes import Served, Wish, find_unserved
 from forms.wording import ENGLISH, LANGUAGE_NAMES
 from forms.workbook import lay_sheets, write_workbook
@@ -169,7 +169,7 @@ def count_drafted(catalogue: Catalogue, layout: Layout, language: str) -> int:
         "choices": [
             (f"{name}.{choice.code}", choice.label) for name in layout.lists for choice in catalogue.lists.get(name, ())
         ],
-        "words": [(key, translate_text("words", key, {SOURCE: text}, own)) for key, text in ENGLISH.items()],
+        "words": list(translate_texts("words", ENGLISH, own)),
     }
     return count_drafts(texts, language, own=own, approved=catalogue.approved)
 

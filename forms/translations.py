@@ -123,6 +123,12 @@ def translate_text(part: str, key: str, text: Text, own: Own | None = None) -> d
     return _Speaker(own or {}).say(part, key, text)
 
 
+def translate_texts(part: str, texts: Mapping[str, str], own: Own) -> list[tuple[str, dict[str, str]]]:
+    """(key, text in every language that is known for it) of English texts by key."""
+    speaker = _Speaker(own)
+    return [(key, speaker.say(part, key, {SOURCE: english})) for key, english in texts.items()]
+
+
 def translate(catalogue: Catalogue) -> Catalogue:
     """The same bank with every translation that is known for its wording. Locked official wording has none."""
     speaker = _Speaker(catalogue.translations)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from tests.bench.banking import measure_bank_import, measure_near
-from tests.bench.building import measure_building
+from tests.bench.building import measure_building, measure_wide_building
 from tests.bench.deciding import measure_deciding
 from tests.bench.intake import measure_intake
 from tests.bench.latency import measure_latency
@@ -23,6 +23,7 @@ from tests.bench.settling import measure_settling
 PARTS: dict[str, Callable[[], Figure]] = {
     "decide": measure_deciding,
     "build": measure_building,
+    "wide": measure_wide_building,
     "bank": measure_bank_import,
     "near": measure_near,
     "read": measure_reading,

@@ -113,12 +113,16 @@ def _write_rows(rows: Iterable[Iterable[str]]) -> bytes:
     return buffer.getvalue().encode()
 
 
+def _say_all(choice: ListedChoice, languages: tuple[str, ...]) -> str:
+    return BETWEEN.join(dict.fromkeys(choice.label[one] for one in languages if one in choice.label))
+
+
 def _write_list(choices: tuple[ListedChoice, ...], languages: tuple[str, ...]) -> bytes:
     """name, label, parent: phones look the label up, whatever language is chosen, so it says all of them."""
     return _write_rows(
         [
             ("name", "label", "parent"),
-            *((one.code, BETWEEN.join(dict.fromkeys(one.label[x] for x in languages)), one.parent) for one in choices),
+            *((one.code, _say_all(one, languages), one.parent) for one in choices),
         ]
     )
 

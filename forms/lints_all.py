@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -12,7 +13,7 @@ from forms.layout import Layout, lay_out
 from forms.lints import Lint, Severity, find, order
 from forms.lints_bank import lint_bank, lint_item, lint_unused
 from forms.lints_book import Book, open_book, open_sheets
-from forms.lints_form import lint_areas, lint_layout, lint_names, lint_pathways
+from forms.lints_form import lint_areas, lint_files, lint_layout, lint_names, lint_pathways
 from forms.lints_logic import lint_logic
 from forms.lints_sheets import lint_sheets
 from forms.outline import make_outline
@@ -75,12 +76,22 @@ def _lint_all(
     yield from lint_layout(catalogue, selection, layout, rows)
     yield from lint_pathways(plan_version(catalogue, selection, layout), places, served)
     yield from lint_areas(layout, places)
+    yield from lint_files(layout, rows)
     yield from lint_names(places, layout.languages)
     yield from lint_workbook(book, files=layout.files, is_ours=True)
     try:
         to_clean_xform(lay_sheets(layout, version="draft"))
     except PimError as error:
-        yield find("X00", "survey", text=error.message)
+        yield place_refusal(error.message)
+
+
+_ROW, _SHEET = re.compile(r"\[row : (\d+)\]"), re.compile(r"'(survey|choices|settings|entities)' sheet")
+
+
+def place_refusal(message: str) -> Lint:
+    """What pyxform refuses, at the row and sheet that it names; it counts rows as Excel does."""
+    row, sheet = _ROW.search(message), _SHEET.search(message)
+    return find("X00", sheet[1] if sheet else "survey", row=int(row[1]) if row else 0, text=message)
 
 
 def lint_workbook(book: Book, *, files: Collection[str] | None = None, is_ours: bool = False) -> Iterator[Lint]:
@@ -112,6 +123,6 @@ def lint_sheets_of(form: XlsForm, *, name: str, files: Collection[str] | None = 
     try:
         find_consent(make_outline(form, name=name))
     except PimError as error:
-        code = "X13" if error.code is ErrorCode.CONSENT_NOT_NAMED else "X00"
-        lints.append(find(code, "survey", text=error.message))
+        is_consent = error.code is ErrorCode.CONSENT_NOT_NAMED
+        lints.append(find("X13", "survey", row=1, text=error.message) if is_consent else place_refusal(error.message))
     return order(lints)

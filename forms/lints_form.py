@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 
 from forms.checks import find_faults
+from forms.files import name_list_file
 from forms.layout import Layout
 from forms.lints import Lint, Severity, find
 from forms.lints_bank import CONTROLS
+from forms.lints_logic import find_filter_words
 from forms.plan import plan_consent
 from forms.release import count_drafted, plan_version
 from forms.rows import PLACE_LISTS
@@ -24,7 +26,7 @@ from pimcollect.domain.version import Question, Version
 BUDGET = 30
 """Minutes that an interview may last (L13)."""
 
-_LINT = re.compile(r"\((L\d\d)\)\.?$")
+_LINT = re.compile(r"\(([LX]\d\d)\)\.?$")
 _FAULTS = {"refers to": "X01", "the list": "X01", "consent": "X13", "name": "X14"}
 """Words of a fault of forms.checks that carries no code -> the lint that it is; the first that fits."""
 _NAMED = 3
@@ -38,7 +40,7 @@ def lint_layout(catalogue: Catalogue, selection: Selection, layout: Layout, rows
     for fault in find_faults(catalogue, layout, plan_consent(names)):
         yield _read_fault(fault, rows)
     if selection.minutes > BUDGET:
-        text = f"{selection.minutes} minutes are assumed, {BUDGET} are planned for"
+        text = f"{selection.minutes} minutes are assumed, {BUDGET} are planned for; --minutes {BUDGET} cuts the rest"
         yield find("L13", "settings", name=selection.form, text=text)
     for language in layout.languages:
         if number := count_drafted(catalogue, layout, language):
@@ -92,6 +94,25 @@ def lint_areas(layout: Layout, places: tuple[NamedPlace, ...]) -> Iterator[Lint]
         same = [one for one in said if known & one]
         if len(same) >= _NAMED:
             yield find("L16", "choices", name=name, text=f"{len(same)} of its codes or labels are areas")
+
+
+def lint_files(layout: Layout, rows: Mapping[str, int]) -> Iterator[Lint]:
+    """Choices in files beside the form: filters on columns that are not there (X04), labels that are not (X07)."""
+    for name in layout.external:
+        for language in layout.languages:
+            lost = [one.code for one in layout.lists[name] if language not in one.label]
+            if lost:
+                text = f"{len(lost)} of its choices lack a {LANGUAGE_NAMES[language]} label, the first is {lost[0]}"
+                yield find("X07", "choices", name=name, text=text)
+    for row in layout.rows:
+        file = row.file or (name_list_file(row.choices) if row.choices in layout.external else "")
+        if not row.choice_filter or file not in layout.files:
+            continue
+        columns = layout.files[file].split(b"\n", 1)[0].decode("utf-8", "replace").strip("\ufeff\r ").split(",")
+        for word in find_filter_words(row.choice_filter):
+            if word not in columns:
+                text = f"the file {file} has no column {word}"
+                yield find("X04", "survey", row=rows.get(row.name, 0), name=row.name, text=text)
 
 
 def lint_names(places: tuple[NamedPlace, ...], languages: tuple[str, ...]) -> Iterator[Lint]:

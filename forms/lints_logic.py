@@ -157,14 +157,20 @@ def _is_pattern(pattern: str) -> bool:
     return True
 
 
+def find_filter_words(text: str) -> tuple[str, ...]:
+    """The columns that a choice filter asks of each choice."""
+    bare = _REFERENCE.sub(" ", _LITERAL.sub(" ", text[:_LONGEST]))
+    words = dict.fromkeys(_WORD.findall(bare))
+    return tuple(word for word in words if word not in _GIVEN and word not in _OPERATORS)
+
+
 def _lint_filter(line: Line, book: Book) -> Iterator[Lint]:
     text, rows = line["choice_filter"], book.lists.get(line.list_name, ())
     if not text or not rows:
         return
-    bare = _REFERENCE.sub(" ", _LITERAL.sub(" ", text[:_LONGEST]))
     filled = {header for row in rows for header in row.cells}
-    for word in dict.fromkeys(_WORD.findall(bare)):
-        if word not in filled and word not in _GIVEN and word not in _OPERATORS:
+    for word in find_filter_words(text):
+        if word not in filled:
             words = f"the list {line.list_name} has no column {word}, or it is empty"
             yield find("X04", "survey", row=line.row, name=line["name"], text=words)
 

@@ -7,12 +7,12 @@ BIN  := .venv/bin
 DONE := .venv/.done-$(shell cat requirements-*.txt pyproject.toml | cksum | cut -d' ' -f1)
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo run test lint house format bench chaos rounds locks clean
+.PHONY: help setup demo run test lint house format bench chaos fuzz rounds locks clean
 help:
 	@echo "make demo   set up, then walk one survey through the whole service and tell the story"
 	@echo "make test   set up, then run the tests"
 	@echo "make run    keep the service up on this machine (Ctrl-C stops it)"
-	@echo "make setup | lint | house | format | bench | chaos | rounds | locks | clean"
+	@echo "make setup | lint | house | format | bench | chaos | fuzz | rounds | locks | clean"
 
 $(DONE):
 	@$(PY) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, for example: make PY=python3.13 demo")'
@@ -55,6 +55,10 @@ chaos: $(DONE)
 
 rounds: $(DONE)
 	@$(BIN)/python -m tests.rounds.run $(ROUNDS)
+
+# FUZZ="--seconds 60 kobo_json odk" for less than ten minutes for each parser
+fuzz: $(DONE)
+	@$(BIN)/python -m tests.fuzz.run $(FUZZ)
 
 # The locks name packages by version and hash only, never by the address they come from.
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header

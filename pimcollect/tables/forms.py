@@ -20,12 +20,16 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.tables.base import Base
 
-_PICTURES_KEPT = '$.questions[*] ? (@.type == "image" && @.treatment.kind == "vault").path'
+_PICTURE_PATHS = text("""
+    SELECT DISTINCT question ->> 'path'
+      FROM form_versions, jsonb_array_elements(document -> 'questions') AS question
+     WHERE form = :form AND question ->> 'type' = 'image' AND question -> 'treatment' ->> 'kind' = 'vault'
+""")
 _ITEMS_ASKED: ColumnElement[str] = literal_column("'$.questions[*].item'::jsonpath")
 _CODES_OFFERED: ColumnElement[str] = literal_column("'$.choices.*[*].code'::jsonpath")
 
@@ -134,8 +138,7 @@ def find_versions(session: Session, form: str) -> list[FormVersionRow]:
 
 def find_picture_paths(session: Session, form: str) -> frozenset[str]:
     """Paths of the questions whose pictures some version of a form keeps for a case: no other file is ever stored."""
-    paths = func.jsonb_path_query(FormVersionRow.document, cast(_PICTURES_KEPT, JSONPATH)).op("#>>")("{}")
-    return frozenset(session.scalars(select(paths).where(FormVersionRow.form == form)))
+    return frozenset(session.scalars(_PICTURE_PATHS, {"form": form}))
 
 
 def find_forms(session: Session, *, limit: int = 500) -> list[dict[str, Any]]:

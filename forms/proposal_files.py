@@ -14,7 +14,8 @@ from forms.grids import Fault, Options, Table, load_tables, parse_workbook, writ
 from forms.new_items import DRAFT, LEAVE, NEW, SAME, Proposal
 from forms.proposals import Proposals
 from forms.safety import MAX_BYTES, check_workbook
-from forms.xlsforms import dump_xlsform, lay_xlsform, load_xlsform, read_sheets
+from forms.xlsforms import MAX_ROWS, SHEETS, dump_xlsform, lay_xlsform, load_xlsform, read_sheets
+from pimcollect.domain.documents import read_json
 from pimcollect.errors import ErrorCode, PimError
 
 PROPOSED, LISTS, ABOUT = "proposals", "proposed_lists", "proposed_form"
@@ -172,27 +173,59 @@ def _read_row(number: int, cells: Mapping[str, str], faults: list[Fault]) -> Pro
 
 def _read_json(data: bytes) -> Accepted:
     try:
-        plain = json.loads(data)
-        rows = [
-            (
-                number,
-                Proposal(
-                    row=int(one["row"]),
-                    path=str(one["path"]),
-                    label=str(one["asks"]),
-                    type=str(one["type"]),
-                    decision=str(one["decision"]),
-                    item=str(one["item"]),
-                    draft=dict(one["draft"]) if one["decision"] == NEW else {},
-                ),
-            )
-            for number, one in enumerate(plain[PROPOSED], start=1)
-        ]
-        return _accept(
-            {name: str(plain[name]) for name in ("form", "title", "language")}, rows, plain[LISTS], plain["sheets"]
-        )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        plain = read_json(data)
+        rows = [(number, _read_object(one)) for number, one in enumerate(plain[PROPOSED], start=1)]
+        about = {name: _text(plain[name]) for name in ("form", "title", "language")}
+        lists = [{column: _text(one[column]) for column in _LIST_COLUMNS} for one in plain[LISTS]]
+        return _accept(about, rows, lists, _check_sheets(plain["sheets"]))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise PimError(ErrorCode.BAD_FILE, "This is no file of proposals.", remedy=_SAY) from error
+
+
+def _read_object(one: Any) -> Proposal:
+    decision = _text(one["decision"])
+    draft = one["draft"] if decision == NEW else {}
+    if draft and (set(draft) != {*DRAFT, "type"} or not all(isinstance(value, str | int) for value in draft.values())):
+        raise ValueError("a draft that is none")
+    return Proposal(
+        row=_number(one["row"]),
+        path=_text(one["path"]),
+        label=_text(one["asks"]),
+        type=_text(one["type"]),
+        decision=decision,
+        item=_text(one["item"]),
+        draft=draft,
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError("no number")
+    return value
+
+
+def _check_sheets(plain: Any) -> Any:
+    """The sheets of a form as `dump_xlsform` writes them, or a ValueError: nothing else reads them so closely."""
+    for name, table in plain["tables"].items():
+        columns = [_text(column) for column in table["columns"]]
+        numbers = [_number(number) for number, _ in table["rows"]]
+        cells = [cells for _, cells in table["rows"]]
+        is_whole = all(set(row) <= set(columns) and all(map(_text, row.values())) for row in cells)
+        if (
+            name not in SHEETS
+            or not is_whole
+            or numbers != sorted(set(numbers))
+            or not all(1 < one <= MAX_ROWS for one in numbers)
+        ):
+            raise ValueError(name)
+    _text("".join(plain["names"]))
+    return plain
 
 
 def _accept(

@@ -203,7 +203,7 @@ def lay_xlsform(form: XlsForm) -> dict[str, list[list[str]]]:
     for name in (one for one in SHEETS if one in form.tables):
         table = form.tables[name]
         last = table.rows[-1][0] if table.rows else 1
-        grid = [list(table.columns), *([""] * len(table.columns) for _ in range(last - 1))]
+        grid: list[list[str]] = [list(table.columns), *([] for _ in range(last - 1))]
         for number, cells in table.rows:
             grid[number - 1] = [cells.get(column, "") for column in table.columns]
         grids[name] = grid

@@ -21,6 +21,7 @@ from pimcollect.tables.governance import (
     VerdictRow,
     find_item_states,
     find_verdicts,
+    propose_states,
     take_item_state,
     take_open_change,
 )
@@ -100,6 +101,24 @@ def propose_item(session: Session, actor: Actor, code: str) -> Subject:
     subject.row.proposer, subject.row.round = life.proposer, subject.row.round + 1
     _settle(session, actor, subject, life.state, verb=Verb.PROPOSE)
     return subject
+
+
+def propose_drafts(session: Session, actor: Actor, items: Collection[str]) -> None:
+    """Several drafts are proposed at once, in a few statements however many they are; each has its line in the journal.
+    Raises PimError(NOT_POSSIBLE_NOW) when one of them is no draft."""
+    allow(actor, "bank.propose")
+    _member_id(actor)
+    state = governance.move(State.DRAFT, Verb.PROPOSE)
+    moved = propose_states(session, items, proposer=actor.id, before=State.DRAFT, after=state)
+    if len(moved) != len(items):
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW,
+            "One of the items is no draft: it has a life already.",
+            remedy="`pimcollect bank states` shows where they stand.",
+        )
+    for item, key in sorted(moved):
+        write_journal(session, actor=actor.id, action=Verb.PROPOSE, noun="bank_item", noun_id=f"{item} {key}")
+    session.flush()
 
 
 def judge(session: Session, actor: Actor, code: str, *, step: Step, refusal: str | None = None) -> Subject:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from pimcollect.actions.banks import Bank, Comparison, import_bank
-from pimcollect.actions.governance import propose_item
+from pimcollect.actions.governance import propose_drafts
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import find_bank
@@ -29,11 +29,10 @@ def take_bank_to_grow(session: Session, actor: Actor) -> dict[str, Any]:
     return dict(row.document)
 
 
-def propose_growth(session: Session, actor: Actor, bank: Bank, *, new: Iterable[str]) -> Comparison:
+def propose_growth(session: Session, actor: Actor, bank: Bank, *, new: Collection[str]) -> Comparison:
     """Take the grown bank and propose its `new` items for review, in one go. Nothing that is there may protect less by
     it. Raises PimError as `import_bank` does, and NOT_ALLOWED where no person stands behind it."""
     allow(actor, "bank.propose")
     comparison, _ = import_bank(session, actor, bank)
-    for item in new:
-        propose_item(session, actor, item)
+    propose_drafts(session, actor, new)
     return comparison

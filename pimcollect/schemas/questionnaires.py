@@ -35,7 +35,7 @@ class QuestionnaireRowSchema(_Strict):
     sheet = fields.String(
         required=True, validate=validate.OneOf(SHEETS, error="Must be one of: " + ", ".join(SHEETS) + ".")
     )
-    row = fields.Integer(required=True, strict=True, validate=validate.Range(min=2, max=1_048_576))
+    row = fields.Integer(required=True, strict=True, validate=validate.Range(min=2, max=100_000))
     link = fields.String(required=True)
     cells = fields.String(required=True)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -125,6 +125,20 @@ def take_item_state(session: Session, item: str, key: str) -> ItemStateRow | Non
     return session.scalar(
         select(ItemStateRow).where(ItemStateRow.item == item, ItemStateRow.key == key).with_for_update()
     )
+
+
+def propose_states(
+    session: Session, items: Collection[str], *, proposer: str, before: str, after: str
+) -> list[tuple[str, str]]:
+    """Move the lives of these items from one state to another in one statement: (item, key) of those that moved."""
+    moved = session.execute(
+        update(ItemStateRow)
+        .where(ItemStateRow.item.in_(items), ItemStateRow.state == before)
+        .values(state=after, proposer=proposer, round=ItemStateRow.round + 1, note="", since=func.clock_timestamp())
+        .returning(ItemStateRow.item, ItemStateRow.key)
+        .execution_options(synchronize_session=False)
+    )
+    return [(row.item, row.key) for row in moved]
 
 
 def take_open_change(session: Session, version: str) -> BankChangeRow | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import json
+import random
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -12,6 +16,7 @@ import pytest
 from forms import starter
 from forms.acceptance import Grown, accept_proposals
 from forms.bank import read_bank, read_document
+from forms.grids import write_workbook
 from forms.matching import read_language
 from forms.new_items import NEW, SAME, Proposal
 from forms.outline import make_outline
@@ -23,8 +28,10 @@ from forms.proposal_files import (
     write_proposals,
 )
 from forms.proposals import Proposals, parse_form, propose_form, read_form
+from forms.questionnaires import write_form
+from forms.release import Frozen
 from forms.translations import translate
-from forms.xlsforms import read_sheets
+from forms.xlsforms import lay_xlsform, read_sheets
 from pimcollect.errors import ErrorCode, PimError
 from tests.forms.books import write_book
 from tests.forms.xlsforms.build import write_case
@@ -305,3 +312,43 @@ def test_a_file_without_one_of_its_sheets_is_refused(name: str, tmp_path: Path) 
     with pytest.raises(PimError) as caught:
         accept_proposals(BANK, read_proposals(tmp_path / "p.xlsx"))
     assert caught.value.code in (ErrorCode.BAD_BANK, ErrorCode.BAD_FORM)
+
+
+def _places(value: Any, where: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The ways to every value of a JSON document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [where, *(place for key, below in inner for place in _places(below, (*where, key)))]
+
+
+def test_a_damaged_json_is_refused_in_words_or_read_never_anything_else(tmp_path: Path) -> None:
+    whole = json.loads(write_proposals(propose(write_case(WINTER), use="Fuel"), Path("p.json")))
+    chance = random.Random(5)  # noqa: S311 - the same damage each time
+    places = _places(whole)[1:]
+    path = tmp_path / "p.json"
+    refused: list[PimError] = []
+    for _ in range(150):
+        damaged = copy.deepcopy(whole)
+        *way, last = chance.choice(places)
+        inner = damaged
+        for step in way:
+            inner = inner[step]
+        inner[last] = chance.choice((None, [], {}, 1, -1, 10**9, "", "x", "same", ["x"], {"a": "b"}, True))
+        path.write_text(json.dumps(damaged))
+        try:
+            document = accept_proposals(BANK, read_proposals(path)).document
+            form = write_form(document, document["questionnaires"][0]["id"])
+            assert write_workbook(lay_xlsform(form), title="x")
+        except PimError as error:
+            refused.append(error)
+    assert len(refused) > 50
+    assert all(error.remedy for error in refused)
+
+
+def test_a_form_of_our_own_is_found_in_the_bank(built: dict[str, Frozen]) -> None:
+    rows = [row for row in propose(built["hh_core"].xlsx).rows if row.type in ("select_one", "select_multiple")]
+    own = {item.name: item.id for item in CATALOGUE.items}
+    asked = [row for row in rows if row.path.rpartition("/")[2] in own]
+    assert len(asked) > 30
+    assert [(row.path, row.decision, row.item) for row in asked] == [
+        (row.path, SAME, own[row.path.rpartition("/")[2]]) for row in asked
+    ]

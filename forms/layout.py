@@ -28,6 +28,7 @@ from pimcollect.domain.catalogue import (
     Text,
     find_references,
 )
+from pimcollect.domain.version import TEST
 from pimcollect.errors import ErrorCode, PimError
 
 CONSENT_MODULE, SCREENING_MODULE, REFERRAL_MODULE, CLOSING_MODULE = "M01", "M02", "M17", "M18"
@@ -149,7 +150,7 @@ def _tell(rows: list[Row], purpose: Purpose | None) -> list[Row]:
 
 def _title(selection: Selection, languages: tuple[str, ...]) -> str:
     """The title in the form's first language, where it is one of ours: a workbook has room for one."""
-    key = f"form_{selection.form}"
+    key = f"form_{selection.form.removesuffix(TEST)}"
     said = say(key) if key in ENGLISH else {}
     return said.get(languages[0], selection.title) if said.get(SOURCE) == selection.title else selection.title
 

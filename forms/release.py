@@ -99,11 +99,12 @@ def build_form(
     closed = find_unserved(catalogue, area, places, served) if area and served else {}
     selection = select(catalogue, form, languages=languages, wish=wish, closed=closed)
     found = choose_purpose(catalogue.purposes, selection.tool, wanted=purpose, on=on)
-    selection = replace(selection, purpose=found.id if found else "")
+    own_id = f"{form}{TEST}" if is_field_test else form
+    selection = replace(selection, form=own_id, purpose=found.id if found else "")
     layout = lay_out(catalogue, selection, places=places, languages=languages, media=media, area=area)
     if is_field_test:
-        selection = replace(selection, form=f"{form}{TEST}", title=f"{selection.title} (field test)")
-        layout = replace(layout, form=selection.form, title=f"{layout.title} (field test)")
+        selection = replace(selection, title=f"{selection.title} (field test)")
+        layout = replace(layout, title=f"{layout.title} (field test)")
     return freeze_version(catalogue, selection, layout, public_key=public_key, wish=wish)
 
 

@@ -25,7 +25,7 @@ def submissions() -> None:
 
 
 @submissions.command("list")
-@click.option("--form", help="Only this form.")
+@click.option("--form", help="Only this form. [default: all but field tests]")
 @click.option("--limit", default=200, show_default=True, type=click.IntRange(1, 100_000))
 @json_option
 def list_command(form: str | None, limit: int, as_json: bool) -> None:

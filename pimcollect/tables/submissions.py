@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, fun
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from pimcollect.domain.version import TEST
 from pimcollect.tables.base import Base
 from pimcollect.tables.forms import FormRow, FormVersionRow
 
@@ -134,10 +135,9 @@ def add_tallies(session: Session, counts: dict[tuple[str, str, date, str, str], 
 
 
 def find_submissions(session: Session, *, form: str | None = None, limit: int = 200) -> list[SubmissionRow]:
-    """Submissions, newest decision first."""
+    """Submissions, newest decision first: of one form, or of all but field tests, whose answers are no findings."""
     query = select(SubmissionRow).order_by(SubmissionRow.decided_at.desc()).limit(limit)
-    if form is not None:
-        query = query.where(SubmissionRow.form == form)
+    query = query.where(SubmissionRow.form == form if form else SubmissionRow.form.not_like(f"%\\{TEST}", escape="\\"))
     return list(session.scalars(query))
 
 

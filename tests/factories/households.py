@@ -22,6 +22,7 @@ from pimcollect.actions.forms import keep_version
 from pimcollect.config import Settings
 from pimcollect.domain.answers import flatten
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.domain.version import TEST
 from pimcollect.vault import read_door_keys
 from tests.factories.door import OpenDoor, open_door
 from tests.payloads import HERE
@@ -33,8 +34,9 @@ SCENARIOS = json.loads((HERE / "scenarios.json").read_text())
 
 @cache
 def freeze(form: str = "hh") -> Frozen:
-    """A form of the starter bank, frozen."""
-    return build_form(read_starter(), form, places=read_starter_places())
+    """A form of the starter bank, frozen; `hh_test` is the field test of `hh`."""
+    kind, is_test = form.removesuffix(TEST), form.endswith(TEST)
+    return build_form(read_starter(), kind, places=read_starter_places(), is_field_test=is_test)
 
 
 def write_kobo(

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
+from lxml import etree
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from pimcollect.domain.release_checks import PHONES, find_obstacles
 from pimcollect.domain.roles import Actor, allow
-from pimcollect.domain.version import TEST
+from pimcollect.domain.version import TEST, read_version
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.servers.instance import local_name, parse_xml
 from pimcollect.servers.odk import read_stated
+from pimcollect.tables.catalogue import read_directory
 from pimcollect.tables.forms import FormVersionRow, find_newest_version
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.phones import PhoneFormRow, close_phone_form, find_form_of, show_version
@@ -18,8 +24,8 @@ from pimcollect.tables.phones import PhoneFormRow, close_phone_form, find_form_o
 def release_to_phones(session: Session, actor: Actor, form: str) -> PhoneFormRow:
     """Show the newest frozen version of a form to our own phones; answers to earlier ones are taken all the same.
 
-    Raises PimError: an unknown form (NOT_FOUND), a language that nobody has approved outside of a field test, an id
-    that another form has on the phones, or no id at all (NOT_POSSIBLE_NOW).
+    Raises PimError: an unknown form (NOT_FOUND), one that may not go out, an id that another form has on the phones, or
+    no id at all (NOT_POSSIBLE_NOW).
     """
     allow(actor, "forms.release")
     row = require_releasable(session, form)
@@ -37,19 +43,49 @@ def release_to_phones(session: Session, actor: Actor, form: str) -> PhoneFormRow
     return shown
 
 
-def require_releasable(session: Session, form: str) -> FormVersionRow:
-    """The newest version, if it may go to the field: nobody is asked in words that only a machine has seen."""
+def require_releasable(session: Session, form: str, *, server: str = PHONES) -> FormVersionRow:
+    """The newest version of a form, if it may go to the field by this kind of server.
+
+    Raises PimError: NOT_FOUND for a form without a version; NOT_POSSIBLE_NOW with every reason against it: no consent,
+    words that only a machine has seen, flags that nobody would answer.
+    """
     row = find_newest_version(session, form)
     if row is None:
-        raise PimError(ErrorCode.NOT_FOUND, "There is no such form.", remedy="`pimcollect forms list` shows them.")
-    drafted = row.document.get("drafted", ())
-    if drafted and not form.endswith(TEST):
+        option = " --field-test" if form.endswith(TEST) else ""
+        raise PimError(
+            ErrorCode.NOT_FOUND,
+            f"There is no version of the form {form!r}.",
+            remedy=f"Build it first: pimcollect forms build {form.removesuffix(TEST)}{option}",
+        )
+    obstacles = find_obstacles(
+        read_version(row.document),
+        server=server,
+        paths=tuple(read_paths(row.xform)),
+        directory=read_directory(session),
+        on=session.scalars(select(func.current_date())).one(),
+        is_field_test=form.endswith(TEST),
+    )
+    if obstacles:
         raise PimError(
             ErrorCode.NOT_POSSIBLE_NOW,
-            f"Machine-drafted and not approved by anybody: {', '.join(drafted)}.",
-            remedy="Have the wording checked and load it, leave the language out, or build it as a field test.",
+            f"{form} {row.version} is not released. {' '.join(obstacles)}",
+            remedy="Mend that, build it again where the form must change, then release.",
         )
     return row
+
+
+def read_paths(xform: str) -> Iterator[str]:
+    """Paths of all groups and questions of an XForm, below its root, `meta` left out."""
+    instance = next(one for one in parse_xml(xform.encode()).iter() if local_name(one) == "instance")
+    yield from _walk(next(one for one in instance if isinstance(one.tag, str)), "")
+
+
+def _walk(node: etree._Element, above: str) -> Iterator[str]:
+    for one in node:
+        if isinstance(one.tag, str) and local_name(one) != "meta":
+            path = f"{above}/{local_name(one)}"
+            yield path
+            yield from _walk(one, path)
 
 
 def close_on_phones(session: Session, actor: Actor, form: str) -> None:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from lxml import etree
-from sqlalchemy import func, select
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from pimcollect.actions.hooks import OpenedHook, open_hook, rotate_hook
-from pimcollect.domain.release_checks import find_obstacles
+from pimcollect.actions.releases import require_releasable
 from pimcollect.domain.releases import State, Step
 from pimcollect.domain.roles import Actor, allow
-from pimcollect.domain.version import TEST, read_version
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.servers.instance import local_name, parse_xml
-from pimcollect.tables.catalogue import read_directory
 from pimcollect.tables.connections import ConnectionRow, find_connections, take_connection
-from pimcollect.tables.forms import FormVersionRow, HookRow, find_newest_version
+from pimcollect.tables.forms import FormVersionRow, HookRow
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.releases import (
     RegisteredHookRow,
@@ -49,16 +44,15 @@ def release_version(session: Session, actor: Actor, wish: Wish, *, keys: DoorKey
     """Ask for the newest version of a form to be brought to a connected server. The caller rings after its commit.
 
     Asked again it is the same release, which begins anew; an older one to the same place that is not done gives way.
-    Raises PimError: unknown form or connection (NOT_FOUND), a connection of another form (NOT_POSSIBLE_NOW), a version
-    that may not go out (BAD_FORM), no public address for the hook (BAD_SETTING).
+    Raises PimError: unknown form or connection (NOT_FOUND), a connection of another form or a version that may not go
+    out (NOT_POSSIBLE_NOW), no public address for the hook (BAD_SETTING).
     """
     allow(actor, "forms.release")
     connection = take_connection(session, wish.connection)
     if connection is None:
         raise PimError(ErrorCode.NOT_FOUND, "No open connection has this id.", remedy="Run `pimcollect servers list`.")
-    version = _find_version(session, wish.form)
+    version = require_releasable(session, wish.form, server=connection.server)
     _check_connection(connection, version)
-    _refuse_obstacles(session, version, server=connection.server)
     has_hook = wish.has_hook and connection.server in _POSTING
     if has_hook:
         _register_hook(session, actor, connection, keys=keys, public_url=public_url)
@@ -66,18 +60,6 @@ def release_version(session: Session, actor: Actor, wish: Wish, *, keys: DoorKey
     row.has_hook, row.accepts_warnings = has_hook, wish.accepts_warnings
     write_journal(session, actor=actor.id, action="ask_release", noun="releases", noun_id=str(row.id))
     return row.id
-
-
-def _find_version(session: Session, form: str) -> FormVersionRow:
-    version = find_newest_version(session, form)
-    if version is None:
-        option = " --field-test" if form.endswith(TEST) else ""
-        raise PimError(
-            ErrorCode.NOT_FOUND,
-            f"There is no version of the form {form!r}.",
-            remedy=f"Build it first: pimcollect forms build {form.removesuffix(TEST)}{option}",
-        )
-    return version
 
 
 def _check_connection(connection: ConnectionRow, version: FormVersionRow) -> None:
@@ -93,37 +75,6 @@ def _check_connection(connection: ConnectionRow, version: FormVersionRow) -> Non
             "At ODK Central a form keeps its own id, and the connection names another one.",
             remedy=f"Connect with --there PROJECT/{version.form}",
         )
-
-
-def _refuse_obstacles(session: Session, version: FormVersionRow, *, server: str) -> None:
-    obstacles = find_obstacles(
-        read_version(version.document),
-        server=server,
-        paths=tuple(read_paths(version.xform)),
-        directory=read_directory(session),
-        on=session.scalars(select(func.current_date())).one(),
-        is_field_test=version.form.endswith(TEST),
-    )
-    if obstacles:
-        raise PimError(
-            ErrorCode.BAD_FORM,
-            f"{version.form} {version.version} is not released. {' '.join(obstacles)}",
-            remedy="Mend that and build it again. docs/imo/release.md says how.",
-        )
-
-
-def read_paths(xform: str) -> Iterator[str]:
-    """Paths of all groups and questions of an XForm, below its root, `meta` left out."""
-    instance = next(one for one in parse_xml(xform.encode()).iter() if local_name(one) == "instance")
-    yield from _walk(next(one for one in instance if isinstance(one.tag, str)), "")
-
-
-def _walk(node: etree._Element, above: str) -> Iterator[str]:
-    for one in node:
-        if isinstance(one.tag, str) and local_name(one) != "meta":
-            path = f"{above}/{local_name(one)}"
-            yield path
-            yield from _walk(one, path)
 
 
 def _register_hook(

@@ -11,7 +11,8 @@ from pimcollect.domain.version import Version
 
 OWN_NAMES = ("pim_form_id", "pim_catalogue_version")
 """By these a submission names its form and version where the server replaces both by its own."""
-KOBO = "kobo"
+KOBO, PHONES = "kobo", "phones"
+"""Kinds of servers that have rules of their own; phones that fetch from us are one."""
 
 
 def find_obstacles(
@@ -22,7 +23,7 @@ def find_obstacles(
     `paths` are those of all groups and questions of the XForm below its root.
     """
     return (
-        *_check_origin(version),
+        *_check_origin(version, server=server),
         *_check_consent(version),
         *_check_wording(version, is_field_test=is_field_test),
         *_check_pathways(version, directory, on=on),
@@ -30,8 +31,8 @@ def find_obstacles(
     )
 
 
-def _check_origin(version: Version) -> Iterator[str]:
-    if version.origin == "adopted":
+def _check_origin(version: Version, *, server: str) -> Iterator[str]:
+    if version.origin == "adopted" and server != PHONES:
         yield "It was adopted: publish it where it was made, and open a hook or a connection for it."
 
 
@@ -49,13 +50,16 @@ def _check_pathways(version: Version, directory: Directory, *, on: date) -> Iter
     asked = version.requests.pathways.values() if version.requests else ()
     raised = {rule.pathway for rule in version.flags} | set(asked)
     areas = _find_areas(version, directory)
+    nowhere = []
     for pathway in sorted(raised):
-        served = set(_find_served(pathway, directory, on=on))
-        lost = [] if None in served else sorted(areas - served)
-        if not served:
-            yield f"Nobody takes what is found on the pathway {pathway}: it has no working service."
-        elif lost:
-            yield f"Nobody takes what is found on the pathway {pathway} in {', '.join(lost)}."
+        places = set(_find_served(pathway, directory, on=on))
+        lost = sorted(area for area in areas if not _is_served(area, places, directory))
+        if not places:
+            nowhere.append(pathway)
+        elif lost and None not in places:
+            yield f"Nobody takes what it may find on {pathway} in {', '.join(lost)}."
+    if nowhere:
+        yield f"Nobody takes what it may find: no working service on {', '.join(nowhere)}."
 
 
 def _find_areas(version: Version, directory: Directory) -> set[str]:
@@ -67,15 +71,25 @@ def _find_areas(version: Version, directory: Directory) -> set[str]:
 
 
 def _find_served(pathway: str, directory: Directory, *, on: date) -> Iterator[str | None]:
-    """First-level areas in which a working service takes this pathway; None is everywhere."""
+    """Places in which a working service takes this pathway; None is everywhere."""
     for rule in directory.rules_by_pathway.get(pathway, ()):
         service = directory.services.get(rule.service)
-        if service is None or service.is_suspended or (service.valid_until is not None and service.valid_until < on):
-            continue
-        code = rule.place
-        while code is not None and (place := directory.places.get(code)) is not None and place.parent is not None:
-            code = place.parent
-        yield code
+        if service is not None and not service.is_suspended and (service.valid_until or on) >= on:
+            yield rule.place
+
+
+def _is_served(area: str, places: Collection[str | None], directory: Directory) -> bool:
+    """Whether one of the places is the area, holds it, or lies in it."""
+    above = set(_climb(area, directory))
+    return any(place in above or area in _climb(place, directory) for place in places if place is not None)
+
+
+def _climb(code: str, directory: Directory) -> list[str]:
+    """The place and all that hold it."""
+    found = [code]
+    while (place := directory.places.get(found[-1])) is not None and place.parent and place.parent not in found:
+        found.append(place.parent)
+    return found
 
 
 def _check_names(paths: Collection[str], *, server: str) -> Iterator[str]:

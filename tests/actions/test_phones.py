@@ -20,9 +20,11 @@ from pimcollect.actions.releases import close_on_phones, release_to_phones
 from pimcollect.domain.phones import PhoneKind, hash_account, secret_context
 from pimcollect.domain.roles import COMMAND_LINE, Actor, Role
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.catalogue import ServiceRow
 from pimcollect.tables.phones import PhoneRow, find_device, find_form_of, find_phone, find_shown
 from pimcollect.vault import DoorKeys, hash_secret, unwrap_secret
 from tests.factories.households import freeze
+from tests.factories.releases import serve_everything
 
 MONITOR = Actor("m", frozenset({Role.MONITOR}))
 
@@ -36,6 +38,8 @@ def session(engine: Engine) -> Iterator[Session]:
 def keep(session: Session, **changes: object) -> None:
     frozen = freeze("hh_core")
     version = replace(frozen.version, **changes)
+    if session.get(ServiceRow, "S1") is None:
+        serve_everything(session, version.pathways)
     keep_version(session, COMMAND_LINE, version=version, xlsx=frozen.xlsx, xform=frozen.xform)
 
 

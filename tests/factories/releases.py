@@ -11,6 +11,7 @@ from types import TracebackType
 from uuid import UUID
 
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from forms.bank import read_starter
 from forms.layout import lay_out
@@ -52,6 +53,15 @@ def freeze(number: int = 1) -> Frozen:
     return freeze_version(catalogue, replace(selection, title=title), replace(layout, title=title))
 
 
+def serve_everything(session: Session, pathways: Iterable[str]) -> None:
+    """Somebody takes these pathways everywhere."""
+    session.add(ServiceRow(code="S1", title="All", organisation="Org", contact_sealed=b"", is_suspended=False))
+    session.flush()
+    for pathway in pathways:
+        session.add(PathwayRuleRow(pathway=pathway, service="S1"))
+    session.flush()
+
+
 class Press:
     """Everything up to the network: rows, sealed tokens, hands."""
 
@@ -75,10 +85,7 @@ class Press:
     def serve(self) -> None:
         """Somebody takes every pathway everywhere."""
         with self.hands.sessions.begin() as session:
-            session.add(ServiceRow(code="S1", title="All", organisation="Org", contact_sealed=b"", is_suspended=False))
-            session.flush()
-            for pathway in freeze().version.pathways:
-                session.add(PathwayRuleRow(pathway=pathway, service="S1"))
+            serve_everything(session, freeze().version.pathways)
 
     def put_version(
         self, number: int = 1, *, files: Mapping[str, bytes] = FILES, lists: Iterable[str] = (), form: str = "obs"

@@ -65,7 +65,7 @@ def test_a_form_that_nobody_would_answer_for_is_refused_with_the_reason(site: Si
     visitor = site.logged_in(Role.IMO)
     answer = visitor.send("/forms/obs/releases", place=place(press), hook="yes")
     assert answer.status_code == 422
-    assert "Nobody takes what is found on the pathway" in answer.text
+    assert "Nobody takes what it may find" in answer.text
     with press.hands.sessions() as session:
         assert session.scalar(text("SELECT count(*) FROM releases")) == 0
 

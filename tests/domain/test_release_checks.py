@@ -1,0 +1,86 @@
+"""What forbids a release: no consent, words that nobody approved, flags that nobody would answer, names given twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from pimcollect.domain.outcomes import Directory, PathwayRule, Service
+from pimcollect.domain.release_checks import find_obstacles
+from pimcollect.domain.version import ConsentMap, Version
+from tests.factories.versions import PLACES, bank_version
+
+TODAY = date(2026, 11, 25)
+OWN = ("/pim_form_id", "/pim_catalogue_version")
+
+
+def directory(*places: str | None, service: Service | None = None) -> Directory:
+    """The service S1 takes every pathway of the form in these places."""
+    rules = tuple(PathwayRule(pathway, "S1", place) for pathway in form().pathways for place in places)
+    return Directory(PLACES, {"S1": service or Service("S1")}, rules)
+
+
+def form() -> Version:
+    return bank_version("obs")
+
+
+def look(version: Version | None = None, known: Directory | None = None, **changes: object) -> str:
+    asked: dict[str, object] = {"server": "kobo", "paths": OWN, "is_field_test": False} | changes
+    found = find_obstacles(
+        version or form(),
+        directory=known or directory(None),
+        on=TODAY,
+        **asked,  # type: ignore[arg-type]
+    )
+    return " ".join(found)
+
+
+def test_a_form_with_everything_in_place_may_go_out() -> None:
+    assert look() == ""
+
+
+def test_a_form_without_consent_goes_nowhere() -> None:
+    version = replace(form(), consent=ConsentMap(keep=()))
+    assert "consent" in look(version)
+    assert "consent" in look(version, is_field_test=True)
+
+
+def test_words_that_only_a_machine_has_seen_go_into_a_field_test_alone() -> None:
+    version = replace(form(), drafted=("ar",))
+    assert "machine-drafted wording: ar" in look(version)
+    assert look(version, is_field_test=True) == ""
+
+
+@pytest.mark.parametrize(
+    "service", [Service("S1", is_suspended=True), Service("S1", valid_until=date(2026, 11, 24)), None]
+)
+def test_a_pathway_without_a_working_service_forbids_it(service: Service | None) -> None:
+    known = directory(None, service=service) if service else Directory(PLACES, {}, ())
+    assert "no working service on RP-EOR" in look(known=known)
+
+
+def test_every_first_level_area_must_be_served() -> None:
+    found = look(known=directory("XX0101"))  # a district serves its area
+    assert "RP-EOR in XX02." in found
+    assert look(known=directory("XX0101", "XX02")) == ""
+    assert look(known=directory("XX01", None)) == ""
+    assert look(known=directory("XX")) == ""  # the whole country
+
+
+def test_a_service_that_ends_today_still_works_today() -> None:
+    assert look(known=directory(None, service=Service("S1", valid_until=TODAY))) == ""
+
+
+def test_an_adopted_form_is_shown_to_our_own_phones_only() -> None:
+    version = replace(form(), origin="adopted")
+    assert "adopted" in look(version)
+    assert look(version, server="phones") == ""
+
+
+def test_kobo_takes_a_name_once_and_needs_ours() -> None:
+    twice = (*OWN, "/a/name", "/b/name", "/a/name")
+    assert "given twice: name" in look(paths=twice)
+    assert look(paths=twice, server="central") == ""
+    assert "pim_form_id and pim_catalogue_version" in look(paths=())

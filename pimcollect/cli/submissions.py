@@ -14,7 +14,7 @@ from pimcollect.actions.submissions import export_submissions, list_submissions
 from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.submissions import count_submissions, count_unshared, find_tallies
+from pimcollect.tables.submissions import count_submissions, count_unshared, find_tallies, name_roots
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "|", "%", "\t", "\r", "\x00", "\ufeff", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -29,8 +29,13 @@ def submissions() -> None:
 @click.option("--limit", default=200, show_default=True, type=click.IntRange(1, 100_000))
 @json_option
 def list_command(form: str | None, limit: int, as_json: bool) -> None:
-    """Submissions, newest decision first. State tombstone: refused, nothing kept but the count."""
+    """Submissions, newest decision first. State tombstone: refused, or deleted at its server; nothing is kept.
+
+    `same answers as` names the one that came first: perhaps the same person, sent twice. Nothing is merged.
+    """
     with open_desk() as desk, desk.transaction() as session:
+        found = list_submissions(session, COMMAND_LINE, form=form, limit=limit)
+        twins = name_roots(session, {row.twin for row in found if row.twin})
         rows = [
             {
                 "id": row.id,
@@ -41,11 +46,14 @@ def list_command(form: str | None, limit: int, as_json: bool) -> None:
                 "place": row.place,
                 "may_share": row.may_share,
                 "editions": len(row.superseded) + 1,
+                "erased_at": row.erased_at,
+                "possible_duplicate_of": twins.get(row.twin) if row.twin else None,
             }
-            for row in list_submissions(session, COMMAND_LINE, form=form, limit=limit)
+            for row in found
         ]
     columns = {"root_id": "root id", "form": "form", "state": "state", "month": "month", "place": "place"}
-    print_rows(rows, as_json=as_json, columns=columns | {"may_share": "share"}, empty="Nothing has been settled yet.")
+    columns |= {"may_share": "share", "possible_duplicate_of": "same answers as"}
+    print_rows(rows, as_json=as_json, columns=columns, empty="Nothing has been settled yet.")
 
 
 @submissions.command("count")

@@ -17,6 +17,7 @@ class ReferralSchema(Schema):
     service = fields.String(allow_none=True)
     form = fields.String()
     place = fields.String(allow_none=True)
+    possible_duplicate_of = fields.String(attribute="twin_row.reference", dump_default=None)
     due_at = fields.AwareDateTime(format="iso")
     created_at = fields.AwareDateTime(format="iso")
     moved_at = fields.AwareDateTime(format="iso")

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from pimcollect.tables.base import Base
 from pimcollect.tables.catalogue import ServiceRow
@@ -80,6 +80,9 @@ class ReferralRow(Base):
     """Keyed digest of what was routed: an edition that changes nothing re-notifies nobody."""
     twin: Mapped[UUID | None] = mapped_column(ForeignKey("referrals.id"), index=True)
     """The referral on the same pathway whose submission has the same answers: perhaps the same person, sent twice."""
+    twin_row: Mapped[ReferralRow | None] = relationship(
+        remote_side=[id], foreign_keys=[twin], lazy="selectin", viewonly=True
+    )
 
 
 class MoveRow(Base):

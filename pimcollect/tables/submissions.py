@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -96,6 +97,12 @@ def find_roots(session: Session, keys: list[tuple[str, str]]) -> dict[tuple[str,
         .with_for_update()
     )
     return {(row.form, row.root_id): row for row in rows}
+
+
+def name_roots(session: Session, submissions: Collection[UUID]) -> dict[UUID, str]:
+    """Root ids of submissions: one query."""
+    rows = session.execute(select(SubmissionRow.id, SubmissionRow.root_id).where(SubmissionRow.id.in_(submissions)))
+    return {row.id: row.root_id for row in rows}
 
 
 def find_root(session: Session, form: str, edition_id: str) -> str | None:

@@ -96,6 +96,7 @@ TALLIES = {
     "no_service": _("Nobody serves this"),
     "alerted": _("Alerts"),
     "superseded": _("Older editions"),
+    "erased": _("Deleted at their server"),
 }
 SUBMISSION_STATES = {"kept": _("Kept"), "tombstone": _("Said no")}
 ENTRY_STATES = {"untouched": _("Waiting to be read"), "settled": _("Settled"), "held": _("Held")}

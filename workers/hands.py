@@ -121,7 +121,7 @@ class Hands:
         return keyed_digest(self.keys.origin, "content", hashlib.sha256(text.encode()).hexdigest())
 
     def edition(self, form: str, edition_id: str) -> str:
-        """What an edition that came too early waits for, without naming it."""
+        """What a held edition waits for, another edition or its root, without naming it."""
         return keyed_digest(self.keys.origin, "edition", form, edition_id)
 
     def origin(self, form: str, root_id: str, pathway: str) -> str:

@@ -45,7 +45,9 @@ def store_outcomes(own: Hands, session: Session, decided: list[Decided]) -> list
             _write_edition(own, session, writing, one, row=row)
     keep_files(own, session, writing)
     writing.flush(session)
-    free_waiting(session, [own.edition(one.form, one.edition_id) for one in placed])
+    settled = {entry for entry, _ in writing.settled}
+    news = {(one.form, name) for one in placed if one.entry in settled for name in (one.root_id, one.edition_id)}
+    free_waiting(session, [own.edition(form, name) for form, name in sorted(news)])
     return [notice["id"] for notice in writing.notices]
 
 
@@ -55,7 +57,7 @@ def _place(own: Hands, session: Session, decided: list[Decided]) -> list[Decided
     for one in decided:
         root = one.root_id or _find_root(session, one)
         if root is None:
-            _hold(own, session, one, HeldReason.EDITION_EARLY)
+            _hold(own, session, one, HeldReason.EDITION_EARLY, awaited=one.deprecated_id or one.follows or "")
         else:
             placed.setdefault((one.form, root), replace(one, root_id=root))
     return list(placed.values())
@@ -71,10 +73,9 @@ def _find_root(session: Session, one: Decided) -> str | None:
     return next(known, None) or ((before or [one.edition_id])[0] if one.has_waited or not before else None)
 
 
-def _hold(own: Hands, session: Session, one: Decided, reason: HeldReason) -> None:
-    """Until the edition that it follows has settled. Whoever is connected is asked for it."""
-    awaited = one.follows or one.deprecated_id
-    hold_entry(session, one.entry, reason, waits_for=own.edition(one.form, awaited) if awaited else None)
+def _hold(own: Hands, session: Session, one: Decided, reason: HeldReason, *, awaited: str) -> None:
+    """Until an edition that is, or belongs to, the awaited one has settled. Whoever is connected is asked for it."""
+    hold_entry(session, one.entry, reason, waits_for=own.edition(one.form, awaited))
     ask_fetch(session, one.form)
 
 
@@ -171,7 +172,7 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
     before = {"deprecated": one.deprecated_id, "follows": one.follows}
     order = order_editions(row.edition_id, row.superseded, arriving=one.edition_id, root=row.root_id, **before)
     if order is Order.UNCLEAR and row.erased_at is None:
-        _hold(own, session, one, HeldReason.EDITION_UNCLEAR)
+        _hold(own, session, one, HeldReason.EDITION_UNCLEAR, awaited=row.root_id)  # any other may make it clear
         return
     chain = extend_chain(row.superseded, stored=row.edition_id, arriving=one.edition_id, order=order, **before)
     if row.erased_at is not None:  # deleted at its server: nothing brings it back

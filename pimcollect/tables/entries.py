@@ -106,7 +106,8 @@ class EntryRow(Base):
     follows: Mapped[str | None]
     """Of what was pulled: the edition that the server had before, as far as we saw. Empty once settled."""
     waits_for: Mapped[str | None]
-    """Of a held edition: keyed digest of the one that must come first. When that one settles it is tried again."""
+    """Of a held edition: keyed digest of the one that must come first, or of its root: when that one, or any of that
+    root, settles, it is tried again."""
     state: Mapped[str] = mapped_column(default=UNTOUCHED)
     reason: Mapped[str | None]
     """Why it is held, or how it was settled (kept, refused, unchanged, superseded)."""
@@ -227,7 +228,7 @@ _FREE_EARLY = text("""
 
 
 def free_waiting(session: Session, digests: list[str]) -> None:
-    """Let those be tried again that wait for one of these editions. The reason stays, so that it is known."""
+    """Let those be tried again that wait for one of these editions or roots. The reason stays, so that it is known."""
     if digests:
         session.connection().execute(_FREE, {"digests": digests})
 

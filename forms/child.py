@@ -13,8 +13,10 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, NoReturn
 
@@ -31,6 +33,10 @@ JOBS: Mapping[str, str] = {
 }
 """Job -> the function that reads the bytes; its options and its result are plain JSON."""
 
+AT_ONCE = 2
+"""Children of one process at the same time: so many times their memory is what reading may take."""
+
+_ROOM = threading.BoundedSemaphore(AT_ONCE)
 _MEGABYTE = 1024 * 1024
 _SPLIT = "Split the workbook into smaller ones, or delete what is no part of the form."
 _SAVE = "Open it in a spreadsheet program and save it as a plain .xlsx workbook."
@@ -55,10 +61,11 @@ BOUNDS = Bounds()
 def run_in_child(job: str, data: bytes, *, bounds: Bounds = BOUNDS, **options: Any) -> Any:
     """The result of one of the JOBS on a workbook, which a `check_workbook` has let through.
 
-    Raises PimError as the reader raised it; TOO_LARGE when it ran out of memory or time, BAD_FILE when it died.
+    Raises PimError as the reader raised it; TOO_LARGE when it ran out of memory or time, BAD_FILE when it died, AWAY
+    when others are being read and do not end.
     """
     head = json.dumps(options).encode()
-    with _open_memory() as given, _open_memory() as taken:
+    with _wait_for_room(bounds), _open_memory() as given, _open_memory() as taken:
         given.write(len(head).to_bytes(8, "big") + head + data)
         given.flush()
         given.seek(0)
@@ -66,6 +73,16 @@ def run_in_child(job: str, data: bytes, *, bounds: Bounds = BOUNDS, **options: A
         taken.seek(0)
         said = taken.read(bounds.output + 1)
     return _read_answer(status, said)
+
+
+@contextmanager
+def _wait_for_room(bounds: Bounds) -> Iterator[None]:
+    if not _ROOM.acquire(timeout=bounds.seconds):
+        raise PimError(ErrorCode.AWAY, "Other workbooks are being read just now.", remedy="Try again in a minute.")
+    try:
+        yield
+    finally:
+        _ROOM.release()
 
 
 def _open_memory() -> IO[bytes]:

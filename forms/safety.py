@@ -115,8 +115,8 @@ def _check_parts(archive: zipfile.ZipFile) -> None:
 def _check_content(name: str, content: bytes) -> None:
     if content.startswith(_ARCHIVES):
         _refuse("there is another archive in it", remedy=_SAY_WITHOUT)
-    if not name.endswith((".xml", ".rels", ".vml")):
-        return
+    if not name.endswith((".xml", ".rels", ".vml")) or name.startswith("customxml/"):
+        return  # what programs keep there for themselves is parsed by nobody here
     said = _ENCODING.match(content[:200].removeprefix(b"\xef\xbb\xbf"))
     is_other = said is not None and said.group(1).lower() not in (b"utf-8", b"utf8", b"us-ascii", b"ascii")
     if is_other or content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in content[:64]:

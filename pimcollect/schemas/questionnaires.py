@@ -57,7 +57,8 @@ def find_broken_rows(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str | 
             continue
         known = items if row["sheet"] == "survey" else choices if row["sheet"] == "choices" else set()
         if row["link"] and row["link"] not in known:
-            yield (*where, "link"), f"there is no item or choice {row['link']}."
+            text = f"there is no item or choice {row['link']}; put it back, or delete all rows of the form "
+            yield (*where, "link"), f"{text}{row['questionnaire']}, here and on questionnaires."
         cells, headers = _read(row["cells"]), columns[row["questionnaire"]].get(row["sheet"], ())
         if not _is_of(cells, str) or not set(cells) <= set(headers):
             yield (*where, "cells"), "is not as it was written; put back what was exported."

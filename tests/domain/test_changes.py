@@ -204,3 +204,32 @@ def test_the_listing_is_the_same_from_both_sides(some: list[Edit], others: list[
     there = {(c.part, c.id, c.field, c.before, c.after) for c in find_changes(one, other)}
     back = {(c.part, c.id, c.field, c.after, c.before) for c in find_changes(other, one)}
     assert there == back
+
+
+def keep(id_: str, *cells: str, title: str = "T") -> Edit:
+    """Keep a form of these rows."""
+
+    def edit(document: dict[str, Any]) -> None:
+        one = {"id": id_, "title": title, "language": "default", "columns": "{}"}
+        document["questionnaires"] = [*document.get("questionnaires", ()), one]
+        document["questionnaire_rows"] = [
+            *document.get("questionnaire_rows", ()),
+            *({"questionnaire": id_, "sheet": "survey", "row": 2, "link": "", "cells": text} for text in cells),
+        ]
+
+    return edit
+
+
+def test_a_kept_form_weighs_little_whether_it_comes_changes_or_goes() -> None:
+    one = edited(keep("a", "{}", "{}"))
+    for old, new, field in (
+        (BANK, one, ""),
+        (one, BANK, ""),
+        (one, edited(keep("a", "{}", "{ }")), "rows"),
+        (one, edited(keep("a", "{}", "{}", title="U")), "title"),
+    ):
+        (change_,) = find_changes(old, new)
+        assert (change_.part, change_.id, change_.field) == ("questionnaire", "a", field)
+        assert change_.weight in (Weight.PATCH, Weight.MINOR)
+        assert not change_.is_loosening
+    assert find_changes(one, edited(keep("a", "{}", "{}"))) == ()

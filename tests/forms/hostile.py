@@ -259,6 +259,10 @@ READ: dict[str, tuple[Maker, str]] = {
         "How many live here?",
     ),
     "S24 a number as a label": (lambda: _cell(b'<c r="C4"><v>2026</v></c>'), "2026"),
+    "what another program keeps for itself": (
+        lambda: _add({"customXml/item1.xml": '<?xml version="1.0"?><a/>'.encode("utf-16")}),
+        "How many live here?",
+    ),
     "a link in a cell": (_link_a_cell, "How many live here?"),
 }
 """What looks odd and is read all the same, and a text that must be in the form."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from forms.bank_files import read_bank_bytes
-from forms.child import BOUNDS, Bounds, run_in_child
+from forms.child import AT_ONCE, BOUNDS, Bounds, run_in_child
 from forms.lints_all import lint_file
 from forms.outline import make_outline, read_outline
 from forms.safety import check_workbook
@@ -112,6 +112,37 @@ def test_a_reader_that_breaks_says_where_and_nothing_of_the_workbook() -> None:
         run_in_child("outline", BOOK, name="x", unknown=1)
     assert caught.value.code is ErrorCode.BAD_FILE
     assert "TypeError" in caught.value.message
+
+
+def test_many_at_once_wait_for_each_other_and_all_are_read() -> None:
+    seen = []
+
+    def read() -> None:
+        seen.append(len(read_xlsform(BOOK).tables))
+
+    threads = [threading.Thread(target=read) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    most = 0
+    while any(thread.is_alive() for thread in threads):
+        most = max(most, len(_children()))
+        time.sleep(0.01)
+    assert seen == [3] * 5
+    assert most <= AT_ONCE
+
+
+def test_who_waits_too_long_for_others_is_told_to_come_again() -> None:
+    data = write_book("\n".join(f"note | n{number} | N" for number in range(4_000)))
+    threads = [threading.Thread(target=lambda: read_xlsform(data)) for _ in range(AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    while len(_children()) < AT_ONCE:
+        time.sleep(0.01)
+    with pytest.raises(PimError) as caught:
+        run_in_child("xlsform", BOOK, bounds=Bounds(seconds=0))
+    for thread in threads:
+        thread.join()
+    assert caught.value.code is ErrorCode.AWAY
 
 
 def _children() -> list[int]:

@@ -300,7 +300,7 @@ def test_a_long_expression_is_read_in_bounded_time() -> None:
 
 def test_every_rule_has_its_pair() -> None:
     paired = {one[0] for one in CASES} | {one[0] for one in TRIPPED}
-    elsewhere = {"L09", "L10", "L15", "L16", "L17", "L18", "X13"}
+    elsewhere = {"L09", "L10", "L17", "L18", "X13"}  # their pairs need places, languages or rounds
     assert RULES.keys() - paired - elsewhere == set()
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
+from pyxform.xls2json_backends import get_xlsform
 from pyxform.xls2xform import convert
 
 from forms import starter
@@ -23,7 +24,7 @@ from forms.outline import make_outline
 from forms.proposal_files import Accepted, parse_proposals, read_parsed, write_proposals
 from forms.proposals import propose_form
 from forms.questionnaires import Links, keep_form, write_form
-from forms.xlsforms import XlsForm, lay_xlsform, read_sheets
+from forms.xlsforms import XlsForm, lay_xlsform, read_sheets, to_definition
 from tests.forms.xlsforms import columns, dialects, questions, structures
 from tests.forms.xlsforms.build import NAMESPACES, Case, write_case
 from tests.payloads import HERE
@@ -79,6 +80,16 @@ def test_nothing_is_lost_on_the_way_through_the_bank(one: Case, make: Callable[[
         assert [len(nodes) for nodes in found] == [len(found[0])] * 2
     assert after == before
     assert read_sheets(again).tables == read_sheets(data).tables
+
+
+def test_our_reader_sees_the_rows_that_pyxform_sees() -> None:
+    for one, make in ALL:
+        data = make()
+        mine, theirs = to_definition(read_sheets(data)), get_xlsform(data, file_type=".xlsx")
+        for part in ("survey", "choices", "settings", "external_choices", "entities", "osm", "sheet_names"):
+            assert getattr(mine, part) == getattr(theirs, part), (one.feature, part)
+            if part != "sheet_names":
+                assert getattr(mine, f"{part}_header") == getattr(theirs, f"{part}_header"), (one.feature, part)
 
 
 def test_a_whole_form_of_the_field_too() -> None:

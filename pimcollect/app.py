@@ -19,6 +19,7 @@ from pimcollect.web import (
     bank,
     bank_changes,
     bank_translations,
+    doors,
     errors,
     form_pages,
     forms,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 _HOOKS, _PHONES = "/webhooks/", "/phones/"
 _CSRF_SECONDS = 12 * 3600
 _PAGES = (
-    *(health, home, account, referrals, forms, form_pages, releases, submissions, inbox),
+    *(health, home, account, referrals, forms, form_pages, releases, submissions, inbox, doors),
     *(bank, bank_changes, bank_translations),
 )
 
@@ -82,10 +83,10 @@ def create_app(settings: Settings) -> Flask:
     errors.answer_errors(app)
     guard_routes(app)
     teach_templates(app, timezone=settings.timezone)
-    doors = _open_doors(settings, keys, engine, bell)
-    app.extensions["door"] = doors[_HOOKS].extensions["door"]
-    app.extensions["phones"] = doors[_PHONES].extensions["phones"]
-    app.wsgi_app = _beside(doors, app.wsgi_app)  # type: ignore[assignment, method-assign]
+    opened = _open_doors(settings, keys, engine, bell)
+    app.extensions["door"] = opened[_HOOKS].extensions["door"]
+    app.extensions["phones"] = opened[_PHONES].extensions["phones"]
+    app.wsgi_app = _beside(opened, app.wsgi_app)  # type: ignore[assignment, method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

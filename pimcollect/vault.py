@@ -152,6 +152,11 @@ def carry_key(keys: DoorKeys, label: str) -> bytes:
     return hmac.digest(keys.digest, b"carried|" + label.encode(), "sha256")
 
 
+def is_label(text: str) -> bool:
+    """Whether a text may name a machine that collects for us."""
+    return 0 < len(text) <= 40 and text.isascii() and text.isprintable()
+
+
 def write_intake_key(keys: DoorKeys, label: str) -> dict[str, str]:
     """What another machine needs to collect for this one: a public key, and a secret that says who carries."""
     return {
@@ -164,7 +169,7 @@ def write_intake_key(keys: DoorKeys, label: str) -> dict[str, str]:
 
 def _read_intake_key(document: Any) -> tuple[SealKey, str, bytes]:
     key, carry, label = SealKey(_bytes_of(document["intake"])), _bytes_of(document["carry"]), str(document["label"])
-    if document["pimcollect intake key"] != "1" or len(carry) != 32 or not 0 < len(label) <= 40:
+    if document["pimcollect intake key"] != "1" or len(carry) != 32 or not is_label(label):
         raise ValueError("no intake key")
     return key, label, carry
 
@@ -184,7 +189,7 @@ def import_intake_key(document: object, door_path: Path, *, told_id: str) -> Sea
             "This is no file of an intake key.",
             remedy="Write it on the other machine: `pimcollect keys export-intake`.",
         ) from error
-    if not hmac.compare_digest(key.key_id.hex(), told_id.strip().lower()):
+    if not hmac.compare_digest(key.key_id.hex().encode(), told_id.strip().lower().encode("utf-8", "replace")):
         raise PimError(
             ErrorCode.BAD_KEYS,
             "The file holds another key than the one that you were told.",

@@ -75,6 +75,10 @@ def _bad(what: str, *, remedy: str = "Write the file again on the machine that i
     return PimError(ErrorCode.BAD_FILE, f"Nothing was taken: {what}", remedy=remedy)
 
 
+def _bytes(text: object) -> bytes:
+    return str(text).encode("utf-8", "replace")
+
+
 def _encode(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
@@ -171,14 +175,14 @@ def check_carried(file: BinaryIO, *, keys: DoorKeys, hands: HandsKeys) -> Checke
         raise _bad("the file is not whole; it ends in the middle.", remedy="Copy it again, or write it again.")
     numbers = {name: value for name, value in end.items() if name != "seal"}
     total.update(json.dumps(numbers, sort_keys=True).encode())
-    if numbers != count or not hmac.compare_digest(total.hexdigest(), str(end["seal"])):
+    if numbers != count or not hmac.compare_digest(total.hexdigest().encode(), _bytes(end["seal"])):
         raise _bad("the file was changed, or comes from a machine that did not import our intake key.")
     return Checked(total.hexdigest(), label, **count)
 
 
 def _check_header(header: dict[str, Any], hands: HandsKeys) -> str:
     version, label, key = header.get(_NAME), header.get("label"), header.get("key")
-    if not isinstance(version, int) or not isinstance(label, str):
+    if not isinstance(version, int) or not isinstance(label, str) or not (label.isascii() and label.isprintable()):
         raise _bad("this is no file of carried deliveries.")
     if version != VERSION:
         raise _bad("another version of pimcollect wrote the file.", remedy="Bring both machines to the same version.")
@@ -223,7 +227,8 @@ def shred_accepted(session: Session, actor: Actor, file: BinaryIO, *, receipt: s
     """
     allow(actor, "inbox.carry")
     *_, (_, end) = _read_lines(file)
-    if not hmac.compare_digest(make_receipt(keys, None, str(end.get("seal"))), receipt.strip().lower()):
+    expected = make_receipt(keys, None, str(end.get("seal")))
+    if not hmac.compare_digest(expected.encode(), _bytes(receipt.strip().lower())):
         raise PimError(
             ErrorCode.WRONG_SECRET,
             "Nothing was shredded: this is not the receipt of this file.",

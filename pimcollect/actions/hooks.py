@@ -17,7 +17,7 @@ from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.plugins import find_plugin
 from pimcollect.schemas.mappings import IN_ADDRESS, read_mapping
-from pimcollect.tables.forms import FormRow, HookRow
+from pimcollect.tables.forms import FormRow, HookRow, find_hooks
 from pimcollect.tables.journal import write_journal
 from pimcollect.vault import hash_secret
 
@@ -85,6 +85,12 @@ def open_hook(
     session.flush()
     write_journal(session, actor=actor.id, action="open", noun="hooks", noun_id=str(row.id))
     return OpenedHook(row.id, key, form, server, secret, is_in_address)
+
+
+def list_hooks(session: Session, actor: Actor) -> list[HookRow]:
+    """Open hooks, newest first."""
+    allow(actor, "hooks.list")
+    return [row for row in find_hooks(session) if row.closed_at is None]
 
 
 def _check_mapping(plugin: ModuleType, mapping: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.vault import (
     create_keys,
     import_intake_key,
+    is_label,
     make_metrics_token,
     read_door_keys,
     read_hands_keys,
@@ -63,8 +64,8 @@ def list_keys(*, as_json: bool) -> None:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The new file.")
 def export_intake(label: str, output: Path) -> None:
     """Write what a machine in the field needs to collect for this one: it seals to our key and cannot open it."""
-    if not 0 < len(label) <= 40:
-        raise click.UsageError("--for takes up to 40 signs.")
+    if not is_label(label):
+        raise click.UsageError("--for takes up to 40 plain letters, digits and signs.")
     own = read_door_keys(read_settings().door_keys)
     if own.carry is not None:
         raise PimError(

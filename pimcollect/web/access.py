@@ -64,6 +64,13 @@ ROUTES: dict[str, Open | str] = {
     "submissions.show_counts": "submissions.count",
     "inbox.show_held": "inbox.list",
     "inbox.replay": "inbox.replay",
+    "inbox.discard": "inbox.discard",
+    "doors.show_list": "hooks.list",
+    "doors.open_one": "hooks.open",
+    "doors.rotate": "hooks.rotate",
+    "doors.close": "hooks.close",
+    "doors.revoke": "phones.revoke",
+    "doors.fetch": "connections.fetch",
 }
 """The pages and what is shown to all; the door is an application of its own, whose only route asks for a secret.
 Endpoint -> a permission of `domain.roles.GRANTS`, or why none is asked. What does not stand here answers 404."""

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, current_app, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from pimcollect.actions.inbox import list_entries, replay_entry
+from pimcollect.actions.inbox import discard_entry, list_entries, replay_entry
 from pimcollect.web.access import acting_member
 from pimcollect.web.store import acting, reading
 
@@ -26,4 +26,12 @@ def replay(entry: UUID) -> ResponseReturnValue:
     with acting() as session:
         replay_entry(session, acting_member(), entry)
     current_app.extensions["bell"].ring_entry(entry)
+    return redirect(url_for("inbox.show_held"), 303)
+
+
+@blueprint.post("/<uuid:entry>/discard")
+def discard(entry: UUID) -> ResponseReturnValue:
+    """Shred what will never be settled."""
+    with acting() as session:
+        discard_entry(session, acting_member(), entry)
     return redirect(url_for("inbox.show_held"), 303)

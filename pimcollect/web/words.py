@@ -90,6 +90,28 @@ MENDS = {
     "failing": _("Ask the administrator to run the doctor command and to update, then try again."),
     "key_missing": _("Ask the administrator to put the old key back, then try again."),
 }
+SERVERS = {"kobo": "KoboToolbox", "ona": "Ona", "central": "ODK Central", "mapped": _("Another sender")}
+PULL_STATES = {
+    "new": _("Not asked yet"),
+    "well": _("As it should be"),
+    "stale": _("Not asked for long"),
+    "failing": _("It fails"),
+}
+PULL_MENDS = {
+    "new": _("It is not published there yet. Release the form."),
+    "stale": _("Ask the administrator whether the fetching worker is up."),
+    "refused": _("The server refuses our token. Make a new one there, and connect again with it."),
+    "not_found": _("The server has no such form, or hides it from the token's account. Give that account access."),
+    "away": _("The server does not answer or is busy. It is tried again by itself."),
+    "bad_answer": _("Its answers cannot be used. Is the address that of the server itself?"),
+    "bad_address": _("The address may not be called, or leads to another host. Ask the administrator."),
+    "too_large": _("One submission there is larger than we read. Ask the team what was sent."),
+    "many_gone": _(
+        "Many submissions are gone there at once; nothing was erased here. Find out why, then tell the administrator."
+    ),
+    "seal_broken": _("The token was sealed with a key that is not here any more. Connect again."),
+    "failing": _("That is our mistake. Ask the administrator to run the doctor command."),
+}
 TALLIES = {
     "refused": _("Said no"),
     "unreferred": _("Needed help, did not agree to be referred"),
@@ -253,6 +275,9 @@ def teach_templates(app: Flask, *, timezone: str) -> None:
         REVEAL_REASONS=REVEAL_REASONS,
         MOVE_REASONS=DECLINE_REASONS | CLOSE_REASONS,
         HELD_REASONS=HELD_REASONS,
+        SERVERS=SERVERS,
+        PULL_STATES=PULL_STATES,
+        PULL_MENDS=PULL_MENDS,
         MENDS=MENDS,
         TALLIES=TALLIES,
         SUBMISSION_STATES=SUBMISSION_STATES,

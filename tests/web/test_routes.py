@@ -23,6 +23,7 @@ _ARGUMENTS = {
     "reference": "R-NOBODY",
     "item_id": "nothing",
     "entry": str(uuid4()),
+    "hook": str(uuid4()),
     "version": str(uuid4()),
     "kind": "xlsx",
     "form": "hh",
@@ -80,7 +81,18 @@ def test_https_is_remembered_where_the_address_is_https(make_site: Callable[...,
 
 def test_no_page_has_a_script_or_a_style_of_its_own(site: Site) -> None:
     visitor = site.logged_in(*MEMBER_ROLES, service=site.service("SAFE-NORTH"))
-    for path in ("/login", "/", "/referrals", "/bank", "/bank?module=M02", "/forms", "/submissions", "/inbox", "/x"):
+    for path in (
+        "/login",
+        "/",
+        "/referrals",
+        "/bank",
+        "/bank?module=M02",
+        "/forms",
+        "/submissions",
+        "/inbox",
+        "/doors",
+        "/x",
+    ):
         assert not SCRIPT.search(visitor.read(path).text), path
 
 

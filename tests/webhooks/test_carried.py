@@ -160,6 +160,8 @@ def test_a_file_that_is_cut_changed_or_extended_is_refused_whole(
         file + lines[1],
         file + file,
         b"[1]\n" + file,
+        file.replace(b'"label":"', b'"label":"\\ud800'),
+        b"".join(lines[:-1]) + lines[-1].replace(b'"seal": "', b'"seal": "\\u00e9'),
         file.replace(b'"carried":1', b'"carried":2').replace(b'carried":1', b'carried":2'),
         *(file[:at] + bytes([file[at] ^ 1]) + file[at + 1 :] for at in range(0, len(file), len(file) // 60)),
     ]
@@ -232,7 +234,7 @@ def test_with_the_receipt_the_laptop_shreds_what_it_carried_and_nothing_else(
         with Session(laptop.engine) as session, session.begin():
             return shred_accepted(session, COMMAND_LINE, BytesIO(file), receipt=receipt, keys=laptop.keys)
 
-    for wrong in ("", "000000000000", receipt[::-1]):
+    for wrong in ("", "000000000000", receipt[::-1], "é"):
         with pytest.raises(PimError) as caught:
             shred(wrong)
         assert caught.value.code is ErrorCode.WRONG_SECRET

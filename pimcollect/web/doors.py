@@ -1,0 +1,97 @@
+"""Every door and how it does: hooks, phones, connected servers. A new secret is shown once, where it was made."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from pimcollect.actions.connections import ask_pull, tell_pulls
+from pimcollect.actions.hooks import OpenedHook, close_hook, list_hooks, open_hook, rotate_hook
+from pimcollect.actions.phones import revoke_phone
+from pimcollect.domain.roles import may
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.entries import HELD, count_entries
+from pimcollect.tables.forms import find_forms
+from pimcollect.tables.phones import find_phones
+from pimcollect.web.access import acting_member
+from pimcollect.web.store import acting, reading
+from webhooks.hooks import SECRET_HEADER
+
+blueprint = Blueprint("doors", __name__, url_prefix="/doors")
+OFFERED = ("kobo", "ona", "central")
+"""Servers whose hooks are opened here; a mapping is a file, so its hooks are opened by command."""
+
+
+@blueprint.get("")
+def show_list() -> str:
+    """Hooks, phones and connected servers: what came last, what was refused, what is wrong and what to do."""
+    actor, session = acting_member(), reading()
+    held = {reason: n for (state, reason), n in sorted(count_entries(session).items(), key=str) if state == HELD}
+    return render_template(
+        "doors/list.html",
+        hooks=list_hooks(session, actor),
+        phones=find_phones(session) if may(actor, "phones.list") else [],
+        pulls=tell_pulls(session, actor),
+        held=held,
+        forms=[row["id"] for row in find_forms(session)],
+        offered=OFFERED,
+    )
+
+
+def _show_secret(opened: OpenedHook, *, is_new: bool) -> str:
+    base = current_app.config["PUBLIC_URL"] or request.host_url.rstrip("/")
+    header = "X-API-Key" if opened.server == "central" else SECRET_HEADER
+    return render_template(
+        "doors/secret.html",
+        opened=opened,
+        url=f"{base}{opened.path}",
+        header=None if opened.is_secret_in_address else header,
+        is_new=is_new,
+    )
+
+
+@blueprint.post("/hooks")
+def open_one() -> ResponseReturnValue:
+    """Open a hook; its secret is on this answer and nowhere else."""
+    server, form = request.form.get("server", ""), request.form.get("form", "")
+    if server not in OFFERED:
+        raise PimError(ErrorCode.NOT_FOUND, "No such server is offered.")
+    with acting() as session:
+        opened = open_hook(session, acting_member(), server=server, form=form)
+    return _show_secret(opened, is_new=True)
+
+
+@blueprint.post("/hooks/<uuid:hook>/rotate")
+def rotate(hook: UUID) -> ResponseReturnValue:
+    """A new secret, shown once; the one before it works until the next."""
+    with acting() as session:
+        opened = rotate_hook(session, acting_member(), hook)
+    return _show_secret(opened, is_new=False)
+
+
+@blueprint.post("/hooks/<uuid:hook>/close")
+def close(hook: UUID) -> ResponseReturnValue:
+    """End a hook at once."""
+    with acting() as session:
+        close_hook(session, acting_member(), hook)
+    return redirect(url_for("doors.show_list"), 303)
+
+
+@blueprint.post("/phones/revoke")
+def revoke() -> ResponseReturnValue:
+    """End a phone at once."""
+    with acting() as session:
+        revoke_phone(session, acting_member(), name=request.form.get("name", ""))
+    return redirect(url_for("doors.show_list"), 303)
+
+
+@blueprint.post("/servers/fetch")
+def fetch() -> ResponseReturnValue:
+    """Pull the connections of a form now."""
+    with acting() as session:
+        connections = ask_pull(session, acting_member(), request.form.get("form", ""))
+    for connection in connections:
+        current_app.extensions["bell"].ring_fetch(connection)
+    return redirect(url_for("doors.show_list"), 303)

@@ -1,0 +1,153 @@
+"""The page of doors: what came, what was refused and what to do; a new secret is shown once and stored nowhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+from playwright.sync_api import Browser
+from sqlalchemy import text
+
+from pimcollect.actions.connections import connect_server
+from pimcollect.actions.hooks import OpenedHook, open_hook
+from pimcollect.actions.phones import add_phone
+from pimcollect.domain.phones import PhoneKind
+from pimcollect.domain.roles import COMMAND_LINE, Role
+from pimcollect.tables.entries import EntryRow
+from pimcollect.tables.forms import FormRow, FormVersionRow, HookRow
+from pimcollect.vault import hash_secret, read_door_keys
+from tests.web.browser import DESKTOP, PHONE, open_browser, open_window
+from tests.web.site import PASSWORD, Site
+from tests.web.test_browser import check
+from tests.web.test_pages import put_held
+from webhooks.hooks import SECRET_HEADER
+
+IMO = "imo@example.org"
+
+
+def put_hook(site: Site, server: str = "kobo") -> OpenedHook:
+    with site.desk.hands.sessions.begin() as session:
+        session.merge(FormRow(id="hh", title="Household"))
+        session.add(FormVersionRow(form="hh", version="1", sha256=uuid4().hex, document={}, xlsx=b"", xform=""))
+        session.flush()
+        return open_hook(session, COMMAND_LINE, server=server, form="hh")
+
+
+def put_everything(site: Site) -> OpenedHook:
+    """Hooks, a phone, a failing connection and something that is held."""
+    put_held(site)
+    hook = put_hook(site)
+    put_hook(site, "ona")
+    keys = read_door_keys(site.settings.door_keys)
+    with site.desk.hands.sessions.begin() as session:
+        session.execute(text("UPDATE hooks SET arrived = 7, arrived_at = now(), refused = 2, refused_at = now()"))
+        session.execute(text("UPDATE hooks SET networks = '[\"203.0.113.0/24\"]' WHERE server = 'ona'"))
+        add_phone(session, COMMAND_LINE, kind=PhoneKind.ACCOUNT, name="team-north", keys=keys)
+        there = {"base": "https://odk.example.org", "there": "1/hh", "user": "m@example.org", "secret": "s"}
+        connect_server(session, COMMAND_LINE, keys=keys, server="central", form="hh", **there)
+        session.execute(text("UPDATE connections SET failures = 3, reason = 'refused', tried_at = now()"))
+    return hook
+
+
+def test_a_monitor_sees_no_doors_and_opens_none(site: Site) -> None:
+    hook = put_hook(site)
+    visitor = site.monitor()
+    assert visitor.read("/doors").status_code == 403
+    for path in ("/doors/hooks", f"/doors/hooks/{hook.id}/rotate", f"/doors/hooks/{hook.id}/close"):
+        answer = visitor.client.post(path, data={"csrf_token": visitor.token("/account/password")})
+        assert answer.status_code == 403
+    assert site.desk.read(HookRow, id=hook.id).revision == 1
+
+
+def test_every_door_tells_what_came_what_is_wrong_and_what_to_do(site: Site) -> None:
+    put_everything(site)
+    page = site.logged_in(Role.IMO).read("/doors").text
+    for said in (
+        "KoboToolbox",
+        "7 came in",
+        "2 refused",
+        "Is the secret at the server the newest one?",
+        "203.0.113.0/24",
+        "team-north",
+        "ODK Central",
+        "Make a new one there, and connect again with it.",
+        "The version of the form that asked is not known here.",
+        "Build or adopt that version, then try again.",
+    ):
+        assert said in page, said
+    assert "Silverleaf" not in page
+
+
+def send(site: Site, path: str, data: dict[str, str] | None = None) -> str:
+    visitor = site.logged_in(Role.ADMIN, mail=f"{uuid4().hex}@example.org")
+    answer = visitor.client.post(path, data={**(data or {}), "csrf_token": visitor.token("/doors")})
+    assert answer.status_code in (200, 303), answer.status_code
+    return answer.text
+
+
+@pytest.mark.parametrize(("server", "header"), [("kobo", SECRET_HEADER), ("central", "X-API-Key"), ("ona", "")])
+def test_an_opened_address_is_shown_once_with_its_secret_and_works(site: Site, server: str, header: str) -> None:
+    put_hook(site)
+    page = send(site, "/doors/hooks", {"server": server, "form": "hh"})
+    (path,) = re.findall(r"http://localhost(/webhooks/[\w.-]+)", page)
+    secret = re.findall(rf"{header}: ([\w-]+)", page)[0] if header else path.rpartition(".")[2]
+    hook = site.desk.read(HookRow, server=server) if server != "kobo" else None
+    if hook is not None:
+        assert hook.secrets == [hash_secret(secret)]
+    headers = {header: secret} if header else {}
+    assert site.app.test_client().post(path, data=b"{}", headers=headers).status_code == 202
+    assert secret not in site.logged_in(Role.IMO).read("/doors").text
+
+
+def test_a_rotated_hook_shows_its_new_secret_and_a_closed_one_is_gone(site: Site) -> None:
+    hook = put_hook(site)
+    page = send(site, f"/doors/hooks/{hook.id}/rotate")
+    assert "It is shown this once" in page
+    assert "works until the next" in page
+    send(site, f"/doors/hooks/{hook.id}/close")
+    assert site.desk.read(HookRow, id=hook.id).closed_at is not None
+    assert str(hook.id) not in site.logged_in(Role.IMO).read("/doors").text
+    assert hook.secret not in page
+
+
+def test_what_is_not_offered_is_not_opened(site: Site) -> None:
+    put_hook(site)
+    visitor = site.logged_in(Role.ADMIN)
+    for data in ({"server": "mapped", "form": "hh"}, {"server": "kobo", "form": "none"}, {}):
+        answer = visitor.client.post("/doors/hooks", data={**data, "csrf_token": visitor.token("/doors")})
+        assert answer.status_code == 404
+    with site.desk.hands.sessions() as session:
+        assert session.scalar(text("SELECT count(*) FROM hooks")) == 1
+
+
+def test_what_is_held_is_discarded_from_the_page(site: Site) -> None:
+    entry = put_held(site)
+    send(site, f"/inbox/{entry.id}/discard")
+    row = site.desk.read(EntryRow, id=entry.id)
+    assert (row.state, row.reason, row.body) == ("settled", "discarded", None)
+    assert isinstance(row.id, UUID)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("size", "language"), [("phone", "ar"), ("phone", "en"), ("desktop", "fr")])
+def test_the_page_of_doors_fits_every_window(site: Site, chromium: Browser, size: str, language: str) -> None:
+    hook = put_everything(site)
+    site.member(Role.IMO, mail=IMO)
+    pixels = PHONE if size == "phone" else DESKTOP
+    with site.served() as url, open_window(chromium, url, size=pixels, language=language) as window:
+        window.log_in(IMO, PASSWORD)
+        window.go("/doors")
+        check(window, f"doors-{size}-{language}")
+        form = window.page.locator(f"form[action='/doors/hooks/{hook.id}/rotate']")
+        window.page.locator("details", has=form).locator("summary").click()
+        form.locator("button").click()
+        window.page.wait_for_selector("dl")
+        check(window, f"secret-{size}-{language}")

@@ -6,7 +6,7 @@ The root says which form and version asked: `id` and `version`; a form without a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -14,10 +14,21 @@ from lxml import etree
 
 from pimcollect.errors import PimError
 from pimcollect.servers.base import Delivery, Opened
-from pimcollect.servers.flat import DEPRECATED_KEYS, ID_KEYS, count_answers, first_id, is_envelope, open_flat
-from pimcollect.servers.instance import flatten, list_children, local_name, parse_xml
+from pimcollect.servers.flat import is_envelope, open_flat, read_id
+from pimcollect.servers.instance import DEEPEST, flatten, list_children, local_name, parse_xml, unreadable
 
+_Ask = Callable[[etree._Element], Any]
 _LONGEST_NAME = 250
+# asked of the parser itself: at the door each submission is looked at once, and most of its fields not at all
+_TOO_DEEP: _Ask = etree.XPath("boolean(" + "/*" * (DEEPEST + 2) + ")")
+_META = "/*/*[local-name()='meta']/*[local-name()='{}']"
+_INSTANCE_ID: _Ask = etree.XPath(_META.format("instanceID"))
+_DEPRECATED_ID: _Ask = etree.XPath(_META.format("deprecatedID"))
+_IS_ENVELOPE: _Ask = etree.XPath("boolean(/*/*[local-name()='base64EncryptedKey' or local-name()='encryptedXmlFile'])")
+_COUNT_ANSWERS: _Ask = etree.XPath(
+    "count(/*/*[not(starts-with(local-name(), '_') or local-name()='meta' or local-name()='formhub')]"
+    "/descendant-or-self::*[not(*)][normalize-space()])"
+)
 _XFORMS = "{http://www.w3.org/2002/xforms}"
 
 
@@ -27,18 +38,19 @@ def read_submission(body: bytes, *, names: Collection[str] = ()) -> Delivery:
     Raises PimError(BAD_BODY) for what is no XML, dangerous or too deep.
     """
     root = parse_xml(body)
-    raw = flatten(root, ())
-    is_encrypted = _is_encrypted(root) or is_envelope(raw)
+    if _TOO_DEEP(root):
+        raise unreadable("it is nested too deep")
+    is_encrypted = _is_encrypted(root) or _IS_ENVELOPE(root)
     return Delivery(
         kind="xml",
-        edition_id=first_id(raw, *ID_KEYS),
-        fullness=count_answers(raw),
+        edition_id=_read_only_id(_INSTANCE_ID(root)),
+        fullness=int(_COUNT_ANSWERS(root)),
         form=_attribute(root, "id") or etree.QName(root).namespace or None,
         version=_attribute(root, "version"),
-        deprecated_id=first_id(raw, *DEPRECATED_KEYS),
+        deprecated_id=_read_only_id(_DEPRECATED_ID(root)),
         is_encrypted=is_encrypted,
         files=_list_files(root) if is_encrypted else (),
-        mentioned=dict(_find_mentioned(raw, names)) if names else {},
+        mentioned=dict(_find_mentioned(flatten(root, ()), names)) if names else {},
     )
 
 
@@ -82,6 +94,11 @@ def _find_mentioned(raw: Mapping[str, Any], names: Collection[str]) -> Iterator[
 def _attribute(root: etree._Element, name: str) -> str | None:
     text = str(root.get(name) or "").strip()
     return text if 0 < len(text) <= _LONGEST_NAME else None
+
+
+def _read_only_id(found: Any) -> str | None:
+    """The id in the one node that was found: two of them are none."""
+    return read_id(found[0].text) if len(found) == 1 else None
 
 
 def _is_encrypted(root: etree._Element) -> bool:

@@ -30,10 +30,11 @@ class OddAnswersError(RuntimeError):
     """The server did not take what was sent."""
 
 
-def _take(plan: Plan) -> Seen:
+def take_all(plan: Plan) -> Seen:
+    """Run a plan. Raises OddAnswersError unless every delivery was taken."""
     seen = run_load(plan)
     if seen.odd or not seen.answers:
-        raise OddAnswersError(f"{seen.odd} of {seen.answers} answers on {plan.path} were not 202")
+        raise OddAnswersError(f"{seen.odd} of {seen.answers} answers were not {plan.expected}")
     return seen
 
 
@@ -59,9 +60,9 @@ def measure_intake(*, rounds: int = ROUNDS, seconds: float = SECONDS) -> Figure:
         to_door = Plan(door, f"/webhooks/{key}", headers, body, CONNECTIONS, seconds)
         to_bare = Plan(bare, "/", headers, body, CONNECTIONS, seconds)
         for plan in (to_door, to_bare):
-            _take(Plan(plan.port, plan.path, headers, body, CONNECTIONS, 1.0))
-        taken = take_rounds(lambda: _take(to_door).rate, lambda: _take(to_bare).rate, rounds=rounds)
-        last = _take(to_door)
+            take_all(Plan(plan.port, plan.path, headers, body, CONNECTIONS, 1.0))
+        taken = take_rounds(lambda: take_all(to_door).rate, lambda: take_all(to_bare).rate, rounds=rounds)
+        last = take_all(to_door)
     return Figure(
         part="intake",
         what="hook intake",

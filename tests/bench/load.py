@@ -32,6 +32,8 @@ class Plan:
     connections: int
     seconds: float
     host: str = "127.0.0.1"
+    expected: int = 202
+    """Status of an answer that says it was taken."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Seen:
     answers: int
     rate: float
     p50: float
+    p95: float
     p99: float
     odd: int
 
@@ -79,7 +82,7 @@ class _Line:
         return int(head[9:12]) if len(rest) >= int(length[15:]) else None
 
 
-def send_load(plan: Plan, *, expected: int = 202) -> Seen:
+def send_load(plan: Plan) -> Seen:
     """Send as fast as the answers come until the time is over.
 
     Connections are opened one after another under load, so that the process that is less busy takes the next one.
@@ -96,11 +99,12 @@ def send_load(plan: Plan, *, expected: int = 202) -> Seen:
         for key in list(selector.get_map().values()):
             key.data.socket.close()
     times = sorted(took for _, took in seen)
-    odd = sum(status != expected for status, _ in seen)
+    odd = sum(status != plan.expected for status, _ in seen)
     return Seen(
         answers=len(times),
         rate=len(times) / took,
         p50=times[len(times) // 2] * 1000,
+        p95=times[int(len(times) * 0.95)] * 1000,
         p99=times[int(len(times) * 0.99)] * 1000,
         odd=odd,
     )

@@ -17,6 +17,7 @@ from tests.bench.deciding import measure_deciding
 from tests.bench.intake import measure_intake
 from tests.bench.latency import measure_latency
 from tests.bench.measure import Figure, describe_machine, list_figures, write_table
+from tests.bench.phones import measure_phones
 from tests.bench.reading import measure_reading
 from tests.bench.settling import measure_settling
 
@@ -29,6 +30,7 @@ PARTS: dict[str, Callable[[], Figure]] = {
     "read": measure_reading,
     "settle": measure_settling,
     "intake": measure_intake,
+    "phones": measure_phones,
     "latency": measure_latency,
 }
 

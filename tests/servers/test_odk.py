@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.plugins import find_plugin
 from pimcollect.servers import odk
-from pimcollect.servers.instance import MOST_NODES
+from pimcollect.servers.flat import count_answers
+from pimcollect.servers.instance import MOST_NODES, flatten, parse_xml
 from tests.factories.households import freeze
 
 PLAIN = (
@@ -121,6 +124,27 @@ def test_what_a_form_states_is_read_from_its_xform() -> None:
     frozen = freeze("hh_core")
     assert odk.read_stated(frozen.xform) == ("hh_core", frozen.version.version)
     assert odk.read_stated("<h><x/></h>") == ("", "")
+
+
+@given(
+    st.recursive(
+        st.text("ab \n", max_size=3), lambda inner: st.lists(st.tuples(st.sampled_from("abc"), inner)), max_leaves=12
+    )
+)
+def test_the_door_counts_what_the_worker_reads(tree: str | list[tuple[str, Any]]) -> None:
+    def write(node: str | list[tuple[str, Any]]) -> str:
+        return node if isinstance(node, str) else "".join(f"<{name}>{write(child)}</{name}>" for name, child in node)
+
+    body = (
+        f'<d id="f"><_x>1</_x><formhub><uuid>2</uuid></formhub>{write(tree)}<meta><instanceID>3</instanceID></meta></d>'
+    )
+    assert odk.read_submission(body.encode()).fullness == count_answers(flatten(parse_xml(body.encode()), ()))
+
+
+def test_two_instance_ids_are_none_at_the_door_and_behind_it() -> None:
+    body = b'<d id="f"><meta><instanceID>1</instanceID><instanceID>2</instanceID></meta></d>'
+    assert odk.read_submission(body).edition_id is None
+    assert odk.read_opened(body, repeats=()).edition_id is None
 
 
 def test_it_is_a_plugin_like_any_other() -> None:

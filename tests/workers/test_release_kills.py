@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -136,3 +140,48 @@ def test_any_mixture_of_deaths_and_lost_replies_over_two_versions_ends_well(sett
             assert see(server) == whole(press, 2)
 
         check()
+
+
+@pytest.mark.parametrize("path", ["/api/v2/assets/", "/hooks/"])
+def test_a_real_process_killed_by_the_kernel_is_followed_by_one_that_finishes(settings: Settings, path: str) -> None:
+    """SIGKILL at the moment in which the server has made the form or the hook and has not answered yet."""
+    with open_server("kobo") as server, Press(settings, server) as press:
+        press.serve()
+        press.put_version()
+        release = press.ask(press.connect())
+        process: list[subprocess.Popen[bytes]] = []
+        answer_well = server.answer
+
+        def answer(asked: Asked) -> Reply:
+            reply = answer_well(asked)
+            if asked.method == "POST" and asked.path.endswith(path):
+                process[0].kill()
+                process[0].wait()
+            return reply
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(server, "answer", answer)
+            process.append(start_worker(press))
+            assert process[0].wait(timeout=60) == -signal.SIGKILL
+        assert press.look(release).state == State.WAITING
+        press.wake()
+        again = start_worker(press)
+        assert again.wait(timeout=60) == 0
+        assert press.look(release).state == State.DONE
+        assert see(server) == whole(press)
+
+
+def start_worker(press: Press) -> subprocess.Popen[bytes]:
+    """What a ring makes the worker do, in a process of its own."""
+    own = press.settings
+    environment = os.environ | {
+        "PIMCOLLECT_HOME": str(own.home),
+        "DATABASE_URL": own.database_url,
+        "REDIS_URL": own.redis_url,
+        "PIMCOLLECT_HANDS_KEYS": str(own.hands_keys),
+        "PIMCOLLECT_DOOR_KEYS": str(own.door_keys),
+        "PIMCOLLECT_URL": own.public_url,
+        "PIMCOLLECT_PRIVATE_HOSTS": press.server.host,
+    }
+    code = "from workers.hands import hands; from workers.releases import publish_due; publish_due(hands())"
+    return subprocess.Popen([sys.executable, "-c", code], env=environment)

@@ -45,6 +45,7 @@ class Order:
     duplicates: float = 0.1
     kills: int = 40
     flushes: int = 2
+    restarts: int = 0
     seed: int = 1
     naive: bool = False
 
@@ -56,6 +57,9 @@ def read_order(words: Sequence[str]) -> Order:
     parser.add_argument("--duplicates", type=float, default=Order.duplicates, help="part that is sent twice")
     parser.add_argument("--kills", type=int, default=Order.kills)
     parser.add_argument("--flushes", type=int, default=Order.flushes, help="how often the queue is emptied")
+    parser.add_argument(
+        "--restarts", type=int, default=Order.restarts, help="how often the database is restarted at once"
+    )
     parser.add_argument("--seed", type=int, default=Order.seed)
     parser.add_argument("--naive", action="store_true", help="the same to a service that answers before it stores")
     return Order(**vars(parser.parse_args(words)))
@@ -75,8 +79,9 @@ def torment(station: Station, hooks: dict[str, Hook], sent: list[Sent], order: O
     assert station.process is not None
     posts = repeat_some(sent, part=order.duplicates, seed=order.seed)
     crowd = Crowd(posts, hooks)
-    killer = Killer(station.process.pid, station.redis_url, seed=order.seed)
-    plan = killer.plan(kills=order.kills, flushes=order.flushes)
+    data = station.flush_to_files()
+    killer = Killer(station.process.pid, station.redis_url, data=data, seed=order.seed)
+    plan = killer.plan(kills=order.kills, flushes=order.flushes, restarts=order.restarts)
     crowd.start()
     for number, step in enumerate(plan):
         crowd.allow((number + 1) / len(plan))
@@ -108,6 +113,7 @@ def summarise(order: Order, crowd: Crowd, killer: Killer, **more: Any) -> dict[s
         "duplicates": int(order.submissions * order.duplicates),
         "kills": sum(killer.kills.values()),
         "flushes": killer.flushes,
+        "restarts": killer.restarts,
         "acknowledged": len(crowd.acknowledged),
         **more,
         "killed": dict(killer.kills),

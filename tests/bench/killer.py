@@ -1,4 +1,7 @@
-"""Kills processes of a service at random moments and empties its queue, as bad days do. Repeatable by its seed."""
+"""Kills processes of a service, empties its queue and restarts its database at random moments, as bad days do.
+
+Repeatable by its seed.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _AT_WORK_SECONDS = 0.5
 _TICK = 0.002
 _LATEST_SECONDS = 0.4
 """A victim is chosen at a random moment up to so long after a burst of deliveries began."""
-FLUSH = "flush"
+FLUSH, RESTART = "flush", "restart"
 
 
 class NobodyToKillError(RuntimeError):
@@ -95,19 +98,24 @@ def _worked(pid: int) -> int:
 class Killer:
     """Chooses victims and moments by a seed; what was done is counted."""
 
-    def __init__(self, supervisor: int, redis_url: str, *, seed: int) -> None:
+    def __init__(self, supervisor: int, redis_url: str, *, data: Path, seed: int) -> None:
+        """`data` is the data directory of the PostgreSQL that is restarted."""
         self._supervisor = supervisor
+        self._postmaster = data / "postmaster.pid"
         self._roles = [role for role, pids in find_victims(supervisor).items() if pids]
         self._redis_url = redis_url
         self._chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
         self.kills: Counter[str] = Counter()
         self.flushes = 0
+        self.restarts = 0
 
-    def plan(self, *, kills: int, flushes: int) -> list[str]:
-        """What is done, in order: the role of each victim, and FLUSH for the flushes, spread over the run."""
+    def plan(self, *, kills: int, flushes: int, restarts: int = 0) -> list[str]:
+        """What is done, in order: the role of each victim, and FLUSH and RESTART spread over the run."""
         roles = self._chance.choices(self._roles, weights=[_WEIGHTS[role] for role in self._roles], k=kills - flushes)
         for number in range(flushes):
             roles.insert((2 * number + 1) * (kills - flushes) // (2 * flushes) + number, FLUSH)
+        for number in range(restarts):
+            roles.insert((number + 1) * len(roles) // (restarts + 1), RESTART)
         return roles
 
     def do(self, step: str) -> None:
@@ -115,6 +123,8 @@ class Killer:
         time.sleep(self._chance.uniform(0, _LATEST_SECONDS))
         if step == FLUSH:
             self._flush()
+        elif step == RESTART:
+            self._restart_database()
         else:
             self._kill(step)
 
@@ -147,6 +157,11 @@ class Killer:
                     return pid
             time.sleep(_TICK)
         return self._chance.choice(list(pids))
+
+    def _restart_database(self) -> None:
+        """Immediate shutdown: every connection is cut, nothing is tidied; the supervisor starts it again."""
+        os.kill(int(self._postmaster.read_text().split()[0]), signal.SIGQUIT)
+        self.restarts += 1
 
     def _flush(self) -> None:
         """Empty the whole queue, right after its worker was killed: it is not empty then."""

@@ -14,9 +14,11 @@ from collections.abc import Callable, Sequence
 from tests.bench.banking import measure_bank_import, measure_near
 from tests.bench.building import measure_building, measure_wide_building
 from tests.bench.deciding import measure_deciding
+from tests.bench.growth import measure_growth
 from tests.bench.intake import measure_intake
 from tests.bench.latency import measure_latency
 from tests.bench.measure import Figure, describe_machine, list_figures, write_table
+from tests.bench.memory import measure_memory
 from tests.bench.phones import measure_phones
 from tests.bench.reading import measure_reading
 from tests.bench.settling import measure_settling
@@ -32,6 +34,8 @@ PARTS: dict[str, Callable[[], Figure]] = {
     "intake": measure_intake,
     "phones": measure_phones,
     "latency": measure_latency,
+    "growth": measure_growth,
+    "memory": measure_memory,
 }
 
 

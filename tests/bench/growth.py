@@ -43,7 +43,7 @@ def store_many(engine: Engine, *, count: int) -> None:
                     text(
                         f"INSERT INTO {table} SELECT made.* FROM (SELECT * FROM {table} LIMIT 1) AS one,"
                         " generate_series(1, :n) AS n, LATERAL jsonb_populate_record("
-                        f"NULL::{table}, to_jsonb(one) || jsonb_build_object({other})) AS made"
+                        f"NULL::{table}, to_jsonb(one) || jsonb_build_object('n', n, {other})) AS made"
                     ),
                     {"n": min(_STEP, missing - start)},
                 )

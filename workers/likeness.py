@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.version import Version
-from pimcollect.tables.submissions import KEPT, SubmissionRow
+from pimcollect.tables.submissions import find_first_alike
 from workers.writing import Twin
 
 _OWN_KEYS = ("_", "meta/", "orx:meta/", "formhub/")
@@ -33,10 +31,4 @@ def tell_answers(raw: Mapping[str, Any], version: Version) -> dict[str, Any]:
 
 def find_twins(session: Session, form: str, digests: Collection[str]) -> dict[str, Twin]:
     """The first kept submission for each of these digests of answers: one query for a batch."""
-    rows = session.execute(
-        select(SubmissionRow.alike, SubmissionRow.id, SubmissionRow.root_id)
-        .ext(distinct_on(SubmissionRow.alike))
-        .where(SubmissionRow.form == form, SubmissionRow.alike.in_(digests), SubmissionRow.state == KEPT)
-        .order_by(SubmissionRow.alike, SubmissionRow.decided_at, SubmissionRow.id)
-    )
-    return {str(row.alike): Twin(row.id, row.root_id) for row in rows}
+    return {alike: Twin(*first) for alike, first in find_first_alike(session, form, digests).items()}

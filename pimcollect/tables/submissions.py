@@ -36,7 +36,7 @@ class SubmissionRow(Base):
         CheckConstraint("state <> 'kept' OR shared IS NOT NULL", name="kept_submission_has_answers"),
         Index("submissions_of_form_by_month", "form", "month"),
         Index("submissions_by_edition", "edition_id"),
-        Index("submissions_alike", "form", "alike", postgresql_where=text("alike IS NOT NULL")),
+        Index("submissions_alike", "form", "alike", "decided_at", "id", postgresql_where=text("alike IS NOT NULL")),
         Index("submissions_by_superseded", "superseded", postgresql_using="gin"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -121,6 +121,22 @@ _FORGET_TWIN = text("UPDATE submissions SET twin = NULL, findings = findings - :
 def forget_twin(session: Session, submission: UUID, *, finding: str) -> None:
     """What was a possible duplicate of this one is not any more: this one is erased."""
     session.execute(_FORGET_TWIN, {"submission": submission, "finding": finding})
+
+
+_FIRST_ALIKE = text("""
+    SELECT wanted.alike, first.id, first.root_id
+      FROM unnest(CAST(:digests AS text[])) AS wanted (alike),
+           LATERAL (SELECT id, root_id FROM submissions
+                     WHERE form = :form AND submissions.alike = wanted.alike
+                     ORDER BY decided_at, id LIMIT 1) AS first
+""")
+
+
+def find_first_alike(session: Session, form: str, digests: Collection[str]) -> dict[str, tuple[UUID, str]]:
+    """Digest of answers -> (id, root id) of the first kept submission with the same: one step in the index for each,
+    however many answered alike."""
+    rows = session.execute(_FIRST_ALIKE, {"form": form, "digests": sorted(digests)})
+    return {row.alike: (row.id, row.root_id) for row in rows}
 
 
 def add_tallies(session: Session, counts: dict[tuple[str, str, date, str, str], int]) -> None:

@@ -67,8 +67,11 @@ def list_languages(book: Book) -> dict[str, str]:
     return found
 
 
-def print_form(sheet: Sheet, *, languages: Collection[str] = ()) -> str:
-    """The page. Pure. `languages` are codes; empty means all that the form speaks."""
+def print_form(
+    sheet: Sheet, *, languages: Collection[str] = (), style: str = f"<style>{STYLE}</style>", top: str = ""
+) -> str:
+    """The page. Pure. `languages` are codes; empty means all that the form speaks. `style` and `top` are markup of
+    ours: a site that forbids styles inside a page links to its sheet, and says how to come back."""
     known = list_languages(sheet.book)
     wanted = [code for code in languages or known if code in known]
     parts = [_Writer(sheet, code, known[code]).write() for code in wanted]
@@ -80,7 +83,7 @@ def print_form(sheet: Sheet, *, languages: Collection[str] = ()) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="{first}" dir="{find_direction(first)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(sheet.title)}</title><style>{STYLE}</style></head><body>"
+        f"<title>{html.escape(sheet.title)}</title>{style}</head><body>{top}"
         + (f'<nav><ul class="languages">{contents}</ul></nav>' if len(wanted) > 1 else "")
         + "".join(parts)
         + "</body></html>\n"

@@ -13,7 +13,7 @@ h3,h4{font-size:1.05rem;margin:1rem 0 .3rem}
 p{margin:.25rem 0}
 ul{margin:.3rem 0;padding:0;list-style:none}
 .languages{display:flex;flex-wrap:wrap;gap:.5rem 1.2rem;margin-block-end:1rem}
-.languages a{color:#134a7c;display:inline-block;padding-block:.4rem}
+.languages a{color:#134a7c;display:inline-flex;align-items:center;min-height:44px}
 .facts,.kind,.time{color:#444;font-size:.85rem;font-weight:normal}
 .kind code{color:#666;margin-inline-start:.6rem}
 .drafted{border:2px solid #8a5200;padding:.5rem .7rem;margin-block:.6rem}

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from forms.current import Current, read_current
 from forms.intake import Adopted, adopt_form
+from forms.lints_current import read_served
 from forms.release import Frozen, asks_severe, build_form, read_languages, write_files
 from forms.safety import MAX_BYTES
 from forms.selection import KINDS
@@ -26,7 +27,7 @@ from pimcollect.cli.form_keys import keys
 from pimcollect.cli.form_qr import qr_command
 from pimcollect.cli.form_releases import list_places, release_command
 from pimcollect.cli.forms_intake import intake_command, kept_command
-from pimcollect.cli.forms_lint import lint, read_served
+from pimcollect.cli.forms_lint import lint
 from pimcollect.cli.forms_print import notes, print_command
 from pimcollect.cli.wishes import find_media, say_cuts, settle_wish, wish_options
 from pimcollect.domain.roles import COMMAND_LINE

@@ -5,54 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from sqlalchemy.orm import Session
 
-from forms.current import Current, read_current
 from forms.lints import Lint, Severity
-from forms.lints_all import lint_file, lint_form
-from forms.lints_bank import ROUNDS
+from forms.lints_all import lint_file
+from forms.lints_current import lint_current
 from forms.release import read_languages
 from forms.safety import MAX_BYTES
 from forms.selection import KINDS
-from forms.services import read_starter_services
-from forms.wishes import Served
 from pimcollect.cli.desk import json_option, open_desk, print_rows
 from pimcollect.cli.wishes import find_media, settle_wish
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.catalogue import read_directory
-from pimcollect.tables.forms import find_versions
-
-
-def read_served(session: Session, current: Current) -> tuple[Served, ...]:
-    """Who serves which pathway where: of the directory, of the practice country where nothing was imported."""
-    directory = read_directory(session)
-    working = {service.code for service in directory.services.values() if not service.is_suspended}
-    if not directory.rules and current.are_starter_places:
-        return tuple(Served(rule.pathway, rule.place) for rule in read_starter_services(current.codes).rules)
-    return tuple(Served(rule.pathway, rule.place) for rule in directory.rules if rule.service in working)
 
 
 def _lint_bank_form(form: str, languages: str) -> tuple[Lint, ...]:
     """A form of the bank, with the places, services and earlier versions that the database knows."""
     wanted = read_languages(languages)
     with open_desk() as desk, desk.transaction() as session:
-        current = read_current(session)
-        served = read_served(session, current)
-        wish = settle_wish(session, form, None)
-        rounds = [
-            frozenset(question["item"] for question in row.document["questions"] if question["item"])
-            for row in find_versions(session, form)[:ROUNDS]
-        ]
-        return lint_form(
-            current.catalogue,
-            form,
-            places=current.places,
-            languages=wanted,
-            served=served,
-            rounds=rounds,
-            wish=wish,
-            media=find_media(session, form, None),
-        )
+        wish, media = settle_wish(session, form, None), find_media(session, form, None)
+        return lint_current(session, form, wanted, wish=wish, media=media)
 
 
 def _lint_workbook(file: Path) -> tuple[Lint, ...]:

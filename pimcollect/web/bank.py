@@ -138,6 +138,7 @@ def _render_item(item_id: str, mistake: PimError | None = None) -> str:
         choices=catalogue.lists.get(item.choices, ()),
         flags=[flag for flag in catalogue.flags if item.name in names_used(flag.expression)],
         standing=standing,
+        is_mine=any(one.key == item.key and one.proposer == actor.id for one in lives),
         earlier=[one for one in lives if one.key != item.key],
         history=_find_history(session, item.id),
         uses=find_uses(session, [item.id], limit=50),

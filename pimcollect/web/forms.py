@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
@@ -11,27 +12,37 @@ from flask.typing import ResponseReturnValue
 from forms.current import read_current
 from forms.release import asks_severe, build_form, read_languages
 from forms.selection import KINDS
-from forms.wording import LANGUAGES, say
+from forms.wording import LANGUAGE_NAMES, LANGUAGES, say
 from pimcollect.actions.form_keys import choose_public_key
 from pimcollect.actions.forms import keep_version
+from pimcollect.domain.catalogue import Catalogue
 from pimcollect.domain.roles import allow
 from pimcollect.errors import PimError
 from pimcollect.tables.catalogue import has_places
 from pimcollect.tables.forms import FormVersionRow, find_forms
 from pimcollect.web.access import acting_member
+from pimcollect.web.catalogue import read_bank
 from pimcollect.web.store import acting, reading
 
 blueprint = Blueprint("forms", __name__, url_prefix="/forms")
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
+def find_spoken(catalogue: Catalogue) -> dict[str, str]:
+    """The languages that a form may be built in: ours, and those in which the bank says something."""
+    own = {language for _, _, language in catalogue.translations}
+    return {code: name for code, name in LANGUAGE_NAMES.items() if code in LANGUAGES or code in own}
+
+
 def _render_list(mistake: PimError | None = None, built: str = "") -> str:
     session = reading()
+    catalogue = read_bank(session)
     return render_template(
         "forms/list.html",
         rows=find_forms(session),
         kinds={form: say(f"form_{form}") for form in KINDS},
-        languages=list(LANGUAGES),
+        languages=find_spoken(catalogue),
+        purposes=catalogue.purposes,
         are_starter_places=not has_places(session),
         mistake=mistake,
         built=built,
@@ -63,6 +74,8 @@ def build() -> ResponseReturnValue:
                 form,
                 places=current.places,
                 languages=languages,
+                purpose=request.form.get("purpose", ""),
+                on=datetime.now(UTC).date().isoformat(),
                 public_key=choose_public_key(session, form) if is_encrypted else "",
             )
             keep_version(

@@ -6,6 +6,7 @@ import copy
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from sqlalchemy import func, select, update
 from forms import starter
 from forms.bank import hash_document
 from forms.bank_files import write_bank_bytes
+from forms.intake import adopt_form
 from pimcollect.actions.banks import Bank, import_bank
+from pimcollect.actions.forms import keep_version
 from pimcollect.domain.roles import COMMAND_LINE, Role
 from pimcollect.tables.catalogue import BankRow
 from pimcollect.tables.governance import BankChangeRow, ItemStateRow, VerdictRow
@@ -254,10 +257,36 @@ def test_two_frozen_versions_of_a_form_are_compared(banked: Site) -> None:
     next(row for row in document["items"] if row["id"] == "N05")["treat"] = "restrict"
     put(banked, document)
     visitor.send("/forms", form="obs", languages="en")
-    page = visitor.read("/forms/of/obs/versions").text
+    page = visitor.read("/forms/obs/versions").text
     assert "bank_version" in page
-    assert visitor.read("/forms/of/obs/versions?one=gone").status_code == 404
-    assert visitor.read("/forms/of/gone/versions").status_code == 404
+    assert visitor.read("/forms/obs/versions?one=gone").status_code == 404
+    assert visitor.read("/forms/gone/versions").status_code == 404
+
+
+def test_a_form_is_read_as_people_will_read_it_and_linted(banked: Site) -> None:
+    visitor = banked.logged_in(Role.IMO)
+    visitor.send("/forms", form="obs", languages=["en", "fr"], plain="yes")
+    page = visitor.read("/forms/obs/preview").text
+    assert "Enumerator: from where you stand" in page
+    assert "<style" not in page
+    french = visitor.read("/forms/obs/preview?language=fr").text
+    assert "Enquêteur : de là où vous êtes" in french
+    assert "Enumerator: from where you stand" not in french
+    assert visitor.read("/forms/obs/preview?language=zz").status_code == 200
+    assert visitor.read("/forms/questionnaire.css").content_type.startswith("text/css")
+    lints = visitor.read("/forms/hh/lints?languages=fr").text
+    assert "L10" in lints
+    assert "machine-drafted and not approved" in lints
+    for path in ("/forms/gone/lints", "/forms/gone/preview"):
+        assert visitor.read(path).status_code == 404
+
+
+def test_a_form_that_was_adopted_is_linted_as_it_is(banked: Site) -> None:
+    book = Path(__file__).parents[1] / "payloads" / "pm_kac.xlsx"
+    frozen = adopt_form(book.read_bytes(), name="kac", form="kac").frozen
+    with banked.desk.hands.sessions.begin() as session:
+        keep_version(session, COMMAND_LINE, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform)
+    assert banked.logged_in(Role.IMO).read("/forms/kac/lints").status_code == 200
 
 
 # translations

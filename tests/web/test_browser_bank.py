@@ -68,7 +68,13 @@ def test_the_bank_is_read_judged_and_translated_in_a_browser(
         window.log_in(MAIL, PASSWORD)
         for path in (
             *("/bank", "/bank?sensitivity=S&tool=K", "/bank/C04", "/bank/versions?one=2026.1&other=2026.2&check=1"),
-            *("/forms/of/obs/versions", "/bank/translations?language=ar&part=items", "/forms"),
+            *(
+                "/forms/obs/versions",
+                "/forms/obs/preview",
+                "/forms/hh/lints",
+                "/bank/translations?language=ar&part=items",
+                "/forms",
+            ),
         ):
             window.go(path)
             check(window, f"{name}{path.replace('/', '-').partition('?')[0]}")

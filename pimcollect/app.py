@@ -21,6 +21,7 @@ from pimcollect.web import (
     bank_translations,
     doors,
     errors,
+    form_notes,
     form_pages,
     forms,
     health,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 _HOOKS, _PHONES = "/webhooks/", "/phones/"
 _CSRF_SECONDS = 12 * 3600
 _PAGES = (
-    *(health, home, account, referrals, forms, form_pages, releases, submissions, inbox, doors),
+    *(health, home, account, referrals, forms, form_notes, form_pages, releases, submissions, inbox, doors),
     *(bank, bank_changes, bank_translations),
 )
 

@@ -27,6 +27,7 @@ _ARGUMENTS = {
     "version": str(uuid4()),
     "kind": "xlsx",
     "form": "hh",
+    "number": "7",
 }
 SCRIPT = re.compile(r"<script|\son\w+=|javascript:|\sstyle=", re.IGNORECASE)
 

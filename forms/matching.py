@@ -16,7 +16,7 @@ from pimcollect.domain.similarity import cut_triples, find_pairs
 SURE = 0.8
 """From here on a match is proposed as the same question, if type and choices are the same too."""
 
-_LEAST = 0.45
+_LEAST = 0.5
 """Share of common triples from which two wordings are looked at."""
 
 _NEARLY = 0.6

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
@@ -13,12 +12,14 @@ from pyxform.question_type_dictionary import QUESTION_TYPE_DICT
 from pyxform.xls2json import workbook_to_json
 
 from forms.child import run_in_child
+from forms.columns import split_column
+from forms.grids import Fault, Table
 from forms.safety import check_workbook
-from forms.xlsforms import XlsForm, read_sheets, to_definition
+from forms.xlsforms import XlsForm, read_sheets, refuse_faults, to_definition
 from pimcollect.errors import ErrorCode, PimError
 
 _SHOWN = 1_000
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+_KOBO_TYPES = ("begin_kobomatrix", "begin_score", "begin_rank", "score__row", "rank__level")
 _SELECTS = {"select1": "select_one", "select": "select_multiple", "odk:rank": "rank"}
 _BINDS = {"int": "integer", "string": "text", "binary": "file"}
 # Types whose plain name pyxform's table does not tell.
@@ -111,6 +112,7 @@ def make_outline(sheets: XlsForm, *, name: str) -> Outline:
 
     pyxform raises bare TypeError and IndexError for odd input besides its own errors, so all of them are caught.
     """
+    refuse_faults([*_find_own_types(sheets)])
     try:
         form = workbook_to_json(workbook_dict=to_definition(sheets), fallback_form_name="data", warnings=[])
         survey = create_survey_element_from_dict(form)  # type: ignore[no-untyped-call]
@@ -139,6 +141,17 @@ def make_outline(sheets: XlsForm, *, name: str) -> Outline:
         is_encrypted=bool(form.get("public_key")),
         xform=xform,
     )
+
+
+def _find_own_types(sheets: XlsForm) -> Iterator[Fault]:
+    """Rows of types that only KoboToolbox knows: it writes them out before pyxform sees the form, and we do not."""
+    table = sheets.tables.get("survey", Table((), ()))
+    column = next((one for one in table.columns if split_column(one)[0] == "type"), "")
+    for number, cells in table.rows:
+        kind = cells.get(column, "").replace(" ", "_")
+        if kind.startswith(_KOBO_TYPES):
+            text = f"{kind} is KoboToolbox's own; write a group with one question for each of its rows."
+            yield Fault("survey", number, column, text)
 
 
 def _plain(text: Any, longest: int) -> str:

@@ -48,8 +48,12 @@ def intake_command(file: Path, output: Path | None, tool: str, use: str, form: s
         raise PimError(ErrorCode.TOO_LARGE, f"The workbook is larger than {MAX_BYTES // 1024 // 1024} MB.")
     sheets, outline = read_form(file.read_bytes(), name=file.stem)
     with open_desk() as desk, desk.transaction() as session:
-        catalogue = read_current(session).catalogue
-    proposals = propose_form(sheets, outline, catalogue, form=check_id(form or outline.form), tool=tool, use=use)
+        current = read_current(session)
+    if current.is_starter_bank:
+        click.echo("No bank was imported yet: compared with the starter bank.", err=True)
+    proposals = propose_form(
+        sheets, outline, current.catalogue, form=check_id(form or outline.form), tool=tool, use=use
+    )
     if output:
         write_whole(output, write_proposals(proposals, output))
     _say_proposals(proposals, as_json=as_json)

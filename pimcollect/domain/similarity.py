@@ -45,14 +45,16 @@ def find_pairs(
         for place in _rarest(parts, rank, least):
             index[place].add(id_)
     masks = {id_: _mask(parts, rank) for id_, parts in theirs.items()}
+    sizes = {id_: len(parts) for id_, parts in theirs.items()}
     found = []
     for id_, parts in mine.items():
         mask, size = _mask(parts, rank), len(parts)
+        shortest, longest = least * size - 1e-9, size / least + 1e-9
         for other in set().union(*(index[place] for place in _rarest(parts, rank, least) if place in index)):
-            if others is None and other <= id_:
-                continue
+            if (others is None and other <= id_) or not shortest <= sizes[other] <= longest:
+                continue  # of such different lengths no two sets share enough
             both = (mask & masks[other]).bit_count()
-            score = both / (size + len(theirs[other]) - both)
+            score = both / (size + sizes[other] - both)
             if score >= least:
                 found.append(Pair(round(score, 3), id_, other))
     return sorted(found, key=lambda pair: (-pair.score, pair.one, pair.other))

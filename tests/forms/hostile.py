@@ -227,6 +227,10 @@ REFUSED: dict[str, tuple[Maker, str]] = {
     ),
     "groups in groups in groups": (partial(_nest_groups, 3_000), "nested too deeply|pyxform can read"),
     "a name that is no name": (lambda: write_book("text | a b | A"), "row : 2"),
+    "a type of one program only": (
+        lambda: write_book("begin_score | s | S\nscore__row | a | A\nend_score |  | "),
+        "survey, row 2, column type: begin_score is KoboToolbox's own",
+    ),
     "a list that is not there": (lambda: write_book("select_one gone | a | A"), "gone"),
 }
 """What it is -> how it is made, and a pattern of the words that refuse it (S: of our list of bad input)."""

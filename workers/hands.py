@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from pimcollect.config import Settings, read_settings
 from pimcollect.db import open_engine, open_sessions
 from pimcollect.domain.decide import Prepared, prepare
+from pimcollect.domain.likeness import find_moments
 from pimcollect.domain.outcomes import Directory, Pseudonyms
 from pimcollect.domain.version import read_version
 from pimcollect.doorbell import Bell
@@ -44,6 +45,8 @@ class KnownVersion:
     plan_sha256: str
     stated: str
     """The version as the XForm itself states it; empty where it states none."""
+    moments: frozenset[str]
+    """The paths that hold when it was opened and closed."""
 
 
 @dataclass
@@ -81,7 +84,8 @@ class Hands:
     def _prepare(self, session: Session, version: UUID) -> KnownVersion:
         row = session.get_one(FormVersionRow, version)
         prepared = prepare(read_version(row.document))
-        known = KnownVersion(row.id, row.form, row.version, prepared, row.sha256, read_stated(row.xform)[1])
+        stated, moments = read_stated(row.xform)[1], find_moments(prepared.version)
+        known = KnownVersion(row.id, row.form, row.version, prepared, row.sha256, stated, moments)
         self._versions[version] = known
         return known
 

@@ -14,9 +14,8 @@ from pimcollect.domain.outcomes import Course, HeldReason, Item, Kept, Refused
 from pimcollect.tables.connections import ask_fetch
 from pimcollect.tables.entries import free_waiting, hold_entry
 from pimcollect.tables.referrals import find_origins
-from pimcollect.tables.submissions import KEPT, NOWHERE, TOMBSTONE, SubmissionRow, find_root, find_roots
+from pimcollect.tables.submissions import KEPT, NOWHERE, TOMBSTONE, SubmissionRow, find_alike, find_root, find_roots
 from workers.hands import Hands
-from workers.likeness import find_twins
 from workers.pictures import keep_files
 from workers.reroute import reroute
 from workers.writing import Decided, Twin, Writing, add_referral
@@ -85,7 +84,10 @@ def _pair(session: Session, placed: list[Decided]) -> list[Decided]:
     for one in placed:
         if isinstance(one.decision, Kept):
             kept[one.form].add(one.alike)
-    first = {form: find_twins(session, form, digests) for form, digests in kept.items()}
+    first = {
+        form: {alike: Twin(*found) for alike, found in find_alike(session, form, digests).items()}
+        for form, digests in kept.items()
+    }
     paired = []
     for one in placed:
         twin = None

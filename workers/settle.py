@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from pimcollect.db import transaction
 from pimcollect.domain.decide import decide
+from pimcollect.domain.likeness import tell_answers
 from pimcollect.domain.outcomes import Decision, Directory, Held, HeldReason, Kept, Refused
 from pimcollect.doorbell import SETTLE
 from pimcollect.errors import ErrorCode, PimError
@@ -30,7 +31,6 @@ from pimcollect.tables.journal import beat
 from pimcollect.vault import open_value
 from workers.envelopes import BESIDE, Inside, Parked, unwrap
 from workers.hands import Hands, KnownVersion, hands
-from workers.likeness import tell_answers
 from workers.outcome import store_outcomes
 from workers.pictures import develop_waiting
 from workers.writing import Decided
@@ -189,7 +189,7 @@ def _decide(
         fullness=row.fullness,
         follows=row.follows,
         has_waited=row.reason == HeldReason.EDITION_EARLY,
-        alike=own.digest("answers", tell_answers(opened.raw, asked_by.prepared.version)),
+        alike=own.digest("answers", tell_answers(opened.raw, asked_by.moments)),
         identity=row.identity,
         inside=inside,
     )

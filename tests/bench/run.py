@@ -20,6 +20,7 @@ from tests.bench.latency import measure_latency
 from tests.bench.measure import Figure, describe_machine, list_figures, write_table
 from tests.bench.memory import measure_memory
 from tests.bench.phones import measure_phones
+from tests.bench.pulling import measure_backfill
 from tests.bench.reading import measure_reading
 from tests.bench.settling import measure_settling
 
@@ -31,6 +32,7 @@ PARTS: dict[str, Callable[[], Figure]] = {
     "near": measure_near,
     "read": measure_reading,
     "settle": measure_settling,
+    "backfill": measure_backfill,
     "intake": measure_intake,
     "phones": measure_phones,
     "latency": measure_latency,

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from forms.selection import KINDS
 from forms.xform import validate_with_odk
 from tests.rounds import screening
+from tests.rounds.editions import shuffle_editions
 from tests.rounds.filling import ENGINES, Round, build
+from tests.rounds.pulls import play
 from tests.rounds.resends import AT_ONCE, resend
 
 Findings = Iterator[tuple[str, bool]]
@@ -68,11 +70,25 @@ def run_resends(options: argparse.Namespace) -> Findings:
     yield f"resends: {done.rounds} rounds of {AT_ONCE}, {told}, {done.entries} entries, {seconds:.0f} s", is_well
 
 
+def run_pulls(_: argparse.Namespace) -> Findings:
+    """A Kobo of 35,000 in trouble, pulled by workers that are killed."""
+    result = play(count=35_000, kills=25, life=2_000)
+    yield str(result), result.is_well
+
+
+def run_editions(_: argparse.Namespace) -> Findings:
+    """A thousand roots whose editions, withdrawals and deletions come in any order."""
+    differing = shuffle_editions(1000)
+    yield f"editions: 1000 permutations of real deliveries, {differing} differ from the ordered result", not differing
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], Findings]] = {
     "validate": run_validation,
     "fill": run_fillings,
     "screening": run_screening,
     "resends": run_resends,
+    "pulls": run_pulls,
+    "editions": run_editions,
 }
 
 

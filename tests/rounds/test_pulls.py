@@ -1,0 +1,16 @@
+"""A little of the pull rounds: a server in trouble, people who edit meanwhile, workers that are killed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rounds.pulls import play
+
+pytestmark = pytest.mark.slow
+
+
+def test_nothing_is_missing_after_trouble_there_and_kills_here() -> None:
+    result = play(count=250, kills=3, life=30)
+    assert result.is_well, str(result)
+    assert result.life["edits"]
+    assert result.kills == 3

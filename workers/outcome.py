@@ -14,7 +14,15 @@ from pimcollect.domain.outcomes import Course, HeldReason, Item, Kept, Refused
 from pimcollect.tables.connections import ask_fetch
 from pimcollect.tables.entries import free_waiting, hold_entry
 from pimcollect.tables.referrals import find_origins
-from pimcollect.tables.submissions import KEPT, NOWHERE, TOMBSTONE, SubmissionRow, find_alike, find_root, find_roots
+from pimcollect.tables.submissions import (
+    KEPT,
+    NOWHERE,
+    TOMBSTONE,
+    SubmissionRow,
+    find_first_alike,
+    find_root,
+    find_roots,
+)
 from workers.hands import Hands
 from workers.pictures import keep_files
 from workers.reroute import reroute
@@ -85,7 +93,7 @@ def _pair(session: Session, placed: list[Decided]) -> list[Decided]:
         if isinstance(one.decision, Kept):
             kept[one.form].add(one.alike)
     first = {
-        form: {alike: Twin(*found) for alike, found in find_alike(session, form, digests).items()}
+        form: {alike: Twin(*found) for alike, found in find_first_alike(session, form, digests).items()}
         for form, digests in kept.items()
     }
     paired = []

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, or_, select, text
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.domain.version import TEST
@@ -97,17 +97,6 @@ def find_roots(session: Session, keys: list[tuple[str, str]]) -> dict[tuple[str,
         .with_for_update()
     )
     return {(row.form, row.root_id): row for row in rows}
-
-
-def find_alike(session: Session, form: str, digests: Collection[str]) -> dict[str, tuple[UUID, str]]:
-    """The first kept submission (id, root id) for each of these digests of answers: one query for a batch."""
-    rows = session.execute(
-        select(SubmissionRow.alike, SubmissionRow.id, SubmissionRow.root_id)
-        .ext(distinct_on(SubmissionRow.alike))
-        .where(SubmissionRow.form == form, SubmissionRow.alike.in_(digests), SubmissionRow.state == KEPT)
-        .order_by(SubmissionRow.alike, SubmissionRow.decided_at, SubmissionRow.id)
-    )
-    return {str(row.alike): (row.id, row.root_id) for row in rows}
 
 
 def name_roots(session: Session, submissions: Collection[UUID]) -> dict[UUID, str]:

@@ -1,4 +1,4 @@
-"""What is sent in measurements: invented deliveries in Kobo's shape, and what must become of each."""
+"""What is sent in measurements: invented deliveries, as Kobo posts and as phones send, and what must become of each."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from forms.release import Frozen
 from pimcollect.domain.answers import flatten
 from pimcollect.domain.version import Version
 from tests.factories import families, kobo
+from tests.factories.phones import write_odk, write_post
 
 HOUSEHOLD, ADOPTED = "hh_core", "pm_kac"
 KEPT, TOMBSTONE = "kept", "tombstone"
@@ -29,11 +31,13 @@ class Sent:
     form: str
     root_id: str
     body: bytes = field(repr=False)
+    """JSON for a hook; a multipart post of OpenRosa XML for the phones' door."""
     state: str
     pathways: tuple[str, ...] = ()
     """Referrals that must be made, one each."""
     counted: tuple[str, ...] = ()
     """Pathways that must be counted as unreferred, once each."""
+    is_by_phone: bool = False
 
 
 _FAMILIES: tuple[tuple[Mapping[str, Any], str, tuple[str, ...], tuple[str, ...]], ...] = (
@@ -81,6 +85,12 @@ def write_household(answers: Mapping[str, Any], version: Version, *, root_id: st
     ).encode()
 
 
+def write_phone_post(answers: Mapping[str, Any], version: Version, *, root_id: str) -> tuple[bytes, str]:
+    """The body that a phone posts for a filled household form, and its content type."""
+    xml, _ = write_odk(_by_key(answers, version), frozen=Frozen(version, b"", ""), root=root_id)
+    return write_post(xml)
+
+
 def write_adopted(*, consent: str, root_id: str, number: int = 1) -> bytes:
     """The JSON body of the adopted practice form, with a name and a number in it."""
     return json.dumps(
@@ -102,22 +112,29 @@ def write_adopted(*, consent: str, root_id: str, number: int = 1) -> bytes:
     ).encode()
 
 
-def make_household(version: Version, *, seed: int = 1) -> Iterator[Sent]:
-    """Household deliveries without end: of seven, three with a referral, one counted, one refused, two quiet."""
+def make_household(version: Version, *, seed: int = 1, phones: float = 0.0) -> Iterator[Sent]:
+    """Household deliveries without end: of seven, three with a referral, one counted, one refused, two quiet.
+
+    `phones` is the part of them (0 to 1) that a phone sends.
+    """
     chance = random.Random(seed)  # noqa: S311 - invented data, repeatable
     number = 0
     while True:
         number += 1
         answers, state, pathways, counted = chance.choices(_FAMILIES, weights=(3, 1, 1, 2))[0]
         root_id = _root(chance)
-        body = write_household(answers, version, root_id=root_id, number=number)
-        yield Sent(HOUSEHOLD, root_id, body, state, pathways, counted)
+        is_by_phone = chance.random() < phones
+        if is_by_phone:
+            body, _ = write_phone_post(answers, version, root_id=root_id)
+        else:
+            body = write_household(answers, version, root_id=root_id, number=number)
+        yield Sent(HOUSEHOLD, root_id, body, state, pathways, counted, is_by_phone)
 
 
-def make_mixed(version: Version, *, seed: int = 1) -> Iterator[Sent]:
-    """Deliveries of both forms without end: two of three are households."""
+def make_mixed(version: Version, *, seed: int = 1, phones: float = 0.0) -> Iterator[Sent]:
+    """Deliveries of both forms without end: two of three are households, `phones` of those sent by phone."""
     chance = random.Random(seed)  # noqa: S311 - invented data, repeatable
-    households = make_household(version, seed=chance.getrandbits(32))
+    households = make_household(version, seed=chance.getrandbits(32), phones=phones)
     number = 0
     while True:
         number += 1

@@ -18,14 +18,16 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pimcollect.domain.version import read_version
 from tests.bench.bodies import ADOPTED, HOUSEHOLD, Sent, make_mixed
-from tests.bench.crowd import Crowd, Hook, repeat_some
+from tests.bench.crowd import PHONES, Crowd, Hook, repeat_some
 from tests.bench.judge import Verdict, judge, look_for_canaries
 from tests.bench.killer import Killer, NobodyToKillError
 from tests.bench.naive import NaiveStation
 from tests.factories import kobo
+from tests.factories.phones import write_post
 from tests.factories.versions import bank_version
 from tests.journeys.mailbox import Mailbox, open_mailbox
 from tests.journeys.station import Station, StationError, open_station, wait_for
@@ -46,6 +48,7 @@ class Order:
     kills: int = 40
     flushes: int = 2
     restarts: int = 0
+    phones: float = 0.5
     seed: int = 1
     naive: bool = False
 
@@ -60,6 +63,7 @@ def read_order(words: Sequence[str]) -> Order:
     parser.add_argument(
         "--restarts", type=int, default=Order.restarts, help="how often the database is restarted at once"
     )
+    parser.add_argument("--phones", type=float, default=Order.phones, help="part of the households sent by phone")
     parser.add_argument("--seed", type=int, default=Order.seed)
     parser.add_argument("--naive", action="store_true", help="the same to a service that answers before it stores")
     return Order(**vars(parser.parse_args(words)))
@@ -103,6 +107,11 @@ def release(station: Station, folder: Path) -> dict[str, Hook]:
         opened = station.read("hooks", "open", "--server", "kobo", "--form", form)
         address = f"{station.url}/webhooks/{opened['url'].rsplit('/', 1)[-1]}"
         hooks[form] = Hook(address, {**kobo.write_headers(), **opened["headers"]})
+    station.run("forms", "release", HOUSEHOLD, "--to", "phones")
+    (device,) = station.read("phones", "add", "chaos", "--device")
+    _, content_type = write_post(None)
+    address = f"{station.url}{urlsplit(device['server_url']).path}/submission?deviceID=chaos"
+    hooks[PHONES] = Hook(address, {"Content-Type": content_type, "X-OpenRosa-Version": "1.0"})
     return hooks
 
 
@@ -124,9 +133,9 @@ def summarise(order: Order, crowd: Crowd, killer: Killer, **more: Any) -> dict[s
 
 
 def judge_answers(crowd: Crowd, verdict: Verdict) -> None:
-    """202, or 503 when the sender shall come again; anything else would lose data at a real sender."""
+    """201 or 202, or 503 when the sender shall come again; anything else would lose data at a real sender."""
     for status, count in crowd.statuses.items():
-        if status not in (202, 503):
+        if status not in (201, 202, 503):
             verdict.complain(f"{count} answers with status {status}")
 
 
@@ -138,7 +147,7 @@ def run_real(order: Order, folder: Path) -> tuple[dict[str, Any], bool]:
         station = stack.enter_context(open_station(folder / "home", settings=settings))
         hooks = release(station, folder / "forms")
         version = read_version(json.loads((folder / "forms" / f"{HOUSEHOLD}.version.json").read_text()))
-        sent = list(islice(make_mixed(version, seed=order.seed), order.submissions))
+        sent = list(islice(make_mixed(version, seed=order.seed, phones=order.phones), order.submissions))
         started = time.monotonic()
         with explained(station):
             crowd, killer = torment(station, hooks, sent, order)

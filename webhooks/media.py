@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,7 @@ from pimcollect.tables.media import (
     find_file,
     name_context,
     put_file,
+    replace_tampered,
     weigh_media,
 )
 from pimcollect.vault import DoorKeys, OpenKey, keyed_digest, open_value, seal_value
@@ -38,28 +40,26 @@ def digest_name(name: str, *, key: bytes) -> str:
 
 
 def store_media(session: Session, *, form: str, identity: str, name: str, content: bytes, keys: DoorKeys) -> Stored:
-    """Seal and store one file of an edition in the caller's transaction. The same again changes nothing."""
+    """Seal and store one file of an edition in the caller's transaction. The same again changes nothing; another one
+    takes the place of a file whose envelope was found to be changed on its way."""
     name_digest = digest_name(name, key=keys.digest)
-    digest = keyed_digest(keys.digest, "file", form, identity, hashlib.sha256(content).hexdigest())
+    sealed: dict[str, Any] = {
+        "digest": keyed_digest(keys.digest, "file", form, identity, hashlib.sha256(content).hexdigest()),
+        "name": seal_value(name.encode(), to=keys.intake, context=name_context(form, identity, name_digest)),
+        "content": seal_value(content, to=keys.intake, context=file_context(form, identity, name_digest)),
+        "size": len(content),
+    }
     known = find_file(session, form=form, identity=identity, name_digest=name_digest)
     if known is None:
         count, size = weigh_media(session, form=form, identity=identity)
         if count >= MOST_FILES or size + len(content) > MOST_BYTES:
             return Stored.TOO_MUCH
-        is_new = put_file(
-            session,
-            form=form,
-            identity=identity,
-            name_digest=name_digest,
-            digest=digest,
-            name=seal_value(name.encode(), to=keys.intake, context=name_context(form, identity, name_digest)),
-            content=seal_value(content, to=keys.intake, context=file_context(form, identity, name_digest)),
-            size=len(content),
-        )
-        if is_new:
+        if put_file(session, form=form, identity=identity, name_digest=name_digest, **sealed):
             return Stored.NEW
         known = find_file(session, form=form, identity=identity, name_digest=name_digest)
-    return Stored.SAME if known is None or known.digest in (None, digest) else Stored.OTHER
+    if known is None or known.digest in (None, sealed["digest"]):
+        return Stored.SAME
+    return Stored.NEW if replace_tampered(session, known.id, **sealed) else Stored.OTHER
 
 
 def open_file(row: MediaRow, *, ring: tuple[OpenKey, ...]) -> tuple[str, bytes]:

@@ -104,6 +104,26 @@ def put_file(
     return found.first() is not None
 
 
+_REPLACE = text("""
+    WITH entry AS (
+        UPDATE entries SET state = 'untouched', reason = NULL, attempts = 0, rung_at = NULL
+          FROM media
+         WHERE media.id = :file AND entries.form = media.form AND entries.identity = media.identity
+           AND entries.state = 'held' AND entries.reason = 'tampered'
+        RETURNING entries.id)
+    UPDATE media SET digest = :digest, name = :name, content = :content, size = :size, received_at = clock_timestamp()
+     WHERE id = :file AND EXISTS (SELECT FROM entry)
+    RETURNING id
+""")
+
+
+def replace_tampered(session: Session, file: UUID, *, digest: str, name: bytes, content: bytes, size: int) -> bool:
+    """Put another file in the place of one whose envelope was found to be changed, which is then tried again; False
+    when its envelope is not held for that."""
+    values = {"file": file, "digest": digest, "name": name, "content": content, "size": size}
+    return session.execute(_REPLACE, values).first() is not None
+
+
 def find_file(session: Session, *, form: str, identity: str, name_digest: str) -> MediaRow | None:
     """One file, without its content."""
     return session.scalar(

@@ -56,6 +56,7 @@ def list_segments(jpeg: bytes) -> list[int]:
         (pictures.write(pictures.draw(), "PNG")[:-40], Refusal.DAMAGED),
         (b"RIFF\x10\0\0\0WEBPVP8 " + bytes(40), Refusal.DAMAGED),
         (pictures.bomb_png(), Refusal.TOO_MANY_PIXELS),
+        (pictures.write(pictures.draw(8000, 5001, "L"), "PNG"), Refusal.TOO_MANY_PIXELS),
         (b"\xff\xd8\xff" + bytes(darkroom.LARGEST_FILE), Refusal.TOO_LARGE),
     ],
 )

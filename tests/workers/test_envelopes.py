@@ -31,7 +31,7 @@ from tests.factories.envelopes import Sealed, encrypt_submission, rsa_key
 from tests.factories.households import SCENARIOS, Household, open_household
 from tests.factories.phones import write_odk
 from webhooks.inbox import Way, accept, identify_edition
-from webhooks.media import store_media
+from webhooks.media import Stored, store_media
 from workers.sweep import open_clock, sweep
 
 FORM = "hh"
@@ -73,12 +73,12 @@ class Post:
         with borrow(self.engine) as connection:
             return accept(connection, body, reader.read_delivery(body), via=Way(via, FORM, server), keys=self.keys)
 
-    def bring_file(self, sealed: Sealed, name: str, content: bytes | None = None) -> None:
+    def bring_file(self, sealed: Sealed, name: str, content: bytes | None = None) -> Stored:
         edition = sealed.fields["instance_id"].removeprefix("uuid:")
         with Session(self.engine) as session, session.begin():
             identity = identify_edition(edition, form=FORM, key=self.keys.digest)
             content = sealed.files[name] if content is None else content
-            store_media(session, form=FORM, identity=identity, name=name, content=content, keys=self.keys)
+            return store_media(session, form=FORM, identity=identity, name=name, content=content, keys=self.keys)
 
     def bring_all(self, sealed: Sealed) -> None:
         self.bring(sealed.envelope)
@@ -245,6 +245,21 @@ def test_a_changed_file_is_held_and_nothing_of_it_is_kept(post: Post, name: str)
     post.settle()
     assert post.states() in ([("held", "tampered")], [("held", "unreadable")])
     assert post.rows("SELECT * FROM submissions") == []
+
+
+def test_sent_again_whole_it_settles_and_a_good_file_is_never_replaced(post: Post) -> None:
+    sealed = post.encrypt(media={"1.jpg": b"picture" * 9})
+    post.bring(sealed.envelope)
+    post.bring_file(sealed, "submission.xml.enc")
+    assert post.bring_file(sealed, "1.jpg.enc", damage(sealed, "1.jpg.enc")) is Stored.NEW
+    assert post.bring_file(sealed, "1.jpg.enc") is Stored.OTHER  # nobody knows yet which one is changed
+    post.settle()
+    assert post.states() == [("held", "tampered")]
+    assert post.bring_file(sealed, "1.jpg.enc") is Stored.NEW
+    post.settle()
+    assert post.states() == [("settled", "kept")]
+    assert post.bring_file(sealed, "1.jpg.enc", b"another") is Stored.SAME
+    assert {one["content"] for one in post.rows("SELECT content FROM media")} == {None}
 
 
 def test_another_submission_inside_is_held(post: Post) -> None:

@@ -265,6 +265,19 @@ def test_an_edit_that_takes_the_consent_back_destroys_the_picture(post: Post) ->
     assert post.rows("SELECT sealed IS NOT NULL AS is_there FROM cases") == [{"is_there": True}]
 
 
+@pytest.mark.parametrize("is_here", [True, False], ids=["here", "still awaited"])
+def test_consent_that_is_taken_back_takes_the_picture_with_the_case(post: Post, is_here: bool) -> None:
+    first = post.bring(root=str(uuid4()))
+    if is_here:
+        post.bring_file(first, JPEG)
+    post.settle()
+    post.bring({"agree": "no"}, root=str(uuid4()), deprecated=first)
+    post.settle()
+    assert post.rows("SELECT state FROM referrals") == [{"state": "recalled"}]
+    assert post.states() == [("shredded", None)]
+    assert post.rows("SELECT sealed, name FROM pictures") == [{"sealed": None, "name": None}]
+
+
 def test_pictures_and_files_go_with_their_case_on_its_last_day(post: Post) -> None:
     post.bring_file(post.bring(), JPEG)
     post.bring()

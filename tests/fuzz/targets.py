@@ -23,12 +23,14 @@ from pimcollect.servers.base import Delivery, Opened, Reader
 from pimcollect.servers.envelope import read_envelope
 from pimcollect.servers.mapped import Mapped
 from pimcollect.vault import DoorKeys, HandsKeys, OpenKey, create_open_key
+from tests.factories.pictures import draw, write
 from tests.factories.versions import RECEIVED, directory, open_pseudonyms, question, small_version
 from tests.payloads import read_wire
 from webhooks.carried import check_carried
 from webhooks.inbox import identify
 from webhooks.openrosa.digest import is_right, names_request, read_claim
 from webhooks.openrosa.posts import read_post
+from workers.darkroom import Refusal, rebuild
 
 _KEY = b"k" * 32
 _MAPPING = Mapped(answers="data", instance_id="id", deprecated_id="before", fields={"ja": "agree"})
@@ -180,6 +182,13 @@ _XML_WORDS = (
     b"<?xml",
 )
 
+
+def _rebuild(content: bytes) -> None:
+    """The child's part of the darkroom: a refusal by code, or a JPEG that holds nothing of the file's own words."""
+    made = rebuild(content)
+    assert isinstance(made, Refusal) or (made.startswith(b"\xff\xd8\xff") and b"Exif" not in made)
+
+
 TARGETS: dict[str, Target] = {
     "kobo_json": Target(lambda body: _read(kobo, body), [_FLAT, *_seeds("k01", "k04", "k05")], _JSON_WORDS),
     "kobo_xml": Target(lambda body: _read(kobo, body), [_XML, *_seeds("k02")], _XML_WORDS),
@@ -188,6 +197,9 @@ TARGETS: dict[str, Target] = {
     "central": Target(lambda body: _read(central, body), [b'{"type":"submission.create","id":"1"}'], _JSON_WORDS),
     "odk": Target(lambda body: _read(odk, body), [_XML, _ENVELOPE], _XML_WORDS),
     "envelope": Target(lambda body: _refused_in_words(read_envelope, body), [_ENVELOPE], _XML_WORDS),
+    "picture": Target(
+        _rebuild, [write(draw(8, 8), kind) for kind in ("JPEG", "PNG", "WEBP")], (b"IHDR", b"Exif", b"VP8X")
+    ),
     "multipart": Target(_read_post, [_POST], (b"\r\n--x", b"--x--", b"filename=", b"name=", b"boundary=")),
     "digest": Target(_read_digest, [_CLAIM], (b"Digest ", b'\\"', b"nonce=", b"uri=", b"response=", b"nc=")),
     "workbook_guard": Target(lambda body: _refused_in_words(check_workbook, body), [b"PK\x05\x06" + b"\0" * 18]),

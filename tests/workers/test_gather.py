@@ -16,11 +16,11 @@ from pimcollect.config import Settings
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.vault import DoorKeys
 from tests.factories.connections import Connected, connect
+from tests.factories.encrypted import ANSWERS, FORM, PEM, freeze_encrypted
 from tests.factories.envelopes import Sealed, encrypt_submission, rsa_key
 from tests.factories.phones import write_odk
 from tests.reenacted.kobo import ReenactedKobo
 from tests.reenacted.server import Reply
-from tests.workers.test_envelopes import ANSWERS, FORM, PEM, freeze_encrypted
 from workers.sweep import open_clock, sweep
 
 

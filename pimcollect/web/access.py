@@ -62,7 +62,6 @@ ROUTES: dict[str, Open | str] = {
     "form_notes.write": "forms.note",
     "form_notes.answer": "forms.answer_note",
     "form_notes.print_paper": "forms.show",
-    "form_pages.show_versions": "forms.show",
     "forms.show_list": "forms.list",
     "forms.build": "forms.build",
     "forms.download": "forms.show",

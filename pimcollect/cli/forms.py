@@ -40,6 +40,8 @@ from pimcollect.vault import read_door_keys
 
 _FILES = click.Path(exists=True, file_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
+_SHOWN = 60
+"""Lines of what a form left out that are printed: a form that came into the bank can bring thousands of drafts."""
 
 
 @click.group()
@@ -82,8 +84,10 @@ def _say_frozen(frozen: Frozen) -> None:
         click.echo(f"Purpose: {version.purpose or 'none, so it cannot be released'}.")
     if version.left_out:
         click.echo("Left out:")
-        for line in version.left_out:
+        for line in version.left_out[:_SHOWN]:
             click.echo(f"  {line}")
+        if len(version.left_out) > _SHOWN:
+            click.echo(f"  and {len(version.left_out) - _SHOWN} more: `pimcollect bank states` shows where items stand")
 
 
 def _find_public_key(desk: Desk, session: Session, form: str) -> str:

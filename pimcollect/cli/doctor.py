@@ -19,6 +19,8 @@ from pimcollect.cli.desk import json_option, print_json, print_rows
 from pimcollect.config import Settings, read_settings
 from pimcollect.db import is_migrated, open_engine, open_sessions, transaction
 from pimcollect.domain.referrals import State
+from pimcollect.domain.release_words import say_finding, say_reason
+from pimcollect.domain.releases import State as ReleaseState
 from pimcollect.domain.roles import COMMAND_LINE, allow
 from pimcollect.doorbell import QUEUES, open_redis
 from pimcollect.embedded import servers
@@ -28,6 +30,7 @@ from pimcollect.tables.entries import HELD, count_entries, find_forgotten
 from pimcollect.tables.journal import find_beats
 from pimcollect.tables.notices import DEAD, count_troubles
 from pimcollect.tables.referrals import ReferralRow
+from pimcollect.tables.releases import find_releases
 from pimcollect.vault import OpenKey, SealKey, read_door_keys, read_hands_keys
 
 OK, ATTENTION = "ok", "attention"
@@ -92,6 +95,7 @@ def _examine_servers(settings: Settings) -> Iterator[Finding]:
                 yield from check_beats(session)
                 yield from check_entries(session)
                 yield from check_connections(session)
+                yield from check_releases(session)
                 yield from check_notices(session)
                 yield from check_referrals(session)
     finally:
@@ -199,6 +203,22 @@ def check_connections(session: Session) -> Iterator[Finding]:
             yield Finding("servers", ATTENTION, detail, f"`pimcollect servers fetch {one.form}` compares them now.")
     if rows and all(one.state == "well" and one.known == one.count_there for one in rows):
         yield Finding("servers", OK, f"{len(rows)} connected, all pulled")
+
+
+def check_releases(session: Session) -> Iterator[Finding]:
+    """Releases that stopped, and servers that hold something else than was released to them."""
+    rows = find_releases(session)
+    present = [one for one in rows if one["is_newest"] or one["state"] in (ReleaseState.WAITING, ReleaseState.STOPPED)]
+    for one in present:
+        name = f"{one['form']} at {one['server']}"
+        if one["state"] == ReleaseState.STOPPED:
+            what, mend = say_reason(one["reason"])
+            yield Finding("releases", ATTENTION, f"{name}: {what}", mend)
+        for code, about in one["findings"] if one["is_newest"] else ():
+            remedy = f"See docs/imo/release.md; `pimcollect forms release {one['form']} --check` looks again."
+            yield Finding("releases", ATTENTION, f"{name}: {say_finding(code, about)}", remedy)
+    if present and not any(one["findings"] or one["state"] == ReleaseState.STOPPED for one in present):
+        yield Finding("releases", OK, f"{len(present)} at servers, as they were released or on their way")
 
 
 _NOTICE_REMEDIES = {

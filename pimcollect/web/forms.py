@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from forms.current import read_current
 from forms.release import asks_severe, build_form, read_languages
@@ -16,12 +19,15 @@ from forms.wording import LANGUAGE_NAMES, LANGUAGES, say
 from pimcollect.actions.form_keys import choose_public_key
 from pimcollect.actions.forms import keep_version
 from pimcollect.domain.catalogue import Catalogue
-from pimcollect.domain.roles import allow
+from pimcollect.domain.releases import State
+from pimcollect.domain.roles import allow, may
 from pimcollect.errors import PimError
 from pimcollect.tables.catalogue import has_places
 from pimcollect.tables.forms import FormVersionRow, find_forms
+from pimcollect.tables.releases import find_releases
 from pimcollect.web.access import acting_member
 from pimcollect.web.catalogue import read_bank
+from pimcollect.web.release_words import RELEASE_STATES, STEPS
 from pimcollect.web.store import acting, reading
 
 blueprint = Blueprint("forms", __name__, url_prefix="/forms")
@@ -44,9 +50,21 @@ def _render_list(mistake: PimError | None = None, built: str = "") -> str:
         languages=find_spoken(catalogue),
         purposes=catalogue.purposes,
         are_starter_places=not has_places(session),
+        releases=_find_present_releases(session),
+        RELEASE_STATES=RELEASE_STATES,
+        STEPS=STEPS,
         mistake=mistake,
         built=built,
     )
+
+
+def _find_present_releases(session: Session) -> dict[str, list[dict[str, Any]]]:
+    """Form -> what is released of it, on its way or stopped; nothing for who may not release."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in find_releases(session) if may(acting_member(), "forms.release") else ():
+        if one["is_newest"] or one["state"] in (State.WAITING, State.STOPPED):
+            found[one["form"]].append(one)
+    return found
 
 
 @blueprint.get("")

@@ -120,6 +120,7 @@ def test_a_check_says_what_differs_and_ends_with_status_1(
     assert "The server holds what was released, and nothing beside it." in good.output
     assert "submissions are posted to somebody else too (tap.example)" in bad.output
     assert "tap.example" in run("forms", "list").output
+    assert "submissions are posted to somebody else too" in run("doctor").output
 
 
 def test_a_place_that_is_none_is_refused(opened: Callable[[str], Press], run: Run) -> None:

@@ -119,6 +119,9 @@ def test_what_differs_at_the_server_is_said(site: Site, press: Press, kobo: Kobo
     assert "submissions are posted to somebody else too" in page
     assert "collector.example" in page
     assert "/tap" not in page
+    listed = visitor.read("/forms").text
+    assert "not as released" in listed
+    assert "Kobo" in listed
 
 
 def test_the_words_of_the_pages_are_those_of_the_commands() -> None:

@@ -46,6 +46,11 @@ RULES: dict[str, Rule] = {
     "L18": Rule(_W, "a column of the choices sheet that reaches the telephone", "Keep remarks on the survey sheet."),
     "L19": Rule(_E, "a unit or category that the matrix does not know", "Use one of the codes of the matrix."),
     "L20": Rule(_W, "a risk without a question about the threat", "Add a threat question, or drop the risk's number."),
+    "B01": Rule(_W, "no purpose", "Write one for the tool, or another end: without a purpose no form is released."),
+    "B02": Rule(_W, "translations of an older wording", "Translate anew what the English says now."),
+    "B03": Rule(_W, "sensitive wording that was not translated back", "Let somebody else translate it back."),
+    "B04": Rule(_W, "a disaggregation that cannot be made", "Name a set that items name, and the list of its source."),
+    "B05": Rule(_W, "a place whose end is unclear", "Give it a last day and what it became, in one area above."),
     "X00": Rule(_E, "pyxform cannot read it", "Correct the row that it names."),
     "X01": Rule(_E, "a reference to nothing", "Correct the name, or add the question."),
     "X02": Rule(_E, "a function that no telephone knows", "Correct its spelling."),
@@ -62,7 +67,8 @@ RULES: dict[str, Rule] = {
     "X13": Rule(_E, "asked without consent", "Ask for consent first; when you adopt the form, name it with --consent."),
     "X14": Rule(_W, "a name that not every server takes", "Use a-z, 0-9 and _, at most 32, each once."),
 }
-"""L01 to L20 are those of the bank (docs/imo/lints.md); X are about workbooks, beyond pyxform and ODK Validate."""
+"""L01 to L20 are those of the bank (docs/imo/lints.md), B those of its other parts; X are about workbooks, beyond
+pyxform and ODK Validate."""
 
 
 @dataclass(frozen=True)

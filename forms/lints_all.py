@@ -64,6 +64,8 @@ def _lint_all(
     rounds: Sequence[frozenset[str]],
 ) -> Iterator[Lint]:
     asked = {item.id for item in selection.items}
+    if not any(selection.tool in one.tools for one in catalogue.purposes):
+        yield find("B01", "purposes", name=selection.tool, text="the bank has no purpose for this tool")
     for item in selection.items:
         yield from lint_item(item, catalogue)
     for lint in lint_bank(replace(catalogue, items=selection.items)):

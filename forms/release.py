@@ -16,7 +16,7 @@ from forms.checks import refuse_faults
 from forms.files import describe_files
 from forms.layout import Layout, lay_out
 from forms.purposes import choose_purpose
-from forms.selection import Selection, select
+from forms.selection import KINDS, Selection, select
 from forms.translations import count_drafts, translate, translate_texts
 from forms.wishes import Served, Wish, find_unserved
 from forms.wording import ENGLISH, LANGUAGE_NAMES
@@ -97,8 +97,10 @@ def build_form(
     catalogue = translate(catalogue)
     area = wish.area if wish else ""
     closed = find_unserved(catalogue, area, places, served) if area and served else {}
-    selection = select(catalogue, form, languages=languages, wish=wish, closed=closed)
-    found = choose_purpose(catalogue.purposes, selection.tool, wanted=purpose, on=on)
+    tool = KINDS[form].tool if form in KINDS else wish.tool if wish else ""
+    found = choose_purpose(catalogue.purposes, tool, wanted=purpose, on=on) if tool else None
+    serving = found.items if found else frozenset[str]()
+    selection = select(catalogue, form, languages=languages, wish=wish, closed=closed, serving=serving)
     own_id = f"{form}{TEST}" if is_field_test else form
     selection = replace(selection, form=own_id, purpose=found.id if found else "")
     layout = lay_out(catalogue, selection, places=places, languages=languages, media=media, area=area)

@@ -75,20 +75,27 @@ def select(
     languages: Collection[str] = ("en",),
     wish: Wish | None = None,
     closed: Mapping[str, str] | None = None,
+    serving: Collection[str] = frozenset(),
 ) -> Selection:
     """Choose the items of a form. Pure: same bank and wish, same selection.
 
     `hh`, `hh_core`, `ki`, `fgd` and `obs` know what they ask; any other id needs a `wish`. Control modules that the
     tool knows are always in, the referral block of a free choice where a flag can rise. An item that a chosen one
     refers to comes along; where the tool does not ask it, the chosen one is left out and named; so is official wording
-    that is not loaded in `languages`, and what is `closed` (item id -> why). Raises PimError: NOT_FOUND for what the
-    bank does not have, BAD_FORM when the wish's minutes cannot be kept.
+    that is not loaded in `languages`, and what is `closed` (item id -> why). Where items are named
+    as `serving` the form's purpose, no others are chosen, but control modules and what those items need.
+
+    Raises PimError: NOT_FOUND for what the bank does not have, BAD_FORM when the wish's minutes cannot be kept.
     """
     kind = KINDS.get(form)
     if kind is None and wish is None:
         find_kind(form)
     wish = replace(wish or Wish(""), tool=kind.tool, title=kind.title) if kind else wish or Wish("")
     wanted, named = (_want(catalogue, kind), frozenset[str]()) if kind else choose_wanted(catalogue, wish)
+    if serving:
+        controls = {module.id for module in catalogue.modules if module.is_control}
+        modules = {item.id: item.module for item in catalogue.items}
+        wanted = [one for one in wanted if one in serving or modules[one] in controls]
     selection = select_items(
         catalogue,
         form=form,

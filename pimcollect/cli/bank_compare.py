@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from sqlalchemy.orm import Session
 from forms import starter
 from forms.bank import read_catalogue, read_document
 from forms.bank_files import read_bank_file
+from forms.lints_bank import lint_item
+from forms.lints_parts import lint_parts
 from forms.overlaps import FormTexts, find_doubles, find_overlaps
 from pimcollect.actions.banks import Bank, Comparison
 from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
@@ -163,11 +166,17 @@ def where_used_command(codes: tuple[str, ...], as_json: bool) -> None:
 @click.argument("bank", required=False)
 @json_option
 def check_command(bank: str | None, as_json: bool) -> None:
-    """Check a bank (else the current one): refuse broken references, list keys and questions that should be one."""
+    """Check a bank (else the current one): refuse broken references, list keys and questions that should be one, and
+    the lints of its items and other parts."""
     with open_desk() as desk, desk.transaction() as session:
-        catalogue = read_catalogue(read_version(session, bank or "current"))
+        document = read_version(session, bank or "current")
+        catalogue = read_catalogue(document)
     columns = {"kind": "what", "key": "key", "one": "one", "other": "other", "score": "alike", "remark": "remark"}
     rows = find_doubles(catalogue)
+    items = (lint for item in catalogue.items for lint in lint_item(item, catalogue))
+    for lint in (*items, *lint_parts(document, on=datetime.now(UTC).date().isoformat())):
+        facts = {"kind": lint.code, "key": lint.sheet, "one": lint.name, "other": "", "score": None}
+        rows.append({**facts, "remark": f"{lint.text}. {lint.mend}"})
     print_rows(rows, as_json=as_json, columns=columns, empty="Every reference holds, and nothing is there twice.")
 
 

@@ -301,7 +301,8 @@ def test_a_long_expression_is_read_in_bounded_time() -> None:
 def test_every_rule_has_its_pair() -> None:
     paired = {one[0] for one in CASES} | {one[0] for one in TRIPPED}
     elsewhere = {"L09", "L10", "L17", "L18", "X13"}  # their pairs need places, languages or rounds
-    assert RULES.keys() - paired - elsewhere == set()
+    parts = {code for code in RULES if code.startswith("B")}  # of the bank: test_lints_parts
+    assert RULES.keys() - paired - elsewhere - parts == set()
 
 
 def test_the_guide_explains_every_rule() -> None:

@@ -24,8 +24,8 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("PIMCOLLECT_DOOR_KEYS", str(settings.door_keys))
     monkeypatch.setenv("PIMCOLLECT_HANDS_KEYS", str(settings.hands_keys))
 
-    def call(*words: str) -> Result:
-        result = CliRunner().invoke(group, words)
+    def call(*words: str, input: str | None = None) -> Result:
+        result = CliRunner().invoke(group, words, input=input)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from pimcollect.actions.connections import allow_erasing
+from pimcollect.cli.doctor import check_connections
+from pimcollect.domain.roles import Actor, Role
 from pimcollect.errors import ErrorCode, PimError
 from tests.cli.conftest import Run
 from tests.factories.door import put_form
@@ -49,3 +52,49 @@ def test_a_server_is_connected_listed_and_closed(
     assert {row["server"] for row in read("servers", "list")} == {"kobo", "ona"}
     assert "Closed" in run("servers", "close", made["id"]).output
     assert {row["id"]: row["state"] for row in read("servers", "list")}[made["id"]] == "closed"
+
+
+def test_status_and_doctor_say_what_is_wrong_and_what_to_do(run: Run, read: Read, engine: Engine) -> None:
+    run(*CONNECT, "--token-file", "-", input=f"{TOKEN}\n")
+    (one,) = read("servers", "status")
+    assert (one["state"], one["known"], one["count_there"]) == ("new", 0, None)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE connections SET failures = 3, reason = 'refused', tried_at = now()"))
+    (one,) = read("servers", "status")
+    assert one["state"] == "failing: refused"
+    assert "new one" in one["remedy"]
+    assert "failing: refused" in run("servers", "status").output
+    with Session(engine) as session:
+        (finding,) = check_connections(session)
+    assert (finding.check, finding.state) == ("servers", "attention")
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE connections SET failures = 0, reason = NULL, pulled_at = now() - interval '50 minutes'")
+        )
+    assert [one["state"] for one in read("servers", "status")] == ["stale"]
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE connections SET pulled_at = now(), count_there = 4"))
+    with Session(engine) as session:
+        (finding,) = check_connections(session)
+    assert "0 known here of 4" in finding.detail
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE connections SET count_there = 0"))
+    with Session(engine) as session:
+        assert [one.state for one in check_connections(session)] == ["ok"]
+
+
+def test_fetching_asks_and_looks_on_and_erasing_is_for_those_who_may(run: Run, engine: Engine) -> None:
+    with pytest.raises(PimError) as caught:
+        run("servers", "fetch", "pm_kac")
+    assert caught.value.code is ErrorCode.NOT_FOUND
+    run(*CONNECT, "--token-file", "-", input=f"{TOKEN}\n")
+    told = run("servers", "fetch", "pm_kac", "--erase", "--wait", "0")
+    assert "kobo: 0 of ?" in told.output
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT may_erase, asked_at IS NOT NULL FROM connections")).one()
+        acts = set(connection.scalars(text("SELECT action FROM journal WHERE noun = 'connections'")))
+    assert tuple(row) == (True, True)
+    assert acts == {"connect", "let_erase", "fetch"}
+    with Session(engine) as session, pytest.raises(PimError) as caught:
+        allow_erasing(session, Actor("m", frozenset({Role.IMO})), "pm_kac")
+    assert caught.value.code is ErrorCode.NOT_ALLOWED

@@ -20,7 +20,14 @@ _LONGEST_FILE, _LONGEST_TEST, _LONGEST_FUNCTION = 330, 400, 60
 _FORBIDDEN_FILES = re.compile(r"(^|/)_*(utils?|helpers?|common|misc)(\.|/|$)")
 _FORBIDDEN_FUNCTIONS = re.compile(r"_*(get|process|handle|do|manage)_\w+")
 _FORBIDDEN_CLASSES = re.compile(r"\w+(Manager|Handler|Helper)")
-_NAMED_BY_OTHERS = {"get_command", "handle_exception", "handle_job_failure", "_get_socket", "handle_close"}
+_NAMED_BY_OTHERS = {
+    "get_command",
+    "handle_error",
+    "handle_exception",
+    "handle_job_failure",
+    "_get_socket",
+    "handle_close",
+}
 """Methods that a library calls by this name."""
 _HOSTS = re.compile(
     # in pieces, so that not even this file names one

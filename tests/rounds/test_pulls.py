@@ -10,7 +10,8 @@ pytestmark = pytest.mark.slow
 
 
 def test_nothing_is_missing_after_trouble_there_and_kills_here() -> None:
-    result = play(count=250, kills=3, life=30)
+    result = play(count=350, kills=3, life=60)
     assert result.is_well, str(result)
     assert result.life["edits"]
     assert result.kills == 3
+    assert sum(result.troubles.values())

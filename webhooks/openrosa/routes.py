@@ -42,7 +42,7 @@ _View = Callable[..., Response]
 
 def create_phone_door(door: PhoneDoor) -> Flask:
     """A small application of its own: no session, no cookie and no member comes near it."""
-    app = Flask("webhooks.openrosa")
+    app = Flask("webhooks.openrosa", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = door.largest
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False

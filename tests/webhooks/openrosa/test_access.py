@@ -54,6 +54,19 @@ def test_without_a_password_the_answer_is_a_challenge(phones: Phones, path: str)
     assert not any(one.startswith("Basic") for one in answer.headers.getlist("WWW-Authenticate"))
 
 
+def test_no_route_lets_anybody_in_who_is_not_known(phones: Phones) -> None:
+    values = {"version": "11111111-1111-4111-8111-111111111111", "name": "a.csv", "token": "wrong"}
+    asked = set()
+    for rule in phones.app.url_map.iter_rules():
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: values[found[1]], rule.rule)
+        for method in rule.methods or ():
+            status = phones.client.open(path, method=method).status_code
+            expected = 403 if "token" in rule.arguments else 401
+            assert status == (200 if method == "OPTIONS" else expected), (method, path)
+            asked.add(path)
+    assert len(asked) == 12
+
+
 def test_basic_is_offered_and_taken_on_https_only(phones: Phones) -> None:
     auth = (phones.account.name, phones.account.secret)
     assert phones.client.get(LIST, auth=auth).status_code == 401

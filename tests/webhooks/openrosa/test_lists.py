@@ -92,6 +92,8 @@ def test_only_the_newest_released_version_is_shown_unless_all_are_asked_for(phon
     keep(engine, "hh", release=False, title="Not released")
     assert read_lines(phones.client.get(f"{phones.base}/formList"))[0]["hash"] == before[0]["hash"]
     keep(engine, "hh", release=True, title="Released")
+    after = read_lines(phones.client.get(f"{phones.base}/formList"))
+    assert after[0]["downloadUrl"] != before[0]["downloadUrl"]
     assert len(read_lines(phones.client.get(f"{phones.base}/formList"))) == 1
     assert len(read_lines(phones.client.get(f"{phones.base}/formList?listAllVersions=true"))) == 2
 

@@ -196,6 +196,24 @@ def test_attachments_of_a_readable_submission_are_dropped_and_strange_ones_are_c
     assert findings["dropped_files"] == 2
 
 
+def test_a_no_keeps_nothing_of_the_person_whatever_came_with_it(
+    phones: Phones, household: Household, engine: Engine, look: Look
+) -> None:
+    answers = {**BASE, "con_interview": "no", "ref_name": "Canary Nadia"}
+    xml, _ = write(household, answers)
+    named = xml.replace(b"<meta>", b"<photo>Canary.jpg</photo><meta><instanceName>Canary Nadia</instanceName>")
+    assert phones.post(named, {"Canary.jpg": b"Canary", "audit.csv": b"Canary"}).status_code == 201
+    household.settle()
+    assert look("SELECT state, shared, restricted, findings FROM submissions") == [("tombstone", None, None, None)]
+    with engine.connect() as connection:
+        tables = connection.execute(text("SELECT relname FROM pg_stat_user_tables")).scalars().all()
+        everything = "".join(
+            str(row) for table in tables for row in connection.execute(text(f"SELECT t::text FROM {table} t")).scalars()
+        )
+    for trace in ("Canary", b"Canary".hex(), "Nadia"):
+        assert trace not in everything
+
+
 @pytest.mark.parametrize(
     ("form", "status", "word"), [("nothing", 404, "unknown_form"), ("hh_core", 404, "unknown_form"), ("", 404, "")]
 )

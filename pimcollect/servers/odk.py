@@ -7,6 +7,7 @@ The root says which form and version asked: `id` and `version`; a form without a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -21,9 +22,10 @@ _Ask = Callable[[etree._Element], Any]
 _LONGEST_NAME = 250
 # asked of the parser itself: at the door each submission is looked at once, and most of its fields not at all
 _TOO_DEEP: _Ask = etree.XPath("boolean(" + "/*" * (DEEPEST + 2) + ")")
-_META = "/*/*[local-name()='meta']/*[local-name()='{}']"
+_META = "/*/*[local-name()='meta']/*[local-name()='{}'][not(*)]"
 _INSTANCE_ID: _Ask = etree.XPath(_META.format("instanceID"))
 _DEPRECATED_ID: _Ask = etree.XPath(_META.format("deprecatedID"))
+_ROOT_ID: _Ask = etree.XPath(_META.format("rootUuid"))
 _IS_ENVELOPE: _Ask = etree.XPath("boolean(/*/*[local-name()='base64EncryptedKey' or local-name()='encryptedXmlFile'])")
 _COUNT_ANSWERS: _Ask = etree.XPath(
     "count(/*/*[not(starts-with(local-name(), '_') or local-name()='meta' or local-name()='formhub')]"
@@ -76,9 +78,13 @@ def read_opened(body: bytes, *, repeats: Collection[str]) -> Opened:
     """Read an opened body. `repeats` are the form's repeat paths. Raises PimError(BAD_BODY), without content in it."""
     root = parse_xml(body)
     raw = flatten(root, repeats)
-    return open_flat(
+    opened = open_flat(
         raw, is_encrypted=_is_encrypted(root) or is_envelope(raw), stated_version=_attribute(root, "version")
     )
+    # the same ids as the door has read, by the same questions
+    edition, deprecated = _read_only_id(_INSTANCE_ID(root)), _read_only_id(_DEPRECATED_ID(root))
+    first = _read_only_id(_ROOT_ID(root)) or (edition if deprecated is None else None)
+    return replace(opened, edition_id=edition, deprecated_id=deprecated, root_id=first)
 
 
 def _find_mentioned(raw: Mapping[str, Any], names: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -141,10 +141,21 @@ def test_the_door_counts_what_the_worker_reads(tree: str | list[tuple[str, Any]]
     assert odk.read_submission(body.encode()).fullness == count_answers(flatten(parse_xml(body.encode()), ()))
 
 
-def test_two_instance_ids_are_none_at_the_door_and_behind_it() -> None:
-    body = b'<d id="f"><meta><instanceID>1</instanceID><instanceID>2</instanceID></meta></d>'
-    assert odk.read_submission(body).edition_id is None
-    assert odk.read_opened(body, repeats=()).edition_id is None
+@pytest.mark.parametrize(
+    ("meta", "edition"),
+    [
+        (b"<meta><instanceID>1</instanceID></meta>", "1"),
+        (b"<meta><instanceID>1</instanceID><instanceID>2</instanceID></meta>", None),
+        (b"<meta><instanceID>1</instanceID></meta><meta><instanceID>2</instanceID></meta>", None),
+        (b"<meta><instanceID>1<a/></instanceID></meta>", None),
+        (b"<meta/><_uuid>1</_uuid><instanceID>2</instanceID>", None),
+        (b"<group><meta><instanceID>1</instanceID></meta></group>", None),
+    ],
+)
+def test_an_instance_id_is_the_same_at_the_door_and_behind_it(meta: bytes, edition: str | None) -> None:
+    body = b'<d id="f">%s</d>' % meta
+    assert odk.read_submission(body).edition_id == edition
+    assert odk.read_opened(body, repeats=()).edition_id == edition
 
 
 def test_it_is_a_plugin_like_any_other() -> None:

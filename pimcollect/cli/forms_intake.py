@@ -137,5 +137,9 @@ def kept_command(form: str | None, output: Path | None, as_json: bool) -> None:
         return
     sheets = write_form({**document, "questionnaires": document.get("questionnaires", [])}, form)
     target = output or Path(f"{form}.xlsx")
+    if output is None and target.exists():
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW, f"There is a file {target} already.", remedy="Name another one with -o."
+        )
     write_whole(target, write_workbook(lay_xlsform(sheets), title=kept[form]))
     print_rows([{"id": form, "file": str(target)}], as_json=as_json, columns={"file": "wrote"}, empty="")

@@ -139,6 +139,7 @@ def test_proposing_again_keeps_the_new_edition_and_finds_its_own_items(run: Run,
     (kept,) = _read(run("forms", "kept", "--json"))
     assert (kept["id"], kept["items"]) == ("winter", 4)
     run("forms", "kept", "winter", "-o", "again.xlsx")
+    assert refused(run, "forms", "kept", "winter").code is ErrorCode.NOT_POSSIBLE_NOW  # winter.xlsx is somebody's own
     assert read_sheets(Path("again.xlsx").read_bytes()).tables == read_sheets(Path("winter.xlsx").read_bytes()).tables
 
 

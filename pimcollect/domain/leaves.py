@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
@@ -80,6 +81,8 @@ def _read_text(value: Any) -> Any:
         return TOO_LONG
     if not value.isprintable():
         value = _UNSAFE.sub("", value)
+    if not value.isascii():  # one spelling, so that the same name typed on two phones is the same text
+        value = unicodedata.normalize("NFC", value)
     return value.strip() or None
 
 

@@ -66,7 +66,7 @@ def _decide_anything(opened: Opened) -> None:
     """Whatever was read is decided without an error, and what is kept can be stored."""
     decision = decide(opened.raw, _form(), directory(), received_at=RECEIVED, pseudonyms=open_pseudonyms())
     if isinstance(decision, Kept):
-        assert opened.raw.get("agree") == "yes", "kept without one plain yes"
+        assert str(opened.raw.get("agree")).strip() == "yes", "kept without one plain yes"
         kept = json.dumps([dict(decision.treated.shared), dict(decision.treated.restricted)], ensure_ascii=False)
         assert "\\u0000" not in kept
         kept.encode()

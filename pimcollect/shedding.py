@@ -108,8 +108,8 @@ class BoundedParser(HTTPRequestParser):
             self._weigh()
         if self.completed and self.error is None and self.body_rcv is not None:
             self._conclude()
-        if self.error is not None and self.error.code == 501:  # temporary to nobody: no proxy should try it again
-            self.error = BadRequest("Transfer-Encoding requested is not supported.")
+        if self.error is not None:
+            self._tell_nothing()
         return consumed
 
     def _weigh(self) -> None:
@@ -138,6 +138,12 @@ class BoundedParser(HTTPRequestParser):
     def _give_back(self) -> None:
         charged, self._charged = self._charged, 0
         self.budget.release(charged)
+
+    def _tell_nothing(self) -> None:
+        """The server's own words repeat the request. And 501 is temporary to nobody: no proxy should try it again."""
+        if self.error.code == 501:
+            self.error = BadRequest("")
+        self.error.body = ""
 
     def is_starving(self) -> bool:
         """True for a request that arrives too slowly to be one."""

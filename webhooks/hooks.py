@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -19,6 +20,7 @@ from webhooks.marks import Marks
 SECRET_HEADER = "X-Pim-Secret"  # noqa: S105 - a header's name
 _NOBODY = "0" * 64
 _MOST_REMEMBERED = 1000
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ class Hooks:
         return self._known.get(key) or self.find_fresh(key)
 
     def find_fresh(self, key: str) -> Hook | None:
-        """From the database."""
+        """From the database. What cannot be a key is not looked for: anybody may send anything there."""
+        if not _KEY.fullmatch(key):
+            return None
         with Session(self._engine) as session:
             row = find_hook(session, key)
         if row is None:

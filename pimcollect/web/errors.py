@@ -9,7 +9,7 @@ from flask import Flask, Response, make_response, render_template, request
 from flask_babel import gettext
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -82,8 +82,14 @@ def _answer(status: int, code: str) -> Response:
     return answer
 
 
+def _refuse_unfit(_: DataError) -> Response:
+    """A text that no database keeps, such as one with NUL: no page of ours sends it."""
+    return _answer(HTTPStatus.BAD_REQUEST, "bad_request")
+
+
 def answer_errors(app: Flask) -> None:
     """Answer every error outside the door's own blueprint."""
+    app.register_error_handler(DataError, _refuse_unfit)
 
     @app.errorhandler(PimError)
     def known(error: PimError) -> Response:

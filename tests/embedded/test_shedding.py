@@ -2,96 +2,22 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import socket
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
 from pimcollect.shedding import BODIES, SMALL_BYTES, Budget
-from tests.embedded.places import find_children, new_home, wait_for
-from tests.embedded.service import Service, command, environment, up
+from tests.embedded.front import LARGEST, Front
+from tests.embedded.places import wait_for
 
 pytestmark = pytest.mark.slow
-_MEGABYTE = 1024 * 1024
-_LARGEST = 2 * _MEGABYTE
-_ROOM = BODIES * _LARGEST
-
-
-@dataclass(frozen=True)
-class Front:
-    """A service with one web process, and a hook on it."""
-
-    service: Service
-    path: str
-    headers: dict[str, str]
-
-    def post(self, body: bytes, *, seconds: float = 20.0) -> tuple[int, float]:
-        """Status and how long it took."""
-        began = time.monotonic()
-        connection = http.client.HTTPConnection(self.service.host, timeout=seconds)
-        try:
-            connection.request("POST", self.path, body=body, headers={**self.headers, "Connection": "close"})
-            answer = connection.getresponse()
-            said = answer.read()
-            if answer.status == 503:
-                assert json.loads(said) == {"error": "away"}
-                assert int(answer.headers["Retry-After"]) > 0
-            return answer.status, time.monotonic() - began
-        finally:
-            connection.close()
-
-    def begin(self, size: int, sent: int) -> socket.socket:
-        """A connection that announced a body of `size` and has sent `sent` bytes of it."""
-        host, _, port = self.service.host.partition(":")
-        connection = socket.create_connection((host, int(port)), timeout=20)
-        head = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
-        connection.sendall(f"POST {self.path} HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {size}\r\n\r\n".encode())
-        connection.sendall(b" " * sent)
-        return connection
-
-    def has_read_all(self) -> bool:
-        """Whether nothing that was sent to the service still waits in the kernel."""
-        end = f":{int(self.service.host.rpartition(':')[2]):04X}"
-        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        waiting = [line[4] for line in lines if line[1].endswith(end) or line[2].endswith(end)]
-        return all(queues == "00000000:00000000" for queues in waiting)
-
-    def database_url(self) -> str:
-        return str(json.loads((self.service.home / "runtime.json").read_text())["database_url"])
-
-    def memory(self) -> int:
-        """Resident bytes of the web process that serves."""
-        (child,) = find_children(self.service.find_child("pimcollect", "web"))
-        lines = Path(f"/proc/{child}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) * 1024
-
-
-def _run(home: Path, *arguments: str) -> str:
-    env = environment(PIMCOLLECT_HOME=str(home))
-    done = subprocess.run(command(*arguments), capture_output=True, text=True, env=env, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def front() -> Iterator[Front]:
-    settings = {"PIMCOLLECT_WEB_PROCESSES": "1", "PIMCOLLECT_WEB_THREADS": "4", "PIMCOLLECT_MAX_BODY_MB": "2"}
-    with new_home() as home, up(home, **settings) as running:
-        with psycopg.connect(json.loads((home / "runtime.json").read_text())["database_url"]) as database:
-            database.execute("INSERT INTO forms (id, title) VALUES ('f', 'A form')")
-        opened = json.loads(_run(home, "hooks", "open", "--form", "f", "--json"))
-        yield Front(running, urlsplit(opened["url"]).path, opened["headers"])
+_ROOM = BODIES * LARGEST
 
 
 def body(number: int, size: int = 0) -> bytes:
@@ -128,11 +54,11 @@ def test_while_the_database_hangs_senders_hear_503_at_once_and_what_was_accepted
 
 def test_large_bodies_that_do_not_fit_any_more_are_told_503_and_never_cut_off(front: Front) -> None:
     before = front.memory()
-    half = [front.begin(_LARGEST, _LARGEST - 1000) for _ in range(BODIES)]
+    half = [front.begin(LARGEST, LARGEST - 1000) for _ in range(BODIES)]
     try:
         wait_for(front.has_read_all, seconds=10)
-        assert front.post(body(9, _LARGEST - 1000))[0] == 503, "a large one comes again"
-        half += [front.begin(_LARGEST, _LARGEST - 1000) for _ in range(BODIES)]
+        assert front.post(body(9, LARGEST - 1000))[0] == 503, "a large one comes again"
+        half += [front.begin(LARGEST, LARGEST - 1000) for _ in range(BODIES)]
         assert front.post(body(7))[0] == 202, "a small one passes"
         assert front.post(body(8, SMALL_BYTES - 1000))[0] == 202
         assert front.memory() - before < 3 * _ROOM
@@ -144,29 +70,29 @@ def test_large_bodies_that_do_not_fit_any_more_are_told_503_and_never_cut_off(fr
     finally:
         for connection in half:
             connection.close()
-    wait_for(lambda: front.post(body(10, _LARGEST - 1000))[0] == 202, seconds=10)
+    wait_for(lambda: front.post(body(10, LARGEST - 1000))[0] == 202, seconds=10)
 
 
 def test_a_sender_that_leaves_in_the_middle_gives_back_its_room(front: Front) -> None:
     for _ in range(3):
-        for connection in [front.begin(_LARGEST, _LARGEST - 1000) for _ in range(BODIES)]:
+        for connection in [front.begin(LARGEST, LARGEST - 1000) for _ in range(BODIES)]:
             connection.close()
-    wait_for(lambda: front.post(body(11, _LARGEST - 1000))[0] == 202, seconds=10)
+    wait_for(lambda: front.post(body(11, LARGEST - 1000))[0] == 202, seconds=10)
 
 
-@pytest.mark.parametrize("size", [_LARGEST + 1, 2 * _LARGEST])
+@pytest.mark.parametrize("size", [LARGEST + 1, 2 * LARGEST])
 def test_a_body_that_is_too_large_is_read_and_told_413(front: Front, size: int) -> None:
     assert front.post(b" " * size)[0] == 413
 
 
 def test_the_largest_body_is_taken(front: Front) -> None:
     whole = b'{"_uuid": "whole"}'
-    assert front.post(whole + b" " * (_LARGEST - len(whole)))[0] == 202
+    assert front.post(whole + b" " * (LARGEST - len(whole)))[0] == 202
 
 
 def test_a_chunked_body_is_bounded_too(front: Front) -> None:
     host, _, port = front.service.host.partition(":")
-    for size, expected in ((1000, b"HTTP/1.1 202"), (2 * _LARGEST, b"HTTP/1.1 413")):
+    for size, expected in ((1000, b"HTTP/1.1 202"), (2 * LARGEST, b"HTTP/1.1 413")):
         with socket.create_connection((host, int(port)), timeout=20) as connection:
             head = "".join(f"{name}: {value}\r\n" for name, value in front.headers.items())
             start = f"POST {front.path} HTTP/1.1\r\nHost: x\r\n{head}Transfer-Encoding: chunked\r\n\r\n"

@@ -151,3 +151,11 @@ def test_the_page_of_doors_fits_every_window(site: Site, chromium: Browser, size
         form.locator("button").click()
         window.page.wait_for_selector("dl")
         check(window, f"secret-{size}-{language}")
+
+
+def test_a_text_that_no_database_keeps_is_refused_and_no_error_of_ours(site: Site) -> None:
+    put_hook(site)
+    visitor = site.logged_in(Role.ADMIN)
+    data = {"server": "kobo", "form": "hh\0", "csrf_token": visitor.token("/doors")}
+    assert visitor.client.post("/doors/hooks", data=data).status_code == 400
+    assert visitor.client.get("/bank/a%00").status_code in (400, 404)

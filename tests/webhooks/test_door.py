@@ -45,6 +45,11 @@ def test_a_wrong_or_missing_secret_is_401_and_leaves_no_row(door: OpenDoor, engi
     assert count(engine) == 0
 
 
+@pytest.mark.parametrize("key", ["%00", "a%00b", "%ff", "x" * 100_000, "a b", ".", "a.b.c", "%F0%9F%98%80"])
+def test_an_address_that_is_none_is_401_and_never_an_error(door: OpenDoor, key: str) -> None:
+    assert door.client.post(f"/webhooks/{key}", data=b"{}").status_code == 401
+
+
 def test_two_different_secrets_at_once_are_refused(door: OpenDoor, engine: Engine) -> None:
     headers = [(SECRET_HEADER, door.hook.secret), (SECRET_HEADER, "other")]
     assert door.client.post(door.url, data=WIRE["k01"]["body"], headers=headers).status_code == 401

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from flask import Blueprint, Flask, Response, current_app, request
 from psycopg import Error as DriverError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
@@ -177,6 +177,8 @@ def _answer_error(error: Exception) -> Response:
         _log.warning("refused", code=error.code)
         is_large = error.code is ErrorCode.TOO_LARGE
         return tell("too_large" if is_large else "unreadable", 413 if is_large else 400)
+    if isinstance(error, DataError) and request.method == "GET":  # an address with signs that no database keeps
+        return tell("nothing_here", 404)
     kind = "database" if isinstance(error, SQLAlchemyError | DriverError | LostConnectionError) else "other"
     _log.error("away", code=ErrorCode.AWAY, kind=kind, error=type(error).__name__)
     return tell("away", 503)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import mimetypes
+import re
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -26,6 +28,7 @@ LONGEST_FILE, LONGEST_FILES = 10 * 1024 * 1024, 50 * 1024 * 1024
 BETWEEN = " \N{MIDDLE DOT} "
 """Stands between the names of one choice in several languages: a file has one label for all of them."""
 
+_URI = re.compile(r"jr://(?:images|audio|video|file|file-csv)/([^/\"'<>\\\x00-\x1f.][^/\"'<>\\\x00-\x1f]{0,127})")
 _TYPES = {".csv": "text/csv", ".geojson": "application/geo+json", ".xml": "text/xml"}
 
 
@@ -56,6 +59,12 @@ def lay_files(layout: Layout, *, media: Mapping[str, bytes], may_have_gaps: bool
             remedy="Put them into one folder and name it with --media FOLDER.",
         )
     files |= {name: own.get(name) or media[name] for name in wanted if name not in missing}
+    check_sizes(files)
+    return dict(sorted(files.items()))
+
+
+def check_sizes(files: Mapping[str, bytes]) -> None:
+    """Raise PimError(TOO_LARGE) for what no telephone should have to fetch."""
     too_large = sorted(name for name, content in files.items() if len(content) > LONGEST_FILE)
     if too_large or sum(map(len, files.values())) > LONGEST_FILES:
         raise PimError(
@@ -63,7 +72,6 @@ def lay_files(layout: Layout, *, media: Mapping[str, bytes], may_have_gaps: bool
             f"The files of the form are too large: {', '.join(too_large) or 'all together'}.",
             remedy="A file may have 10 MB, all together 50 MB.",
         )
-    return dict(sorted(files.items()))
 
 
 def list_wanted(layout: Layout) -> tuple[str, ...]:
@@ -80,6 +88,19 @@ def describe_files(layout: Layout) -> tuple[FormFile, ...]:
         FormFile(name, guess_type(name), sha256(content).hexdigest(), is_entity_list=name in entities)
         for name, content in layout.files.items()
     )
+
+
+def freeze_files(contents: Mapping[str, bytes]) -> tuple[FormFile, ...]:
+    """Files that somebody gave with a form, as a version names them, by name."""
+    check_sizes(contents)
+    return tuple(
+        FormFile(name, guess_type(name), sha256(content).hexdigest()) for name, content in sorted(contents.items())
+    )
+
+
+def find_uris(xform: str) -> tuple[str, ...]:
+    """Names of the files that an XForm fetches, sorted."""
+    return tuple(sorted({html.unescape(name) for name in _URI.findall(xform)}))
 
 
 def guess_type(name: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from forms.consents import find_consent
 from forms.defaults import Fate, choose_calculation, choose_fate, identifies
+from forms.files import find_uris, freeze_files
 from forms.outline import Field, Outline, read_outline
 from forms.overrides import Overrides, read_overrides
 from forms.release import Frozen
@@ -32,15 +33,23 @@ class Adopted:
 
 
 def adopt_form(
-    data: bytes, *, name: str, consent: str | None = None, treatments: bytes | None = None, form: str | None = None
+    data: bytes,
+    *,
+    name: str,
+    consent: str | None = None,
+    treatments: bytes | None = None,
+    form: str | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> Adopted:
     """Freeze a version for an XLSForm made elsewhere. Pure: the same files give the same version.
 
     `name` is the file's name without ending, `consent` the question by which people agree, `treatments` the content of
-    a treatments file, `form` another id for the form. Raises PimError: BAD_FILE, TOO_LARGE, BAD_FORM,
+    a treatments file, `form` another id for the form, `files` those that lie beside the workbook, by name: what the
+    form refers to is frozen with it. Raises PimError: BAD_FILE, TOO_LARGE, BAD_FORM,
     CONSENT_NOT_NAMED, BAD_TREATMENT, BAD_EXPRESSION.
     """
-    return adopt_outline(read_outline(data, name=name), data, consent=consent, treatments=treatments, form=form)
+    outline = read_outline(data, name=name)
+    return adopt_outline(outline, data, consent=consent, treatments=treatments, form=form, files=files)
 
 
 def adopt_outline(
@@ -50,21 +59,28 @@ def adopt_outline(
     consent: str | None = None,
     treatments: bytes | None = None,
     form: str | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> Adopted:
     """The same for a workbook `data` whose outline was read."""
     outline = replace(outline, form=check_id(form or outline.form))
     overrides = Overrides() if treatments is None else read_overrides(treatments, outline)
     fates = decide_fates(outline, overrides)
-    version = _make_version(outline, overrides, fates, consent)
+    wanted = find_uris(outline.xform)
+    kept = {name: files[name] for name in wanted if files and name in files}
+    version = replace(_make_version(outline, overrides, fates, consent), files=freeze_files(kept))
     content = f"{write_version(version)}\n{hashlib.sha256(data).hexdigest()}"
     short = hashlib.sha256(content.encode()).hexdigest()[:_HASH_LENGTH]
     version = replace(version, version=f"{outline.version or 'unversioned'}-{short}")
     prepare(version)
     return Adopted(
-        frozen=Frozen(version, data, outline.xform),
+        frozen=Frozen(version, data, outline.xform, kept),
         fates={one.path: fates[one.path] for one in outline.fields},
-        warnings=tuple(_warn(outline, overrides)),
+        warnings=(*_warn(outline, overrides), *(_miss(name) for name in wanted if name not in kept)),
     )
+
+
+def _miss(name: str) -> str:
+    return f"The file {name} is not beside the workbook; phones that fetch the form from here will not have it."
 
 
 def check_id(form: str) -> str:

@@ -29,7 +29,7 @@ from pimcollect.cli.form_releases import list_places, release_command
 from pimcollect.cli.forms_intake import intake_command, kept_command
 from pimcollect.cli.forms_lint import lint
 from pimcollect.cli.forms_print import notes, print_command
-from pimcollect.cli.wishes import find_media, say_cuts, settle_wish, wish_options
+from pimcollect.cli.wishes import find_media, read_folder, say_cuts, settle_wish, wish_options
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.domain.version import TEST, Treatment
 from pimcollect.errors import ErrorCode, PimError
@@ -190,10 +190,17 @@ def _describe(treatment: Treatment) -> str:
 @click.option("--consent", help="The question by which people agree to take part, by name or path.")
 @click.option("--treatments", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A treatments file.")
 @click.option("--form", "form", help="Another id for the form. [default: the form_id of its settings]")
+@click.option("--media", type=_FILES, help="Folder with its files. [default: NAME-media beside it]")
 @click.option("-o", "--output", "folder", type=_FOLDER, help="Folder for the workbook, the XForm and the version.")
 @json_option
 def adopt_command(
-    file: Path, consent: str | None, treatments: Path | None, form: str | None, folder: Path | None, as_json: bool
+    file: Path,
+    consent: str | None,
+    treatments: Path | None,
+    form: str | None,
+    media: Path | None,
+    folder: Path | None,
+    as_json: bool,
 ) -> None:
     """Freeze a version for an XLSForm that was made elsewhere, and say what will happen to each of its fields.
 
@@ -207,6 +214,7 @@ def adopt_command(
         consent=consent,
         treatments=treatments.read_bytes() if treatments else None,
         form=form,
+        files=dict(read_folder(media or file.parent / f"{file.stem}-media")),
     )
     frozen = adopted.frozen
     with open_desk() as desk, desk.transaction() as session:

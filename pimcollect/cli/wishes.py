@@ -76,11 +76,12 @@ def find_media(session: Session, form: str, folder: Path | None) -> Mapping[str,
     newest = find_newest_version(session, form)
     stored = {row.name: row for row in find_form_files(session, newest.id)} if newest else {}
     known = {name: row.content for name, row in stored.items() if not row.is_entity_list}
-    return ChainMap(dict(_read_folder(folder)), known) if folder else known
+    return ChainMap(dict(read_folder(folder)), known) if folder else known
 
 
-def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(folder.iterdir()):
+def read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """The files of a folder by name, none where there is no folder; of a very large one more than is allowed."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.is_file() and not path.name.startswith("."):
             with path.open("rb") as file:
                 yield path.name, file.read(LONGEST_FILE + 1)

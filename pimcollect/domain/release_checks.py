@@ -1,4 +1,4 @@
-"""What forbids a release: nobody asked for consent, nobody would answer a flag, nobody approved the wording."""
+"""What forbids a release: no purpose, no consent, nobody to answer a flag, words that nobody approved."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def find_obstacles(
     return (
         *_check_origin(version, server=server),
         *_check_consent(version),
+        *_check_purpose(version, is_field_test=is_field_test),
         *_check_wording(version, is_field_test=is_field_test),
         *_check_pathways(version, directory, on=on),
         *_check_names(paths, server=server),
@@ -39,6 +40,11 @@ def _check_origin(version: Version, *, server: str) -> Iterator[str]:
 def _check_consent(version: Version) -> Iterator[str]:
     if not version.consent.keep:
         yield "It has no question for consent: nothing that it collects could be kept."
+
+
+def _check_purpose(version: Version, *, is_field_test: bool) -> Iterator[str]:
+    if version.origin == "bank" and not version.purpose and not is_field_test:
+        yield "It says of no purpose: write one into the bank for its tool, and build it again."
 
 
 def _check_wording(version: Version, *, is_field_test: bool) -> Iterator[str]:

@@ -23,7 +23,7 @@ def directory(*places: str | None, service: Service | None = None) -> Directory:
 
 
 def form() -> Version:
-    return bank_version("obs")
+    return replace(bank_version("obs"), purpose="pm-sites")
 
 
 def look(version: Version | None = None, known: Directory | None = None, **changes: object) -> str:
@@ -45,6 +45,12 @@ def test_a_form_without_consent_goes_nowhere() -> None:
     version = replace(form(), consent=ConsentMap(keep=()))
     assert "consent" in look(version)
     assert "consent" in look(version, is_field_test=True)
+
+
+def test_a_form_of_the_bank_without_a_purpose_goes_into_a_field_test_alone() -> None:
+    version = replace(form(), purpose="")
+    assert "It says of no purpose" in look(version)
+    assert look(version, is_field_test=True) == ""
 
 
 def test_words_that_only_a_machine_has_seen_go_into_a_field_test_alone() -> None:

@@ -47,7 +47,7 @@ __all__ = ["FILES", "PUBLIC", "Job", "Press", "freeze"]
 def freeze(number: int = 1) -> Frozen:
     """The observation form of the starter bank; another number is another version with another title."""
     catalogue = read_starter()
-    selection = select_items(catalogue, "obs", languages=("en",))
+    selection = replace(select_items(catalogue, "obs", languages=("en",)), purpose="pm-sites")
     layout = lay_out(catalogue, selection, places=read_starter_places(), languages=("en",))
     title = f"{layout.title} {number}"
     return freeze_version(catalogue, replace(selection, title=title), replace(layout, title=title))

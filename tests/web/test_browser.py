@@ -127,7 +127,9 @@ def test_a_referral_is_declined_with_a_reason_without_any_script(
 @pytest.mark.parametrize("language", ["en", "fr", "ar"])
 @pytest.mark.parametrize("size", SIZES)
 def test_every_page_fits_its_window(monitored: Site, chromium: Browser, size: str, language: str) -> None:
-    unserved = monitored.desk.referral(None)
+    first, unserved = monitored.desk.referral(None), monitored.desk.referral(None)
+    with monitored.desk.hands.sessions.begin() as session:
+        session.get_one(ReferralRow, unserved.id).twin = first.id
     with monitored.served() as url, open_window(chromium, url, size=SIZES[size], language=language) as window:
         window.go("/login")
         check(window, f"{language}-{size}-login")
@@ -147,6 +149,7 @@ def test_every_page_fits_its_window(monitored: Site, chromium: Browser, size: st
         ):
             window.go(path)
             check(window, f"{language}-{size}-{name}")
+            assert name != "unserved" or first.reference in window.page.inner_text(".notice")
 
 
 def test_the_window_hears_what_the_policy_forbids(monitored: Site, chromium: Browser) -> None:

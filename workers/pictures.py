@@ -149,22 +149,22 @@ def develop_waiting(own: Hands, *, until: float) -> int:
 
 
 def _look(own: Hands, session: Session, picture: UUID) -> _Found | None:
-    """The picture's file, if it is among those of its entry; remembers how many there were."""
+    """The picture's file, if it is among those of its entry. If not, remembers how many there were: it is looked for
+    again when there are others. A file that is here is looked for until its picture is stored, whoever is killed."""
     row = session.get(PictureRow, picture, with_for_update={"skip_locked": True})
     if row is None or row.name is None:
         return None
     files = _name_files(own, session, form=row.form, identity=row.identity)
-    row.files_seen = len(list_files(session, form=row.form, identity=row.identity))
     awaited = open_awaited(own, row)
     file = None if awaited is None else files.get(awaited.name)
     sealed = None if file is None else read_content(session, file.id)
-    if awaited is None or file is None or sealed is None:
-        return None
-    try:
-        return _Found(row.id, file.id, awaited.name, open_content(file, sealed, ring=own.keys.intake))
-    except PimError:
-        _log.warning("file_without_key", file=file.id)
-        return None
+    if awaited is not None and file is not None and sealed is not None:
+        try:
+            return _Found(row.id, file.id, awaited.name, open_content(file, sealed, ring=own.keys.intake))
+        except PimError:
+            _log.warning("file_without_key", file=file.id)
+    row.files_seen = len(list_files(session, form=row.form, identity=row.identity))
+    return None
 
 
 def _store(own: Hands, session: Session, found: _Found, made: bytes | str) -> None:

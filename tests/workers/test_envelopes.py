@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,8 @@ from tests.factories.envelopes import Sealed
 from tests.factories.households import open_household
 from tests.factories.phones import write_odk
 from webhooks.media import Stored
+from workers.hands import open_hands
+from workers.settle import settle_waiting
 
 
 @pytest.fixture
@@ -135,6 +138,19 @@ def test_an_edit_and_its_late_original_are_in_order_although_only_the_inside_tel
     post.settle()
     assert post.states() == [("settled", "changed"), ("settled", "kept")]
     assert post.rows("SELECT may_share FROM submissions") == [{"may_share": False}]
+
+
+def test_two_workers_at_once_settle_each_envelope_once(post: Post, settings: Settings) -> None:
+    for _ in range(6):
+        post.bring_all(post.encrypt(media={"1.jpg": b"picture"}))
+    other = open_hands(settings)
+    with ThreadPoolExecutor(2) as pool:
+        for work in [pool.submit(settle_waiting, own) for own in (post.household.hands, other)]:
+            work.result()
+    other.engine.dispose()
+    assert post.states() == [("settled", "kept")] * 6
+    assert post.rows("SELECT count(*) AS n FROM submissions") == [{"n": 6}]
+    assert post.rows("SELECT count(*) AS n FROM media WHERE state <> 'shredded'") == [{"n": 0}]
 
 
 def test_readable_twins_beside_encrypted_files_are_destroyed_unread_and_counted(post: Post) -> None:

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -36,9 +37,12 @@ from tests.factories.referrals import Desk
 from tests.factories.versions import question, small_version
 from webhooks.inbox import Way, accept, identify_edition
 from webhooks.media import store_media
+from workers import pictures as developing
 from workers.darkroom import Refusal
+from workers.hands import open_hands
 from workers.retention import retain
 from workers.reveals import answer_waiting
+from workers.settle import settle_waiting
 from workers.sweep import open_clock, sweep
 
 FORM, PATHWAY = "small", "RP-MED"
@@ -240,6 +244,38 @@ def test_settling_and_developing_twice_changes_nothing(post: Post) -> None:
     before = post.rows("SELECT * FROM pictures")
     post.settle()
     assert post.rows("SELECT * FROM pictures") == before
+
+
+def test_a_worker_that_is_killed_over_a_picture_leaves_it_to_the_next(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.bring_file(post.bring(), JPEG)
+
+    def die(content: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(developing, "develop", die)
+    with pytest.raises(KeyboardInterrupt):
+        post.settle()
+    assert post.rows("SELECT state FROM referrals") == [{"state": "waiting"}]
+    assert (post.states(), post.files()) == ([("awaited", None)], ["kept"])
+    monkeypatch.undo()
+    post.settle()
+    assert (post.states(), post.files()) == ([("kept", None)], ["shredded"])
+
+
+def test_two_workers_at_once_make_one_picture_of_it(post: Post, settings: Settings) -> None:
+    for _ in range(3):
+        post.bring_file(post.bring(), JPEG)
+    other = open_hands(settings)
+    with ThreadPoolExecutor(2) as pool:
+        for work in [pool.submit(settle_waiting, own) for own in (post.household.hands, other)]:
+            work.result()
+    other.engine.dispose()
+    post.settle()
+    assert post.states() == [("kept", None)] * 3
+    assert post.files() == ["shredded"] * 3
+    assert post.rows("SELECT count(*) AS n FROM referrals") == [{"n": 3}]
 
 
 def test_an_edit_s_picture_takes_the_place_of_the_one_before(post: Post) -> None:

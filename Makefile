@@ -59,6 +59,7 @@ rounds: $(DONE)
 # FUZZ="--seconds 60 kobo_json odk" for less than ten minutes for each parser
 fuzz: $(DONE)
 	@$(BIN)/python -m tests.fuzz.run $(FUZZ)
+	@PIM_FUZZ_EXAMPLES=300 $(BIN)/python -m pytest -q tests/fuzz/test_doors.py
 
 # The locks name packages by version and hash only, never by the address they come from.
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header

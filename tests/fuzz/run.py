@@ -35,7 +35,7 @@ def fuzz_here(name: str, folder: Path, seconds: int, found: Path) -> None:
         f"-rss_limit_mb={_MEMORY_MEGABYTES}",
         "-max_len=20000",
         f"-artifact_prefix={found}/{name}-",
-        f"-dict={words}",
+        *([f"-dict={words}"] if target.words else []),
         "-print_final_stats=1",
     ]
     atheris.Setup([sys.argv[0], *options, str(folder)], lambda data: target.run(bytes(data)))

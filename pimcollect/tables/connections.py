@@ -151,21 +151,6 @@ def find_copies(session: Session, connection: UUID, names: Collection[str]) -> d
     return {row.there: row for row in rows}
 
 
-def find_copy(session: Session, form: str, root_id: str) -> list[tuple[UUID, str]]:
-    """At which open connections of a form a submission is, and its name there; by its root or its newest edition."""
-    rows = session.execute(
-        select(CopyRow.connection, CopyRow.there)
-        .join(ConnectionRow, ConnectionRow.id == CopyRow.connection)
-        .where(
-            ConnectionRow.form == form,
-            ConnectionRow.closed_at.is_(None),
-            or_(CopyRow.root_id == root_id, CopyRow.edition_id == root_id),
-        )
-        .limit(10)
-    )
-    return [(row.connection, row.there) for row in rows]
-
-
 def find_names_there(session: Session, connection: UUID, editions: Collection[str]) -> dict[str, str]:
     """Edition (or root) -> the server's own name of the submission, for those that it has."""
     rows = session.execute(

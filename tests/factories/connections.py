@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,7 +19,7 @@ from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.vault import read_door_keys
 from tests.factories.households import Household, open_household, write_kobo
 from tests.reenacted.server import ReenactedServer
-from workers.fetch import fetch_one
+from workers.fetch import fetch_one, open_holder
 from workers.hands import Hands
 
 
@@ -49,6 +50,12 @@ class Connected:
         """The connection as it stands."""
         (found,) = self.read("SELECT * FROM connections")
         return found
+
+    def read_files(self, there: str, names: list[str], *, most_bytes: int = 1000) -> dict[str, bytes]:
+        """Those of these files of a submission that the server has now."""
+        with closing(open_holder(self.hands, self.connection)) as holder:
+            found = {name: holder.read_file(there, name, most_bytes=most_bytes) for name in names}
+        return {name: content for name, content in found.items() if content is not None}
 
     def change(self, statement: str) -> None:
         """Change something in the database by hand."""

@@ -14,7 +14,6 @@ from tests.factories.connections import Connected, connect, to_xml
 from tests.factories.households import SCENARIOS
 from tests.reenacted.central import ReenactedCentral
 from tests.reenacted.server import Reply
-from workers.files import fetch_media
 
 BASE = SCENARIOS["base_answers"]
 
@@ -110,12 +109,11 @@ def test_a_pull_that_was_stopped_fetches_only_what_is_not_here_yet(
 def test_files_are_fetched_for_whoever_asks_and_may_come_late(central: ReenactedCentral, connected: Connected) -> None:
     (name,) = fill(central, connected, 1)
     connected.pull()
-    root = name.removeprefix("uuid:")
     wanted = ["photo 1.jpg", "voice.m4a"]
-    assert fetch_media(connected.hands, form="hh", root_id=root, names=wanted) == {}
+    assert connected.read_files(name, wanted) == {}
     central.instances[name].files["photo 1.jpg"] = b"jpeg"
-    assert fetch_media(connected.hands, form="hh", root_id=root, names=wanted) == {"photo 1.jpg": b"jpeg"}
-    assert fetch_media(connected.hands, form="hh", root_id="not pulled", names=wanted) == {}
+    assert connected.read_files(name, wanted) == {"photo 1.jpg": b"jpeg"}
+    assert connected.read_files("uuid:unknown", wanted) == {}
 
 
 def test_a_form_named_wrongly_is_told(central: ReenactedCentral, connected: Connected) -> None:

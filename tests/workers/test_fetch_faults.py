@@ -18,7 +18,6 @@ from tests.reenacted.kobo import ReenactedKobo
 from tests.reenacted.server import Reply
 from tests.workers.test_fetch_kobo import URGENT, editions, fill, upstream
 from workers.fetch import fetch_due
-from workers.files import fetch_media
 
 TABLES = ("connections", "copies", "entries", "submissions", "cases", "referrals", "referral_moves", "notices", "tallies")  # fmt: skip  # noqa: E501
 
@@ -82,20 +81,20 @@ def test_files_come_late_never_twice_cut_or_empty_and_answers_do_not_wait_for_th
     (number,) = fill(kobo, connected, 1)
     connected.pull()
     assert editions(connected) == upstream(kobo)
-    root = kobo.rows[number]["_uuid"]
+    there = str(number)
     names = ["photo.jpg", "empty.jpg", "never.jpg"]
-    assert fetch_media(connected.hands, form="hh", root_id=root, names=names) == {}
+    assert connected.read_files(there, names) == {}
     kobo.attach(number, "photo.jpg", b"jpeg, all of it")
     kobo.attach(number, "photo.jpg", b"jpeg, all of it")
     kobo.attach(number, "empty.jpg", b"")
     kobo.trouble(None, Reply(200, b"jpeg, all of it", cut=4))
-    found = fetch_media(connected.hands, form="hh", root_id=root, names=names)
+    found = connected.read_files(there, names)
     assert found == {"photo.jpg": b"jpeg, all of it", "empty.jpg": b""}
     with pytest.raises(ServerError) as caught:
-        fetch_media(connected.hands, form="hh", root_id=root, names=names[:1], most_bytes=5)
+        connected.read_files(there, names[:1], most_bytes=5)
     assert caught.value.code is ErrorCode.TOO_LARGE
     kobo.rows[number]["_attachments"] = [{**one, "is_deleted": True} for one in kobo.rows[number]["_attachments"]]
-    assert fetch_media(connected.hands, form="hh", root_id=root, names=names) == {}
+    assert connected.read_files(there, names) == {}
 
 
 def test_after_yesterdays_backup_the_gap_is_closed_and_what_was_deleted_stays_dead(

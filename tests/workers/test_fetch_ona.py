@@ -11,7 +11,6 @@ from pimcollect.config import Settings
 from tests.factories.connections import Connected, connect
 from tests.factories.households import SCENARIOS
 from tests.reenacted.ona import ReenactedOna
-from workers.files import fetch_media
 
 BASE = SCENARIOS["base_answers"]
 
@@ -62,8 +61,8 @@ def test_a_file_is_fetched_from_the_connected_host_whatever_its_link_says(
     row = connected.write(BASE)
     link = "https://elsewhere.example/api/v1/files/50?filename=bob/attachments/photo.jpg"
     row["_attachments"] = [{"name": "photo.jpg", "filename": "bob/attachments/photo.jpg", "download_url": link}]
-    ona.submit(row)
+    number = ona.submit(row)
     ona.files["50"] = b"jpeg"
     connected.pull()
-    found = fetch_media(connected.hands, form="hh", root_id=row["_uuid"], names=["photo.jpg", "other.jpg"])
+    found = connected.read_files(str(number), ["photo.jpg", "other.jpg"])
     assert found == {"photo.jpg": b"jpeg"}

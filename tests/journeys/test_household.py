@@ -63,6 +63,8 @@ class Household:
         for tier in ("shared", "restricted"):
             if stored[tier] is not None:
                 stored[tier] = {key: value for key, value in stored[tier].items() if key not in OWN_OF_PHONE}
+        if stored["findings"] is not None:  # the same filling sent three ways is what a possible duplicate is
+            stored["findings"].pop("possible_duplicate", None)
         return stored
 
     def list_referrals(self) -> list[tuple[Any, ...]]:

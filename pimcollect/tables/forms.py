@@ -142,8 +142,8 @@ def find_picture_paths(session: Session, form: str) -> frozenset[str]:
 
 
 def find_forms(session: Session, *, limit: int = 500) -> list[dict[str, Any]]:
-    """Each form with its newest version: id, title, version, version_id, left_out (what could not be asked),
-    versions (how many), frozen_at, hooks (open ones)."""
+    """Each form with its newest version: id, title, version, version_id, left_out (what could not be asked), drafted,
+    purpose, versions (how many), frozen_at, hooks (open ones)."""
     newest = (
         select(FormVersionRow.form, func.max(FormVersionRow.frozen_at).label("at"), func.count().label("n"))
         .group_by(FormVersionRow.form)
@@ -163,6 +163,8 @@ def find_forms(session: Session, *, limit: int = 500) -> list[dict[str, Any]]:
             FormVersionRow.id.label("version_id"),
             FormVersionRow.document["left_out"].label("left_out"),
             FormVersionRow.document["origin"].astext.label("origin"),
+            FormVersionRow.document["drafted"].label("drafted"),
+            FormVersionRow.document["purpose"].astext.label("purpose"),
             newest.c.n.label("versions"),
             newest.c.at.label("frozen_at"),
             func.coalesce(hooks.c.n, 0).label("hooks"),

@@ -266,6 +266,9 @@ def test_two_frozen_versions_of_a_form_are_compared(banked: Site) -> None:
 def test_a_form_is_read_as_people_will_read_it_and_linted(banked: Site) -> None:
     visitor = banked.logged_in(Role.IMO)
     visitor.send("/forms", form="obs", languages=["en", "fr"], plain="yes")
+    listed = visitor.read("/forms").text
+    assert "/bank/translations?language=fr" in listed
+    assert "pm-sites" in listed
     page = visitor.read("/forms/obs/preview").text
     assert "Enumerator: from where you stand" in page
     assert "<style" not in page

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 
 from sqlalchemy.orm import Session
 
-from pimcollect.actions.forms import keep_version
 from pimcollect.actions.phones import add_phone
 from pimcollect.actions.releases import release_to_phones
 from pimcollect.config import Settings
@@ -19,6 +18,7 @@ from tests.bench.grounds import open_ground, serve
 from tests.bench.intake import CONNECTIONS, GATE, ROUNDS, SECONDS, take_all
 from tests.bench.load import MARK, Plan
 from tests.bench.measure import Figure, take_rounds
+from tests.bench.settling import release_household
 from tests.factories import families
 from tests.factories.households import freeze
 from tests.factories.phones import write_odk, write_post
@@ -30,16 +30,9 @@ CLIENTS, TIMES, SLOWEST_MS = 4, 4, 35.0
 
 def _release(settings: Settings) -> str:
     """The household form on the phones, and the path that a device sends to."""
-    engine, frozen = open_engine(settings.database_url), freeze(HOUSEHOLD)
+    engine = open_engine(settings.database_url)
+    release_household(settings, engine)
     with Session(engine) as session, session.begin():
-        keep_version(
-            session,
-            COMMAND_LINE,
-            version=frozen.version,
-            xlsx=frozen.xlsx,
-            xform=frozen.xform,
-            files=frozen.files,
-        )
         release_to_phones(session, COMMAND_LINE, HOUSEHOLD)
         keys = read_door_keys(settings.door_keys)
         made = add_phone(session, COMMAND_LINE, name="bench", kind=PhoneKind.DEVICE, keys=keys)

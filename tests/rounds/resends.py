@@ -1,4 +1,4 @@
-"""Six identical posts at the same moment, round after round, to two processes of the phones' door over real HTTP."""
+"""Six identical posts at the same moment, round after round, to the two web processes of a real service."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ import requests
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from pimcollect.actions.forms import keep_version
+from pimcollect.actions.phones import add_phone
+from pimcollect.actions.releases import release_to_phones
 from pimcollect.db import open_engine
+from pimcollect.domain.phones import PhoneKind
 from pimcollect.domain.roles import COMMAND_LINE
-from tests.bench.grounds import open_ground
-from tests.factories.households import SCENARIOS, freeze
-from tests.factories.phones import make_phone_app, open_phones, serve, write_odk, write_post
+from pimcollect.vault import read_door_keys
+from tests.bench.grounds import open_ground, serve
+from tests.factories.households import SCENARIOS, freeze, open_household
+from tests.factories.phones import write_odk, write_post
 
 AT_ONCE = 6
 FORM = "hh_core"
@@ -43,13 +46,14 @@ def resend(rounds: int) -> Resent:
         settings = stack.enter_context(open_ground())
         engine = open_engine(settings.database_url, pool_size=8)
         stack.callback(engine.dispose)
-        frozen = freeze(FORM)
+        stack.callback(open_household(settings, engine, form=FORM).hands.engine.dispose)
         with Session(engine) as session, session.begin():
-            keep_version(session, COMMAND_LINE, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform)
-        phones = open_phones(settings, engine, FORM)
-        stack.callback(phones.puts.dispose)
-        apps = (phones.app, make_phone_app(settings, engine, puts=phones.puts))
-        addresses = [f"{stack.enter_context(serve(app))}{phones.base}/submission" for app in apps]
+            release_to_phones(session, COMMAND_LINE, FORM)
+            keys = read_door_keys(settings.door_keys)
+            device = add_phone(session, COMMAND_LINE, name="rounds", kind=PhoneKind.DEVICE, keys=keys)
+        # one socket, two processes: whichever is free takes the next connection
+        port = stack.enter_context(serve(settings, "pimcollect", "web", ready="/healthz"))
+        address = f"http://127.0.0.1:{port}/phones/key/{device.secret}/submission"
         pool = stack.enter_context(ThreadPoolExecutor(AT_ONCE))
         lines = [stack.enter_context(requests.Session()) for _ in range(AT_ONCE)]
         start = threading.Barrier(AT_ONCE)
@@ -57,7 +61,6 @@ def resend(rounds: int) -> Resent:
         def post(number: int, body: bytes, content_type: str) -> int:
             start.wait(timeout=30)
             headers = {"Content-Type": content_type}
-            address = addresses[number % len(addresses)]
             return lines[number].post(address, data=body, headers=headers, timeout=30).status_code
 
         for body, content_type, is_part in _list_posts(rounds):

@@ -50,7 +50,7 @@ def _erase(own: Hands, session: Session, writing: Writing, *, form: str, one: Go
     row = find_roots(session, [(form, root)]).get((form, root))
     if row is None:
         row = _put_tombstone(session, form, root, one)
-    elif row.erased_at is not None:
+    if row is None or row.erased_at is not None:
         return
     _shred(session, form, {row.edition_id, *row.superseded}, keys)
     row.state, row.may_share, row.erased_at = TOMBSTONE, False, func.clock_timestamp()
@@ -69,11 +69,12 @@ def _shred(session: Session, form: str, editions: set[str], keys: DoorKeys) -> N
     shred_editions(session, form, identities)
 
 
-def _put_tombstone(session: Session, form: str, root: str, one: Gone) -> SubmissionRow:
-    """For what was never settled: it is on its way, held, or was refused by a form version that is not known."""
+def _put_tombstone(session: Session, form: str, root: str, one: Gone) -> SubmissionRow | None:
+    """For what was never settled: it is on its way or held. None while no version of the form is known: then nothing
+    of it was settled, and what waits has just been shredded."""
     version = find_newest_version(session, form)
     if version is None:
-        raise LookupError(form)  # nothing of a form without a version was ever taken in
+        return None
     month = datetime.now(UTC).date().replace(day=1)
     row = SubmissionRow(
         id=uuid4(),

@@ -106,6 +106,15 @@ def test_a_deletion_before_anything_settled_leaves_nothing_to_settle(kobo: Reena
     assert connected.read("SELECT * FROM referrals") == []
 
 
+def test_a_deletion_in_a_form_without_a_version_shreds_what_waits(kobo: ReenactedKobo, connected: Connected) -> None:
+    (number,) = fill(kobo, connected, 1)
+    fetch_one(connected.hands, connected.connection)
+    connected.change("DELETE FROM form_versions")
+    kobo.delete(number)
+    assert fetch_one(connected.hands, connected.connection)
+    assert connected.read("SELECT reason, body FROM entries") == [{"reason": "erased", "body": None}]
+
+
 def test_a_server_that_shows_nothing_erases_nothing(kobo: ReenactedKobo, connected: Connected) -> None:
     fill(kobo, connected, 30)
     connected.pull()

@@ -186,7 +186,7 @@ def _check_header(header: dict[str, Any], hands: HandsKeys) -> str:
         raise _bad("this is no file of carried deliveries.")
     if version != VERSION:
         raise _bad("another version of pimcollect wrote the file.", remedy="Bring both machines to the same version.")
-    if key not in {one.seal_key.key_id.hex() for one in hands.intake}:
+    if key not in [one.seal_key.key_id.hex() for one in hands.intake]:
         raise _bad(
             "the file is sealed to an intake key that is not on this machine.",
             remedy="Accept it on the machine whose key was imported; `pimcollect keys list` shows the keys of each.",

@@ -160,6 +160,7 @@ def test_a_file_that_is_cut_changed_or_extended_is_refused_whole(
         file + lines[1],
         file + file,
         b"[1]\n" + file,
+        b'{"pimcollect carried":1,"label":"own","key":{}}\n' + b"".join(lines[1:]),
         file.replace(b'"label":"', b'"label":"\\ud800'),
         b"".join(lines[:-1]) + lines[-1].replace(b'"seal": "', b'"seal": "\\u00e9'),
         file.replace(b'"carried":1', b'"carried":2').replace(b'carried":1', b'carried":2'),

@@ -1,7 +1,7 @@
 """Bring versions onto servers, one call at a time, and look later whether they are still there.
 
 No call is made inside a transaction. Before each one it is written down what was learnt and what comes next; a worker
-that dies leaves a lease behind, and whoever goes on looks at the server first. See docs/decisions/0016.
+that dies leaves a lease behind, and whoever goes on looks at the server first. See docs/decisions/0018.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from types import ModuleType
 from uuid import UUID
 
 from sqlalchemy import func
+from sqlalchemy.exc import SQLAlchemyError
 
 from pimcollect.db import transaction
 from pimcollect.domain.drift import FORM_CLOSED, FORM_GONE, Finding, find_drift, plan_look
@@ -26,6 +27,7 @@ from pimcollect.servers import central_forms, kobo_forms, ona_forms
 from pimcollect.servers.answers import ServerError
 from pimcollect.servers.http import Client
 from pimcollect.servers.login import log_in
+from pimcollect.servers.publishing import hide_secrets
 from pimcollect.tables.journal import beat, write_journal
 from pimcollect.tables.releases import let_release
 from workers.app_users import answer_app_users
@@ -90,6 +92,11 @@ def _run_safely(own: Hands, run: Run, *, until: float) -> None:
         _record_trouble(own, run, error)
     except PimError as error:
         _record_stop(own, run, Stop(error.code.value))
+    except SQLAlchemyError:
+        raise  # then nothing can be written down either: the lease ends, and somebody goes on
+    except Exception as error:
+        _log.error("release_failed", release=run.release, error=type(error).__name__)
+        _record_failing(own, run)
 
 
 def _release(own: Hands, run: Run, client: Client, *, until: float) -> None:
@@ -176,9 +183,8 @@ def _record_stop(own: Hands, run: Run | Unopened, stop: Stop) -> None:
         finding = Finding(codes[stop.reason]) if stop.reason in codes else Finding("look_failed", stop.reason)
         _record_findings(own, run, (finding,))
         return
-    words = stop.words
-    for secret in (run.token.secret, run.token.user, run.job.secret) if isinstance(run, Run) else ():
-        words = words.replace(secret, "(key)") if secret else words
+    secrets = (run.token.secret, run.token.user, run.job.secret) if isinstance(run, Run) else ()
+    words = hide_secrets(stop.words, secrets)
     let_go(own, run, state=State.STOPPED.value, reason=stop.reason, words=words or None)
     _log.warning("release_stopped", release=run.release, reason=stop.reason)
 
@@ -197,6 +203,15 @@ def _record_trouble(own: Hands, run: Run, error: ServerError) -> None:
         pause = max(choose_pause(run.attempts + 1), error.wait or 0.0)
         let_go(own, run, seconds=pause, attempts=run.attempts + 1, reason=error.code.value, words=None)
         _log.warning("release_waits", release=run.release, reason=error.code.value, attempts=run.attempts + 1)
+
+
+def _record_failing(own: Hands, run: Run) -> None:
+    """A mistake of ours: it waits longer and longer, and stands in nobody's way."""
+    if run.hours > MOST_HOURS and not run.is_check:
+        _record_stop(own, run, Stop("failing"))
+        return
+    reason = {} if run.is_check else {"reason": "failing"}
+    let_go(own, run, seconds=choose_pause(run.attempts + 1), attempts=run.attempts + 1, **reason)
 
 
 def choose_pause(attempts: int) -> float:

@@ -95,6 +95,10 @@ REASONS = {
         "The server says yes, but does not show what it was given.",
         "Look at the form there; somebody may be changing it at this moment. Release again.",
     ),
+    "failing": (
+        "It was tried again and again and never finished. That is our mistake.",
+        "Ask the administrator to update, then release again.",
+    ),
     "given_up": ("The server was away for three days.", "Release again when it is back."),
 }
 """Code -> what is wrong, what to do."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from pimcollect.domain.releases import Copy, FileThere, FormThere, HookThere, Order, Seen, Step, Stop, Ways
 from pimcollect.servers.answers import Answer
@@ -48,7 +49,7 @@ _REFUSALS = {
 def ask(order: Order, job: Job, seen: Seen, file: File | None) -> Request:
     """The request of a step."""
     place = seen.form.place if seen.form else order.about or job.place
-    asset = f"{_ASSETS}{place}/"
+    asset = f"{_ASSETS}{quote(place, safe='')}/"
     match order.step:
         case Step.LOOK_FORM if place:
             return Request("GET", asset, (200, 404), {"params": _JSON})

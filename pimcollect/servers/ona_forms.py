@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from pimcollect.domain.releases import Copy, FileThere, FormThere, HookThere, Order, Seen, Step, Stop, Ways
 from pimcollect.servers.answers import Answer
@@ -22,7 +23,7 @@ _REFUSALS = {Step.PUT_FILE: "file_refused", Step.PUT_HOOK: "hook_refused"}
 
 def ask(order: Order, job: Job, seen: Seen, file: File | None) -> Request:
     """The request of a step."""
-    place = seen.form.place if seen.form else job.place
+    place = quote(seen.form.place if seen.form else job.place, safe="")
     match order.step:
         case Step.LOOK_FORM:
             return _ask_form(order.about or job.place)
@@ -61,7 +62,7 @@ def _ask_hook(order: Order, place: str, job: Job) -> Request:
 
 def _ask_form(about: str) -> Request:
     if about and not about.startswith(_PAGE):
-        return Request("GET", f"{_FORMS}/{about}.json", (200, 404))
+        return Request("GET", f"{_FORMS}/{quote(about, safe='')}.json", (200, 404))
     page = about.removeprefix(_PAGE) or "1"
     return Request("GET", f"{_FORMS}.json", (200, 404), {"params": {"page": page, "page_size": str(_PAGE_ROWS)}})
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,10 +17,11 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_WORDS = 300
 """Characters of a server's own text that are kept."""
 _TAG = re.compile(r"<[^<>]{0,500}>")
-_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://\S+", re.IGNORECASE)
+_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://\S*", re.IGNORECASE)
 _TOKEN = re.compile(r"[A-Za-z0-9_\-+/=!$]{40,}")
 _SPACE = re.compile(r"\s+")
 _DEPTH = 6
+_SHORTEST_SECRET = 5
 
 
 @dataclass(frozen=True)
@@ -155,3 +156,11 @@ def clean_words(text: str) -> str:
     text = "".join(one if unicodedata.category(one)[0] not in "C" or one in "\n\t" else "" for one in text)
     text = _SPACE.sub(" ", text).strip()
     return text if len(text) <= MOST_WORDS else f"{text[: MOST_WORDS - 1]}…"
+
+
+def hide_secrets(words: str, secrets: Iterable[str]) -> str:
+    """A server's words without what we told it in confidence, should it repeat that."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:  # a shorter one would be part of any word
+            words = words.replace(secret, "(key)")
+    return words[:MOST_WORDS]

@@ -107,6 +107,10 @@ REASONS = {
         _("The server says yes, but does not show what it was given."),
         _("Look at the form there; somebody may be changing it at this moment. Release again."),
     ),
+    "failing": (
+        _("It was tried again and again and never finished. That is our mistake."),
+        _("Ask the administrator to update, then release again."),
+    ),
     "given_up": (_("The server was away for three days."), _("Release again when it is back.")),
 }
 FINDINGS = {

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
 from pimcollect.actions.server_releases import check_releases
 from pimcollect.config import Settings
 from pimcollect.domain.releases import State
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.doorbell import RELEASES
 from pimcollect.tables.journal import JournalRow
 from pimcollect.tables.releases import find_due_releases, find_releases
 from tests.factories.releases import Press
@@ -20,6 +21,7 @@ from tests.reenacted.kobo_forms import KoboForms
 from tests.reenacted.ona_forms import OnaForms
 from tests.reenacted.server import Reply
 from tests.workers.releasing import hurry, open_server
+from workers.sweep import open_clock, sweep
 
 
 @pytest.fixture(params=["kobo", "central", "ona"])
@@ -111,6 +113,31 @@ def test_it_is_looked_at_again_by_itself_after_a_day(press: Press) -> None:
     assert len(due(press)) == 1
     press.work()
     assert due(press) == []
+
+
+def test_the_sweep_rings_for_what_waits(press: Press) -> None:
+    clock = open_clock(press.settings)
+    clock.is_roll_call()
+    try:
+        sweep(clock)
+        assert clock.bell.depth(RELEASES) == 0
+        press.put_version(2)
+        with press.hands.sessions() as session:
+            [row] = find_releases(session)
+        press.ask(row["connection"])
+        sweep(clock)
+        assert clock.bell.depth(RELEASES) == 1
+    finally:
+        clock.engine.dispose()
+
+
+def test_many_releases_are_told_in_one_query(press: Press) -> None:
+    asked: list[str] = []
+    with press.hands.sessions() as session:
+        event.listen(press.hands.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+        find_releases(session)
+        find_due_releases(session)
+    assert len(asked) == 2
 
 
 def due(press: Press) -> list[UUID]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from pimcollect.actions.hooks import rotate_hook
@@ -17,6 +19,8 @@ from pimcollect.config import Settings
 from pimcollect.domain.release_words import REASONS
 from pimcollect.domain.releases import State, Step
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.servers import kobo_forms
+from pimcollect.servers.publishing import clean_words, hide_secrets
 from pimcollect.tables.releases import RegisteredHookRow, ReleaseRow
 from tests.factories.releases import Press, freeze
 from tests.reenacted.central_forms import CentralForms
@@ -381,6 +385,32 @@ def test_what_is_written_down_and_logged_never_holds_a_token_or_a_secret(
         told = json.dumps([str(one) for one in session.execute(text("SELECT to_jsonb(r) FROM releases r")).all()])
     for hidden in (press.server.token, secret):
         assert hidden not in told + caplog.text + repr(row)
+
+
+def test_a_mistake_of_ours_waits_and_stands_in_nobodys_way(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    press = opened("kobo")
+    learn = kobo_forms.learn
+    monkeypatch.setattr(kobo_forms, "learn", lambda *_: 1 // 0)
+    asked, row = release(press)
+    assert (row.state, row.reason, row.attempts, row.holder) == (State.WAITING, "failing", 1, None)
+    monkeypatch.setattr(kobo_forms, "learn", learn)
+    press.wake()
+    press.work()
+    assert press.look(asked).state == State.DONE
+
+
+@pytest.mark.parametrize("secret", ["a", "", "kobo-token"])
+def test_a_server_that_repeats_a_secret_is_cut_and_never_grows(secret: str) -> None:
+    told = hide_secrets("kobo-token a " * 40, (secret,))
+    assert len(told) <= 300
+    assert secret != "kobo-token" or secret not in told
+
+
+@given(st.text(max_size=3000))
+def test_whatever_a_server_says_becomes_one_short_line_without_markup(said: str) -> None:
+    told = clean_words(said)
+    assert len(told) <= 300
+    assert not re.search(r"[\x00-\x1f\u202a-\u202e\u2066-\u2069]|https?://", told)
 
 
 def test_every_reason_that_is_given_has_its_words() -> None:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import text
 
 from pimcollect.actions.hooks import rotate_hook
 from pimcollect.config import Settings
-from pimcollect.domain.release_words import REASONS
 from pimcollect.domain.releases import State, Step
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.servers import kobo_forms
-from pimcollect.servers.publishing import clean_words, hide_secrets
 from pimcollect.tables.releases import RegisteredHookRow, ReleaseRow
 from tests.factories.releases import Press, freeze
 from tests.reenacted.central_forms import CentralForms
@@ -397,27 +391,3 @@ def test_a_mistake_of_ours_waits_and_stands_in_nobodys_way(opened: Opened, monke
     press.wake()
     press.work()
     assert press.look(asked).state == State.DONE
-
-
-@pytest.mark.parametrize("secret", ["a", "", "kobo-token"])
-def test_a_server_that_repeats_a_secret_is_cut_and_never_grows(secret: str) -> None:
-    told = hide_secrets("kobo-token a " * 40, (secret,))
-    assert len(told) <= 300
-    assert secret != "kobo-token" or secret not in told
-
-
-@given(st.text(max_size=3000))
-def test_whatever_a_server_says_becomes_one_short_line_without_markup(said: str) -> None:
-    told = clean_words(said)
-    assert len(told) <= 300
-    assert not re.search(r"[\x00-\x1f\u202a-\u202e\u2066-\u2069]|https?://", told)
-
-
-def test_every_reason_that_is_given_has_its_words() -> None:
-    given = set()
-    for name in ("workers/releases.py", "workers/publishing.py", "pimcollect/domain/releases.py"):
-        given |= set(re.findall(r'Stop\("(\w+)"', Path(name).read_text()))
-    for name in Path("pimcollect/servers").glob("*_forms.py"):
-        given |= set(re.findall(r'(?:Stop|refuse)\("(\w+)"', name.read_text()))
-    assert given
-    assert given - REASONS.keys() == set()

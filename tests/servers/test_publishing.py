@@ -1,4 +1,4 @@
-"""What servers say is cut to one short line for people, without markup, addresses or what we told them in confidence."""
+"""What servers say is cut to one short line for people, without markup, addresses or what is secret."""
 
 from __future__ import annotations
 

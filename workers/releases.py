@@ -1,7 +1,7 @@
 """Bring versions onto servers, one call at a time, and look later whether they are still there.
 
 No call is made inside a transaction. Before each one it is written down what was learnt and what comes next; a worker
-that dies leaves a lease behind, and whoever goes on looks at the server first. See docs/decisions/0018.
+that dies leaves a lease behind, and whoever goes on looks at the server first. See docs/decisions/0019.
 """
 
 from __future__ import annotations

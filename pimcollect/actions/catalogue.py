@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from pimcollect.domain.catalogue import ListedRule, ListedService, NamedPlace
 from pimcollect.domain.roles import Actor, allow
+from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import (
     PathwayRuleRow,
     PlaceRow,
@@ -75,8 +76,17 @@ def import_services(
     rules: tuple[ListedRule, ...],
     cases_key: SealKey,
 ) -> None:
-    """Add or change services and replace all rules. Contacts are sealed before anything of the database sees them."""
+    """Add or change services and replace all rules. Contacts are sealed before anything of the database sees them.
+
+    Raises PimError(NOT_POSSIBLE_NOW) for rules that name areas while no area is here.
+    """
     allow(actor, "services.import")
+    if any(one.place for one in rules) and not has_places(session):
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW,
+            "The rules name areas, and no places were imported yet.",
+            remedy="Import the places first: `pimcollect places import`.",
+        )
     replace_rules(
         session,
         [

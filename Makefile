@@ -51,7 +51,7 @@ bench: $(DONE)
 	@$(BIN)/python -m tests.bench.run
 
 chaos: $(DONE)
-	@$(BIN)/python -m tests.bench.chaos $(CHAOS)
+	@$(BIN)/python -m tests.faults.run $(CHAOS)
 
 rounds: $(DONE)
 	@$(BIN)/python -m tests.rounds.run $(ROUNDS)

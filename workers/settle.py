@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import faulthandler
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
@@ -37,6 +41,8 @@ from workers.writing import Decided
 
 BATCH = 250
 """Entries in one transaction: one commit for all of them is what makes a backlog drain fast."""
+DECIDE_SECONDS = 60.0
+"""What opening and deciding a batch may take: a thousand times what it does take."""
 _JOB_SECONDS = 60.0
 _log = open_log("settle")
 
@@ -101,22 +107,36 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
         mappings = find_mappings(session, {row.hook for row in rows if row.hook and row.server == MAPPED})
         directory = own.read_directory(session)
         decided, lacking = [], set()
-        for row in rows:
-            reader = find_reader(row.server, None if row.hook is None else mappings.get(row.hook))
-            one = _decide(own, session, row, reader=reader, versions=versions[row.form], directory=directory)
-            if isinstance(one, Held):
-                hold_entry(session, row.id, one.reason)
-            elif isinstance(one, Parked):
-                park_entry(session, row.id, here=one.here, named=one.named)
-                lacking.add(row.form)
-            else:
-                decided.append(one)
+        with _bounded():
+            for row in rows:
+                reader = find_reader(row.server, None if row.hook is None else mappings.get(row.hook))
+                one = _decide(own, session, row, reader=reader, versions=versions[row.form], directory=directory)
+                if isinstance(one, Held):
+                    hold_entry(session, row.id, one.reason)
+                elif isinstance(one, Parked):
+                    park_entry(session, row.id, here=one.here, named=one.named)
+                    lacking.add(row.form)
+                else:
+                    decided.append(one)
         asked = [connection for form in sorted(lacking) for connection in ask_fetch(session, form)]
         notices = store_outcomes(own, session, decided)
     for notice in notices[:1]:  # one ring wakes the sender, who takes all that is due
         own.bell.ring_notice(notice)
     for connection in asked[:1]:  # its files are fetched, and those of all connections that are due
         own.bell.ring_fetch(connection)
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """End this process when the block hangs. The attempt is counted already: whatever hangs is alone at the next, and
+    held in the end. The queue's own alarm is an exception in here, which would go off once and not for the next entry.
+    The watchdog is no thread of Python's, so a regular expression that never returns is ended too; what it writes are
+    places of the code, no values."""
+    faulthandler.dump_traceback_later(DECIDE_SECONDS, exit=True, file=sys.__stderr__ or sys.stderr)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Crowd:
     """Client threads that send `posts` in bursts, as they are allowed to. What is acknowledged is known here, not in
     the service that is tested."""
 
-    def __init__(self, posts: Sequence[Sent], hooks: Mapping[str, Hook]) -> None:
+    def __init__(self, posts: Sequence[Sent], hooks: Mapping[str, Hook], *, clients: int = CLIENTS) -> None:
         self._posts = posts
         self._hooks = hooks
         self._lock = threading.Lock()
@@ -41,8 +41,12 @@ class Crowd:
         self._stop = threading.Event()
         self.acknowledged: dict[str, Sent] = {}
         self.statuses: Counter[int] = Counter()
+        self.answers: list[tuple[float, int, float]] = []
+        """When each answer came (monotonic), its status, and how many seconds it took."""
+        self.silent_503 = 0
+        """Answers of 503 that do not say when to come again."""
         self.lost_connections = 0
-        self._threads = [threading.Thread(target=self._send_all, daemon=True) for _ in range(CLIENTS)]
+        self._threads = [threading.Thread(target=self._send_all, daemon=True) for _ in range(clients)]
 
     def start(self) -> None:
         """Begin to wait for permission to send."""
@@ -84,6 +88,7 @@ class Crowd:
         """Until a 2xx, as a sender that loses nothing must."""
         hook, pause = self._hooks[PHONES if sent.is_by_phone else sent.form], _FIRST_PAUSE
         while not self._stop.is_set():
+            began = time.monotonic()
             try:
                 answer = session.post(
                     hook.address, data=sent.body, headers=dict(hook.headers), timeout=_TIMEOUT, allow_redirects=False
@@ -94,6 +99,8 @@ class Crowd:
             else:
                 with self._lock:
                     self.statuses[answer.status_code] += 1
+                    self.answers.append((time.monotonic(), answer.status_code, time.monotonic() - began))
+                    self.silent_503 += answer.status_code == 503 and "Retry-After" not in answer.headers
                     if answer.ok:
                         self.acknowledged[sent.root_id] = sent
                         return

@@ -37,10 +37,10 @@ CLOCKS = {
 }
 _STATES = (
     "SELECT root_id, edition_id, form, state, may_share, place, shared, restricted, erased_at IS NULL AS here, "
-    "received_at::date AS on FROM submissions ORDER BY root_id",
+    "month FROM submissions ORDER BY root_id",
     "SELECT origin, pathway, urgency, course, state, service, place, "
     "round(extract(epoch FROM due_at - created_at) / 60) AS minutes FROM referrals ORDER BY origin",
-    "SELECT kind, form, detail, place, n FROM tallies ORDER BY 1, 2, 3, 4",
+    "SELECT kind, form, month, detail, place, n FROM tallies ORDER BY 1, 2, 3, 4, 5",
     "SELECT n.kind, n.edition, n.state, n.channel, count(*) FROM notices n GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
     "SELECT state, reason, body IS NULL AS shredded, count(*) FROM entries GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
     "SELECT action, noun, count(*) FROM journal GROUP BY 1, 2 ORDER BY 1, 2",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -13,6 +15,7 @@ from sqlalchemy import Engine, text
 from pimcollect.config import Settings
 from pimcollect.errors import PimError
 from pimcollect.vault import HandsKeys, create_open_key, open_value
+from tests.bench.grounds import environment
 from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
 from workers import settle as settling
 from workers.settle import settle_batch
@@ -190,6 +193,34 @@ def test_a_bad_entry_falls_out_of_its_batch_alone_and_is_held_after_several_trie
     assert len(rows(engine, "SELECT * FROM submissions")) == 3
     assert one(engine, "SELECT reason FROM entries WHERE state = 'held'") == {"reason": "failing"}
     assert not rows(engine, f"SELECT * FROM submissions WHERE root_id = '{bad}'")
+
+
+_HANGING = """
+from workers import settle
+real = settle.decide
+def decide(raw, *rest, **named):
+    while any(key.endswith("doc_birth") and value == "3" for key, value in raw.items()):
+        pass
+    return real(raw, *rest, **named)
+settle.decide, settle.DECIDE_SECONDS = decide, 2.0
+settle.settle("rung")
+"""
+
+
+def test_a_decision_that_never_ends_takes_its_process_down_and_not_its_neighbours(
+    household: Household, engine: Engine, settings: Settings
+) -> None:
+    household.post(BASE)
+    hangs = household.post({**BASE, "doc_birth": 3, "ref_name": "Canary"})
+    for attempt in (1, 2):
+        done = subprocess.run(
+            [sys.executable, "-c", _HANGING], env=environment(settings), capture_output=True, timeout=60, check=False
+        )
+        assert done.returncode != 0
+        assert b"in decide" in done.stderr, "it says where"
+        assert not any(word.encode() in done.stderr for word in ("Canary", hangs, "doc_birth")), "and no value"
+        assert one(engine, "SELECT max(attempts) AS n FROM entries WHERE state = 'untouched'") == {"n": attempt}
+    assert len(rows(engine, "SELECT * FROM submissions")) == 1, "the other one was settled by the second process"
 
 
 def test_an_edit_takes_the_place_of_its_edition_and_a_late_original_does_not_come_back(

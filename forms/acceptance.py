@@ -16,7 +16,7 @@ from forms.columns import split_column
 from forms.grids import Fault
 from forms.mistakes import find_mistakes
 from forms.new_items import LEAVE, NEW, Proposal
-from forms.proposal_files import PROPOSED, Accepted
+from forms.proposal_files import Accepted
 from forms.proposals import Proposals
 from forms.questionnaires import EXPRESSIONS, ITEM_COLUMNS, Links, keep_form, rename
 from pimcollect.domain.catalogue import SELECTS, find_references
@@ -46,8 +46,20 @@ class Grown:
 def accept_proposals(document: Mapping[str, Any], accepted: Accepted, *, version: str | None = None) -> Grown:
     """The bank with the new items and the form. Pure; nothing of what is there changes but an earlier edition of the
     same form. Raises PimError(BAD_BANK) with the row and column of each fault of the proposals."""
-    proposals = accepted.proposals
     _refuse(list(_find_faults(document, accepted)))
+    grown, faults = _grow(document, accepted, version=version)
+    _refuse(faults)
+    return grown
+
+
+def find_faults(document: Mapping[str, Any], accepted: Accepted) -> list[Fault]:
+    """What `accept_proposals` would refuse, by place."""
+    return list(_find_faults(document, accepted)) or _grow(document, accepted)[1]
+
+
+def _grow(document: Mapping[str, Any], accepted: Accepted, *, version: str | None = None) -> tuple[Grown, list[Fault]]:
+    """The bank with them, and what is wrong with it at the place in the proposals where it is mended."""
+    proposals = accepted.proposals
     grown = copy.deepcopy(dict(document))
     links = _link(grown, proposals)
     _add_lists(grown, proposals)
@@ -69,10 +81,10 @@ def accept_proposals(document: Mapping[str, Any], accepted: Accepted, *, version
         grown[part] = [one for one in grown.get(part, ()) if one[key] != proposals.form] + kept[part]
     grown["version"] = version or _next_version(str(document["version"]))
     grown = scrub(grown)
-    _refuse(list(_place_mistakes(grown, accepted, links)))
     new = tuple(links[one.row] for one in proposals.rows if one.decision == NEW)
     left = sum(1 for one in proposals.rows if one.decision == LEAVE)
-    return Grown(grown, new, len(proposals.rows) - len(new) - left, left)
+    faults = list(_place_mistakes(grown, accepted, links))
+    return Grown(grown, new, len(proposals.rows) - len(new) - left, left), faults
 
 
 def _refuse(faults: list[Fault]) -> None:
@@ -92,15 +104,17 @@ def _find_faults(document: Mapping[str, Any], accepted: Accepted) -> Iterator[Fa
     for one in accepted.proposals.rows:
         place = accepted.places[one.row]
         if one.row in seen or one.row not in rows:
-            yield Fault(PROPOSED, place, "row", "must be a row of the sheet survey, each once.")
+            yield Fault(accepted.sheet, place, "row", "must be a row of the sheet survey, each once.")
         seen.add(one.row)
         if one.decision not in (LEAVE, NEW) and one.item not in items:
-            yield Fault(PROPOSED, place, "item", f"there is no item {one.item or '(empty)'}; name one, or write new.")
+            yield Fault(
+                accepted.sheet, place, "item", f"there is no item {one.item or '(empty)'}; name one, or write new."
+            )
         if one.decision == NEW and not one.draft.get("use"):
             text = "is empty: write what is measured and which decision it serves, or leave the question with the form."
-            yield Fault(PROPOSED, place, "use", text)
+            yield Fault(accepted.sheet, place, "use", text)
         if one.decision == NEW and not one.draft.get("name"):
-            yield Fault(PROPOSED, place, "name", "there is no draft here; write same or leave.")
+            yield Fault(accepted.sheet, place, "name", "there is no draft here; write same or leave.")
 
 
 def _survey(proposals: Proposals) -> tuple[tuple[int, Mapping[str, str]], ...]:
@@ -188,7 +202,7 @@ def _place_mistakes(document: Mapping[str, Any], accepted: Accepted, links: Mapp
             row = rows.get(document["items"][where[1]]["id"])
         column = str(where[2]) if len(where) > 2 else ""
         if row is not None:
-            yield Fault(PROPOSED, accepted.places[row], column, mistake.text)
+            yield Fault(accepted.sheet, accepted.places[row], column, mistake.text)
         elif where[:1] == ("questionnaire_rows",) and len(where) > 1 and isinstance(where[1], int):
             kept = document["questionnaire_rows"][where[1]]
             long = max(json.loads(kept["cells"]), key=len, default="") if column == "cells" else ""

@@ -8,14 +8,18 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy.orm import Session
 
-from forms.bank import read_catalogue, read_starter
+from forms import starter
+from forms.bank import read_catalogue, read_document, read_starter
+from forms.overlaps import FormTexts
 from forms.places import read_starter_places
 from forms.services import Codes
 from pimcollect.domain.catalogue import Catalogue, NamedPlace
 from pimcollect.domain.governance import State
 from pimcollect.domain.pathways import UNKNOWN
 from pimcollect.domain.treatments import AGE_CUTS, band_label
-from pimcollect.tables.catalogue import PlaceRow, find_bank, find_places
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.catalogue import PlaceRow, find_bank, find_bank_version, find_places
+from pimcollect.tables.forms import find_newest_version
 from pimcollect.tables.governance import find_item_states, find_wordings
 from pimcollect.tables.translations import find_approved
 
@@ -109,3 +113,16 @@ def lay_wordings(catalogue: Catalogue, wordings: Mapping[str, Mapping[str, str]]
             answers: tuple(replace(one, label=say(one.code)) for one in catalogue.lists[answers]),
         },
     )
+
+
+def read_texts(session: Session, form: str) -> FormTexts:
+    """The newest version of a form as far as comparing needs it. Raises PimError(NOT_FOUND)."""
+    row = find_newest_version(session, form)
+    if row is None:
+        raise PimError(ErrorCode.NOT_FOUND, f"There is no form {form!r}.", remedy="`pimcollect forms list` shows them.")
+    version = row.document.get("bank_version", "")
+    if not version:
+        return FormTexts(row.document, row.xform, {})
+    bank = find_bank_version(session, version) or find_bank(session)
+    document = bank.document if bank else read_document(starter.read_bytes("bank.json"))
+    return FormTexts(row.document, row.xform, {item["id"]: item["key"] for item in document["items"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ _FOUND = ("decision", "item", "alike", "why", "others", "row", "path", "asks", "
 _COLUMNS = (*_FOUND, *DRAFT, "remark")
 _LIST_COLUMNS = ("form_list", "list", "code", "label")
 _NUMBERS = ("seconds",)
+_SCORE = re.compile(r"[01]\.[0-9]{1,20}")
 _OPTIONS = (
     Options(PROPOSED, "decision", (SAME, NEW, LEAVE)),
     *(Options(PROPOSED, one.column, one.codes) for one in BANK_OPTIONS if one.sheet == "items" and one.column in DRAFT),
@@ -39,6 +41,8 @@ class Accepted:
     proposals: Proposals
     places: Mapping[int, int]
     """Row of the form -> row of the sheet `proposals`."""
+    sheet: str = PROPOSED
+    """What faults name as their sheet."""
 
 
 def write_proposals(proposals: Proposals, path: Path) -> bytes:
@@ -114,8 +118,11 @@ def read_proposals(path: Path) -> Accepted:
     if path.stat().st_size > MAX_BYTES:
         raise PimError(ErrorCode.TOO_LARGE, f"The file is larger than {MAX_BYTES // 1024 // 1024} MB.")
     data = path.read_bytes()
-    if path.suffix.lower() == ".json":
-        return _read_json(data)
+    return _read_json(data) if path.suffix.lower() == ".json" else read_proposed(data)
+
+
+def read_proposed(data: bytes) -> Accepted:
+    """The same for the bytes of a workbook."""
     check_workbook(data)
     return read_parsed(run_in_child("proposals", data))
 
@@ -166,6 +173,9 @@ def _read_row(number: int, cells: Mapping[str, str], faults: list[Fault]) -> Pro
         type=cells["type"],
         decision=cells["decision"],
         item=cells["item"],
+        score=_score(cells["alike"]),
+        why=cells["why"],
+        others=tuple(one for one in cells["others"].split(", ") if one),
         draft={**draft, "type": cells["type"]} if cells["decision"] == NEW else {},
         remark=cells["remark"],
     )
@@ -173,13 +183,17 @@ def _read_row(number: int, cells: Mapping[str, str], faults: list[Fault]) -> Pro
 
 def _read_json(data: bytes) -> Accepted:
     try:
-        plain = read_json(data)
-        rows = [(number, _read_object(one)) for number, one in enumerate(plain[PROPOSED], start=1)]
-        about = {name: _text(plain[name]) for name in ("form", "title", "language")}
-        lists = [{column: _text(one[column]) for column in _LIST_COLUMNS} for one in plain[LISTS]]
-        return _accept(about, rows, lists, _check_sheets(plain["sheets"]))
+        return load_proposals(read_json(data))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise PimError(ErrorCode.BAD_FILE, "This is no file of proposals.", remedy=_SAY) from error
+
+
+def load_proposals(plain: Any) -> Accepted:
+    """What `dump_proposals` wrote. Raises ValueError, TypeError, KeyError or AttributeError for anything else."""
+    rows = [(number, _read_object(one)) for number, one in enumerate(plain[PROPOSED], start=1)]
+    about = {name: _text(plain[name]) for name in ("form", "title", "language")}
+    lists = [{column: _text(one[column]) for column in _LIST_COLUMNS} for one in plain[LISTS]]
+    return _accept(about, rows, lists, _check_sheets(plain["sheets"]))
 
 
 def _read_object(one: Any) -> Proposal:
@@ -194,8 +208,17 @@ def _read_object(one: Any) -> Proposal:
         type=_text(one["type"]),
         decision=decision,
         item=_text(one["item"]),
+        score=_score(str(one.get("alike", ""))),
+        why=_text(one.get("why", "")),
+        others=tuple(map(_text, one.get("others", ()))),
         draft=draft,
+        remark=_text(one.get("remark", "")),
     )
+
+
+def _score(text: str) -> float:
+    """How near the item was; nothing is decided by what stands there."""
+    return float(text) if _SCORE.fullmatch(text) else 0.0
 
 
 def _text(value: Any) -> str:

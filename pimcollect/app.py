@@ -18,9 +18,12 @@ from pimcollect.web import (
     account,
     bank,
     bank_changes,
+    bank_intake,
+    bank_overlaps,
     bank_translations,
     doors,
     errors,
+    form_choice,
     form_notes,
     form_pages,
     forms,
@@ -49,8 +52,8 @@ if TYPE_CHECKING:
 _HOOKS, _PHONES = "/webhooks/", "/phones/"
 _CSRF_SECONDS = 12 * 3600
 _PAGES = (
-    *(health, home, account, referrals, forms, form_notes, form_pages, releases, submissions, inbox, doors),
-    *(bank, bank_changes, bank_translations),
+    *(health, home, account, referrals, forms, form_choice, form_notes, form_pages, releases),
+    *(submissions, inbox, doors, bank, bank_changes, bank_intake, bank_overlaps, bank_translations),
 )
 
 

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from forms import starter
 from forms.bank import read_catalogue, read_document
 from forms.bank_files import read_bank_file
+from forms.current import read_texts
 from forms.lints_bank import lint_item
 from forms.lints_parts import lint_parts
-from forms.overlaps import FormTexts, find_doubles, find_overlaps
+from forms.overlaps import find_doubles, find_overlaps
 from pimcollect.actions.banks import Bank, Comparison
 from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
 from pimcollect.domain.changes import Change, find_changes, weigh
@@ -23,7 +24,7 @@ from pimcollect.domain.touched import find_reached
 from pimcollect.domain.weights import Weight
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import find_bank, find_bank_version, find_places
-from pimcollect.tables.forms import find_newest_version, find_place_uses, find_uses
+from pimcollect.tables.forms import find_place_uses, find_uses
 
 class_option = click.option(
     "--class",
@@ -187,16 +188,6 @@ def check_command(bank: str | None, as_json: bool) -> None:
 def overlaps_command(one: str, other: str, as_json: bool) -> None:
     """What two forms share: keys to count together, keys never to average, questions that should share one."""
     with open_desk() as desk, desk.transaction() as session:
-        rows = find_overlaps(_read_form(session, one), _read_form(session, other))
+        rows = find_overlaps(read_texts(session, one), read_texts(session, other))
     columns = {"kind": "what", "key": "key", "one": one, "other": other, "score": "alike", "remark": "remark"}
     print_rows(rows, as_json=as_json, columns=columns, empty="These forms share nothing.")
-
-
-def _read_form(session: Session, form: str) -> FormTexts:
-    row = find_newest_version(session, form)
-    if row is None:
-        raise PimError(ErrorCode.NOT_FOUND, f"There is no form {form!r}.", remedy="`pimcollect forms list` shows them.")
-    version = row.document.get("bank_version", "")
-    bank = find_bank_version(session, version) if version else None
-    document = bank.document if bank else read_version(session, "current") if version else {"items": []}
-    return FormTexts(row.document, row.xform, {item["id"]: item["key"] for item in document["items"]})

@@ -16,6 +16,7 @@ from forms.lints_current import read_served
 from forms.release import Frozen, asks_severe, build_form, read_languages, write_files
 from forms.safety import MAX_BYTES
 from forms.selection import KINDS
+from forms.wanted import settle_wish
 from forms.wishes import Wish
 from forms.wording import LANGUAGE_NAMES
 from forms.xform import validate_with_odk
@@ -29,7 +30,7 @@ from pimcollect.cli.form_releases import list_places, release_command
 from pimcollect.cli.forms_intake import intake_command, kept_command
 from pimcollect.cli.forms_lint import lint
 from pimcollect.cli.forms_print import notes, print_command
-from pimcollect.cli.wishes import find_media, read_folder, say_cuts, settle_wish, wish_options
+from pimcollect.cli.wishes import find_media, read_folder, say_cuts, wish_options
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.domain.version import TEST, Treatment
 from pimcollect.errors import ErrorCode, PimError

@@ -12,8 +12,9 @@ from forms.lints_current import lint_current
 from forms.release import read_languages
 from forms.safety import MAX_BYTES
 from forms.selection import KINDS
+from forms.wanted import settle_wish
 from pimcollect.cli.desk import json_option, open_desk, print_rows
-from pimcollect.cli.wishes import find_media, settle_wish
+from pimcollect.cli.wishes import find_media
 from pimcollect.errors import ErrorCode, PimError
 
 

@@ -13,8 +13,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from forms.current import read_current
-from forms.release import asks_severe, build_form, read_languages
+from forms.lints_current import find_media, read_served
+from forms.release import Frozen, asks_severe, build_form, read_languages
 from forms.selection import KINDS
+from forms.wanted import settle_wish
+from forms.wishes import Wish
 from forms.wording import LANGUAGE_NAMES, LANGUAGES, say
 from pimcollect.actions.form_keys import choose_public_key
 from pimcollect.actions.forms import keep_version
@@ -74,31 +77,43 @@ def show_list() -> str:
     return _render_list(built=request.args.get("built", ""))
 
 
+def freeze_now(form: str, *, wish: Wish | None = None, purpose: str = "", encrypts: bool | None = None) -> Frozen:
+    """Build a form in the languages of the request, with the files that it has, and keep it as its newest version.
+
+    Without `encrypts`, phones encrypt what they send of a severe one. That needs a key, which only the command line
+    makes: a private half never comes near this process. Raises PimError as `build_form` and `keep_version` do.
+    """
+    languages = read_languages(",".join(request.form.getlist("languages")))
+    with acting() as session:
+        current = read_current(session)
+        wish = settle_wish(session, form, wish)
+        if encrypts is None:
+            encrypts = asks_severe(current.catalogue, form, languages=languages, wish=wish)
+        frozen = build_form(
+            current.catalogue,
+            form,
+            places=current.places,
+            languages=languages,
+            wish=wish,
+            served=read_served(session, current),
+            media=find_media(session, form),
+            purpose=purpose or (wish.purpose if wish else ""),
+            on=datetime.now(UTC).date().isoformat(),
+            public_key=choose_public_key(session, form) if encrypts else "",
+        )
+        keep_version(
+            session, acting_member(), version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform, files=frozen.files
+        )
+    return frozen
+
+
 @blueprint.post("")
 def build() -> ResponseReturnValue:
-    """Build a form from the bank and freeze it as the newest version. A severe one needs a key, which only the command
-    line makes: a private half never comes near this process."""
-    actor = acting_member()
-    allow(actor, "forms.build")
+    """Build one of the forms that the bank brings along and freeze it as the newest version."""
+    allow(acting_member(), "forms.build")
+    encrypts = False if request.form.get("plain") == "yes" else None
     try:
-        with acting() as session:
-            current = read_current(session)
-            languages = read_languages(",".join(request.form.getlist("languages")))
-            form = request.form.get("form", "")
-            may_be_plain = request.form.get("plain") == "yes"
-            is_encrypted = not may_be_plain and asks_severe(current.catalogue, form, languages=languages)
-            frozen = build_form(
-                current.catalogue,
-                form,
-                places=current.places,
-                languages=languages,
-                purpose=request.form.get("purpose", ""),
-                on=datetime.now(UTC).date().isoformat(),
-                public_key=choose_public_key(session, form) if is_encrypted else "",
-            )
-            keep_version(
-                session, actor, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform, files=frozen.files
-            )
+        frozen = freeze_now(request.form.get("form", ""), purpose=request.form.get("purpose", ""), encrypts=encrypts)
     except PimError as error:
         return _render_list(mistake=error), 422
     return redirect(url_for("forms.show_list", built=frozen.version.form), 303)

@@ -33,7 +33,7 @@ _NOT_KEPT = "no-store, private"
 _STATIC_SECONDS = 86_400
 _LARGEST_PAGE_FORM = 64 * 1024
 _DOORS = ("/webhooks/", "/phones/")
-_UPLOADS = ("bank_changes.preview",)
+_UPLOADS = ("bank_changes.preview", "bank_intake.preview")
 """Routes that a member sends a file to."""
 
 

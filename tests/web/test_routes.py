@@ -28,6 +28,7 @@ _ARGUMENTS = {
     "kind": "xlsx",
     "form": "hh",
     "number": "7",
+    "sha256": "0" * 64,
 }
 SCRIPT = re.compile(r"<script|\son\w+=|javascript:|\sstyle=", re.IGNORECASE)
 

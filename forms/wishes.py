@@ -16,6 +16,7 @@ TOOLS: Mapping[str, str] = {"H": "household", "K": "key informant", "F": "focus 
 REFERRAL_MODULE = "M17"
 _ID = re.compile(r"^[a-z][a-z0-9_]{0,31}$")
 _SHOWN = 10
+_CUT = "cut for time"
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,12 @@ class Cut:
     use: Use
 
     def __str__(self) -> str:
-        return f"{self.item.id} cut for time: {self.use.words}; saves {self.item.seconds} s"
+        return f"{self.item.id} {_CUT}: {self.use.words}; saves {self.item.seconds} s"
+
+
+def is_cut(line: str) -> bool:
+    """Whether a line of what a version left out was a cut for time."""
+    return line.partition(" ")[2].startswith(_CUT)
 
 
 def cut_to(

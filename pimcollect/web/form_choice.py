@@ -11,7 +11,7 @@ from forms.current import read_current
 from forms.grids import tidy
 from forms.lints_current import find_wish
 from forms.selection import KINDS
-from forms.wishes import Wish
+from forms.wishes import Wish, is_cut
 from pimcollect.domain.roles import allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import find_newest_version
@@ -36,7 +36,9 @@ def _find_built(form: str) -> dict[str, Any]:
     if row is None:
         abort(404)
     lines = row.document.get("left_out", ())
-    return {"row": row, "left_out": lines[:_SHOWN], "more": max(0, len(lines) - _SHOWN)}
+    cuts = [line for line in lines if is_cut(line)]
+    rest = [line for line in lines if not is_cut(line)]
+    return {"row": row, "cuts": cuts, "left_out": rest[:_SHOWN], "more": max(0, len(rest) - _SHOWN)}
 
 
 def _render(form: str, wish: Wish, mistake: PimError | None = None, chosen: list[str] | None = None) -> str:

@@ -9,9 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from forms.current import read_current
 from forms.grids import tidy
-from forms.lints_current import find_wish
 from forms.selection import KINDS
-from forms.wishes import Wish, is_cut
+from forms.wishes import Wish, is_cut, read_wish
 from pimcollect.domain.roles import allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import find_newest_version
@@ -67,8 +66,10 @@ def show() -> str:
     """What can be chosen; with `form`, as its newest version was chosen; with `built`, what came of it."""
     allow(acting_member(), "forms.build")
     form = request.args.get("form", "") or request.args.get("built", "")
-    wish = find_wish(reading(), form) if form else None
-    return _render(form, wish or Wish(""))
+    row = find_newest_version(reading(), form) if form else None
+    asked = row.document.get("wish") if row else None
+    wish = read_wish(asked) if asked else Wish("")
+    return _render(form, wish, chosen=row.document.get("languages") if row else None)
 
 
 def _read_line(name: str, longest: int = _LONGEST) -> str:

@@ -30,7 +30,6 @@ from pimcollect.domain.translations import list_written
 from pimcollect.domain.weights import Weight
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import BankRow, find_bank, store_bank
-from pimcollect.tables.forms import find_uses
 from pimcollect.tables.governance import (
     BankChangeRow,
     ItemStateRow,
@@ -40,6 +39,7 @@ from pimcollect.tables.governance import (
 )
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.translations import store_marks
+from pimcollect.tables.uses import find_uses
 
 _SHOWN = 10
 _DECIDED = (State.ACTIVE, State.DEPRECATED, State.RETIRED)
@@ -63,7 +63,7 @@ class Comparison:
     computed: Weight
     chosen: Weight
     forms: tuple[dict[str, Any], ...]
-    """As `tables.forms.find_uses` has them."""
+    """As `tables.uses.find_uses` has them."""
     obstacles: tuple[str, ...]
     """Sentences: the bank cannot be taken before these are mended."""
     approvals: tuple[str, ...]
@@ -122,7 +122,7 @@ def _find_moving(document: Document, old: Document, open_: set[str], weights: Ma
     """What is under review stays as it is: people agree to what they have read."""
     heavier = {item for item, weight in weights.items() if weight > Weight.PATCH}
     for item in sorted(open_ & (heavier | set(find_gone(old, document)))):
-        yield f"{item} is under review: let its proposer take it back first (--refuse withdrawn), or leave it alone."
+        yield f"{item} is under review: let its proposer take it back first, or leave it alone."
 
 
 def _find_retired_keys(document: Document, old: Document, lives: list[ItemStateRow]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import click
 from sqlalchemy.orm import Session
 
 from forms import starter
+from forms.askers import find_where_used
 from forms.bank import read_catalogue, read_document
 from forms.bank_files import read_bank_file
 from forms.current import read_texts
@@ -20,11 +21,9 @@ from forms.overlaps import find_doubles, find_overlaps
 from pimcollect.actions.banks import Bank, Comparison
 from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
 from pimcollect.domain.changes import Change, find_changes, weigh
-from pimcollect.domain.touched import find_reached
 from pimcollect.domain.weights import Weight
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.catalogue import find_bank, find_bank_version, find_places
-from pimcollect.tables.forms import find_place_uses, find_uses
+from pimcollect.tables.catalogue import find_bank, find_bank_version
 
 class_option = click.option(
     "--class",
@@ -128,6 +127,9 @@ def _print_changes(rows: list[dict[str, Any]], empty: str) -> None:
 def _print_uses(uses: Any, *, as_json: bool) -> None:
     rows = [{**one, "items": one["items"] if as_json else " ".join(one["items"])} for one in uses]
     columns = {"form": "form", "version": "version", "is_newest": "newest", "frozen_at": "frozen", "items": "items"}
+    if not as_json and any(one.get("keys") for one in uses):
+        columns["keys"] = "under the keys"
+        rows = [{**one, "keys": " ".join(one.get("keys", {}).values())} for one in rows]
     print_rows(rows, as_json=as_json, columns=columns, empty="No frozen form asks it.")
 
 
@@ -152,14 +154,17 @@ def diff_command(one: str, other: str, as_json: bool) -> None:
 @click.argument("codes", nargs=-1, required=True)
 @json_option
 def where_used_command(codes: tuple[str, ...], as_json: bool) -> None:
-    """Which frozen versions of which forms ask what these CODES are about: items by id, name or key, choice lists,
-    modules, terms, purposes, disaggregations, flag rules, pathways, places."""
+    """Which frozen versions of which forms ask what these CODES are about: items by id or name, keys, choice lists,
+    modules, terms, purposes, disaggregations, flag rules, pathways, places.
+
+    An item is followed through all its keys; a KEY names only the versions that asked under it, old keys included.
+    """
     with open_desk() as desk, desk.transaction() as session:
-        document = read_version(session, "current")
-        items = {item for code in codes for item in find_reached(document, code) or {code}}
-        uses = find_uses(session, items)
-        places = {row["code"] for row in document.get("places", ())} | {row.code for row in find_places(session)}
-        uses += find_place_uses(session, [code for code in codes if code in places])
+        try:
+            uses = find_where_used(session, read_version(session, "current"), codes)
+        except PimError as error:
+            click.echo(f"error: {error}", err=True)
+            raise click.exceptions.Exit(1) from error
     _print_uses(uses, as_json=as_json)
 
 

@@ -26,6 +26,7 @@ from pimcollect.domain.governance import REASONS, Step
 from pimcollect.domain.roles import COMMAND_LINE, Actor
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.governance import find_changes_of_bank
+from pimcollect.tables.members import find_mails
 
 _one_object = click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 _refuse_option = click.option(
@@ -191,6 +192,7 @@ def verdicts_command(code: str, as_json: bool) -> None:
     """Who said yes or no to an item or an open change, in which role, when and why."""
     with open_desk() as desk, desk.transaction() as session:
         found = list_verdicts(session, COMMAND_LINE, code)
+        mails = find_mails(session, {one.member for one in found})
     rows = [
         {
             "round": one.round,
@@ -198,13 +200,13 @@ def verdicts_command(code: str, as_json: bool) -> None:
             "is_yes": one.is_yes,
             "reason": one.reason,
             "role": one.role,
-            "member": one.member,
+            "member": mails.get(one.member, str(one.member)),
             "at": one.at,
         }
         for one in found
     ]
     columns = {"round": "round", "step": "step", "is_yes": "yes", "reason": "reason", "role": "role"}
-    print_rows(rows, as_json=as_json, columns={**columns, "member": "member", "at": "when"}, empty="No verdicts yet.")
+    print_rows(rows, as_json=as_json, columns={**columns, "member": "by", "at": "when"}, empty="No verdicts yet.")
 
 
 COMMANDS = (

@@ -40,6 +40,23 @@ def find_reached(document: Document, code: str) -> set[str]:
     return found
 
 
+def find_named(document: Document, code: str) -> bool:
+    """Whether a part of a bank bears this name, whether or not an item has to do with it."""
+    named = {
+        "items": ("id", "name", "key", "module"),
+        "modules": ("id",),
+        "flag_rules": ("id",),
+        "pathways": ("code",),
+        "terms": ("code",),
+        "purposes": ("id",),
+        "disaggregations": ("set",),
+        "places": ("code",),
+    }
+    return code in document["choice_lists"] or any(
+        code in (row[field] for field in fields) for part, fields in named.items() for row in document.get(part, ())
+    )
+
+
 def _find_items(change: Change, document: Document) -> Iterator[str]:
     """Ids of items that a change beside the items is about."""
     find = _FINDERS.get(change.part)

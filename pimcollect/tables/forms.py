@@ -9,18 +9,13 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     CheckConstraint,
-    ColumnElement,
     ForeignKey,
-    Text,
     UniqueConstraint,
-    cast,
     false,
     func,
-    literal_column,
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.tables.base import Base
@@ -30,8 +25,6 @@ _PICTURE_PATHS = text("""
       FROM form_versions, jsonb_array_elements(document -> 'questions') AS question
      WHERE form = :form AND question ->> 'type' = 'image' AND question -> 'treatment' ->> 'kind' = 'vault'
 """)
-_ITEMS_ASKED: ColumnElement[str] = literal_column("'$.questions[*].item'::jsonpath")
-_CODES_OFFERED: ColumnElement[str] = literal_column("'$.choices.*[*].code'::jsonpath")
 
 
 class FormRow(Base):
@@ -176,45 +169,6 @@ def find_forms(session: Session, *, limit: int = 500) -> list[dict[str, Any]]:
         .limit(limit)
     )
     return [dict(row._mapping) for row in rows]
-
-
-def find_uses(session: Session, items: Collection[str], *, limit: int = 1000) -> list[dict[str, Any]]:
-    """Frozen versions that ask one of these bank items: form, version, version_id, frozen_at, is_newest, items (which
-    of them). By form, newest first; one query that looks through the documents of all versions."""
-    return _find_naming(session, items, _ITEMS_ASKED, limit=limit)
-
-
-def find_place_uses(session: Session, places: Collection[str], *, limit: int = 1000) -> list[dict[str, Any]]:
-    """The same for frozen versions whose choice lists offer one of these places."""
-    return _find_naming(session, places, _CODES_OFFERED, limit=limit)
-
-
-def _find_naming(
-    session: Session, wanted: Collection[str], path: ColumnElement[str], *, limit: int
-) -> list[dict[str, Any]]:
-    if not wanted:
-        return []
-    newest = func.max(FormVersionRow.frozen_at).over(partition_by=FormVersionRow.form)
-    every = select(
-        FormVersionRow.form,
-        FormVersionRow.version,
-        FormVersionRow.id.label("version_id"),
-        FormVersionRow.frozen_at,
-        (FormVersionRow.frozen_at == newest).label("is_newest"),
-        func.jsonb_path_query_array(FormVersionRow.document, path, type_=JSONB).label("named"),
-    ).cte()
-    rows = session.execute(
-        select(every)
-        .where(every.c.named.has_any(cast(list(wanted), ARRAY(Text))))
-        .order_by(every.c.form, every.c.frozen_at.desc())
-        .limit(limit)
-    )
-    found = []
-    for row in rows:
-        facts = dict(row._mapping)
-        named = facts.pop("named")
-        found.append({**facts, "items": sorted(set(wanted).intersection(named))})
-    return found
 
 
 def find_hook(session: Session, key: str) -> HookRow | None:

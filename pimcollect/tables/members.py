@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -61,6 +62,14 @@ def find_member(session: Session, mail: str) -> MemberRow | None:
 def take_member(session: Session, mail: str) -> MemberRow | None:
     """The same, locked until the commit."""
     return session.scalar(select(MemberRow).where(MemberRow.mail == mail.strip().lower()).with_for_update())
+
+
+def find_mails(session: Session, members: Collection[UUID]) -> dict[UUID, str]:
+    """Id -> address of these members; one query."""
+    if not members:
+        return {}
+    rows = session.execute(select(MemberRow.id, MemberRow.mail).where(MemberRow.id.in_(members)))
+    return {row.id: row.mail for row in rows}
 
 
 def find_members(session: Session, *, limit: int = 1000) -> list[MemberRow]:

@@ -10,6 +10,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from forms.askers import find_askers
 from forms.places import read_starter_places
 from pimcollect.actions.banks import activate
 from pimcollect.actions.governance import (
@@ -27,7 +28,6 @@ from pimcollect.domain.grammar import names_used
 from pimcollect.domain.roles import Actor, allow, may
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import find_item_versions
-from pimcollect.tables.forms import find_uses
 from pimcollect.tables.governance import find_changes_of_bank, find_item_states, find_verdicts
 from pimcollect.web.access import acting_member
 from pimcollect.web.catalogue import is_starter_bank, read_bank
@@ -130,6 +130,7 @@ def _render_item(item_id: str, mistake: PimError | None = None) -> str:
     if item is None:
         abort(404)
     lives = find_item_states(session, [item.id])
+    uses = find_askers(session, [item.id], limit=50)
     standing = next((one for one in list_standings(session, actor, items=[item.id])), None)
     return render_template(
         "bank/show.html",
@@ -141,7 +142,8 @@ def _render_item(item_id: str, mistake: PimError | None = None) -> str:
         is_mine=any(one.key == item.key and one.proposer == actor.id for one in lives),
         earlier=[one for one in lives if one.key != item.key],
         history=_find_history(session, item.id),
-        uses=find_uses(session, [item.id], limit=50),
+        uses=[one for one in uses if one["keys"][item.id] in ("", item.key)],
+        earlier_uses=[one for one in uses if one["keys"][item.id] not in ("", item.key)],
         verdicts=find_verdicts(session, f"bank_item {item.id} {item.key}"),
         steps=find_steps(actor, standing.due) if standing else [],
         reasons=REASONS,

@@ -92,7 +92,9 @@ def _read_upload() -> Bank:
     if file is None or not file.filename:
         raise PimError(ErrorCode.BAD_FILE, "No file came along.", remedy="Choose a .xlsx workbook or a .json file.")
     data = file.stream.read()
-    document, catalogue = read_bank_bytes(data, is_workbook=data[:2] == b"PK")
+    document, catalogue = read_bank_bytes(
+        data, is_workbook=data[:2] == b"PK" or file.filename.lower().endswith(".xlsx")
+    )
     return Bank(catalogue.version, catalogue.sha256, document)
 
 

@@ -19,7 +19,7 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import BankRow
 from pimcollect.tables.governance import BankChangeRow, ItemStateRow, VerdictRow
 from pimcollect.tables.journal import JournalRow
-from tests.cli.people import mail, refused, settle_people
+from tests.cli.people import PEOPLE, mail, refused, settle_people
 
 Run = Callable[..., Result]
 STARTER: dict[str, Any] = json.loads(starter.read_bytes("bank.json"))
@@ -206,6 +206,8 @@ def test_a_severe_item_needs_data_protection_too(
     assert next(row["due"] for row in read("bank", "states") if row["item"] == "F90") == ["data_review"]
     run("bank", "review", "F90", "--as", "data", "--by", mail("dana"))
     assert state(read, "F90") == "community_check"
+    assert {row["member"] for row in read("bank", "verdicts", "F90")} <= {mail(one) for one in PEOPLE}
+    assert mail("bilal") in run("bank", "verdicts", "F90").output
     assert {(row["step"], row["role"]) for row in read("bank", "verdicts", "F90")} == {
         ("im_review", "imo"),
         ("protection_review", "monitor"),

@@ -72,7 +72,36 @@ def test_where_used_knows_every_part(run: Run, read: Callable[..., Any]) -> None
     run("forms", "build", "hh_core")
     for code in ("yn", "M01", "std", "pm-households", "FR01", "RP-CP", "con.adult", "XX0101"):
         assert [row["form"] for row in read("bank", "where-used", code)] == ["hh_core"], code
-    assert read("bank", "where-used", "nothing") == []
+    assert read("bank", "where-used", "RP-GBV") == []
+
+
+def test_what_stands_nowhere_is_not_taken_for_unused(run: Run) -> None:
+    run("forms", "build", "hh_core")
+    result = run("bank", "where-used", "L05", "nothinghere", "--json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "'nothinghere'" in result.stderr
+
+
+def test_a_version_is_found_by_the_key_that_it_froze(
+    run: Run, read: Callable[..., Any], edit: Callable[..., str]
+) -> None:
+    def reword(document: dict[str, Any]) -> None:
+        row = next(one for one in document["items"] if one["id"] == "L01")
+        row.update(q="Who of your household is without papers?", key="doc.have.hh2")
+
+    old = next(row["key"] for row in read("bank", "show", "L01"))
+    run("forms", "build", "hh_core")
+    before = read("forms", "list")[0]["version"]
+    assert [row["version"] for row in read("bank", "where-used", old)] == [before]
+    assert run("bank", "import", edit(reword), "--endorsed-elsewhere").exit_code == 0
+    assert read("bank", "where-used", "doc.have.hh2") == []
+    assert [row["keys"] for row in read("bank", "where-used", old)] == [{"L01": old}]
+    run("forms", "build", "hh_core")
+    (now,) = read("bank", "where-used", "doc.have.hh2")
+    assert (now["version"] == before, now["keys"]) == (False, {"L01": "doc.have.hh2"})
+    assert [row["version"] for row in read("bank", "where-used", old)] == [before]
+    assert len(read("bank", "where-used", "L01")) == 2
+    assert "doc.have.hh2" in run("bank", "where-used", "doc_have").output
 
 
 def test_every_part_is_listed(run: Run, read: Callable[..., Any]) -> None:

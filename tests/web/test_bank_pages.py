@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,10 @@ def banked(make_site: Callable[..., Site]) -> Site:
     return site
 
 
-def put(site: Site, document: dict[str, Any]) -> None:
+def put(site: Site, document: dict[str, Any], *, is_endorsed: bool = False) -> None:
+    bank = Bank(document["version"], hash_document(document), document)
     with site.desk.hands.sessions.begin() as session:
-        import_bank(session, COMMAND_LINE, Bank(document["version"], hash_document(document), document))
+        import_bank(session, COMMAND_LINE, bank, is_endorsed_elsewhere=is_endorsed)
 
 
 def send_file(visitor: Visitor, content: bytes, name: str = "bank.json") -> Any:
@@ -78,6 +80,8 @@ def count(site: Site, table: Any) -> int:
         (b'{"version": "9"}', "bank.json", "The bank was not taken"),
         (b"PK\x03\x04 no workbook", "bank.xlsx", "not a whole .xlsx file"),
         (b"", "bank.json", "is not JSON"),
+        (b"id;name", "bank.xlsx", "it is no workbook, whatever its name says"),
+        (b"", "Bank.XLSX", "it is empty"),
         (
             json.dumps({**STARTER, "items": [{**STARTER["items"][0], "sens": "<b>Q"}]}).encode(),
             "b.json",
@@ -91,6 +95,7 @@ def test_a_file_that_is_no_bank_is_refused_in_words_and_leaves_nothing(
     answer = send_file(banked.logged_in(Role.IMO), content, name)
     assert (answer.status_code, words in answer.text) == (422, True)
     assert "<b>Q" not in answer.text
+    assert not re.search(r"[\s`(]--[a-z]", answer.text)
     assert count(banked, BankUploadRow) == 0
 
 
@@ -231,6 +236,16 @@ def test_an_item_shows_its_variants_its_history_and_the_forms_that_ask_it(banked
     assert "2026.2" in page
     assert "hint" in page
     assert "Do all of you agree to take part in this discussion?" in visitor.read("/bank/C04").text
+
+
+def test_a_form_that_asked_under_an_earlier_key_is_kept_apart_on_the_page(banked: Site) -> None:
+    visitor = banked.logged_in(Role.IMO)
+    visitor.send("/forms", form="hh_core", languages="en", plain="yes")
+    assert "Under an earlier key" not in visitor.read("/bank/F01").text
+    put(banked, edited(key="fom.limited.30d.hh2", q="Could anyone of you not go?"), is_endorsed=True)
+    now, earlier = visitor.read("/bank/F01").text.split("Under an earlier key")
+    assert "No frozen form asks it." in now
+    assert '<code dir="ltr">fom.limited.30d.hh</code>' in earlier.split("<h2>")[0]
 
 
 def test_two_versions_are_compared_and_every_one_is_handed_out(banked: Site) -> None:

@@ -59,6 +59,10 @@ _PUT_BY_PHONE = f"""
     {UNLESS_KNOWN}
 """  # noqa: S608 - pieces of ours
 _FIND = "SELECT id, via, content FROM entries WHERE form = %(form)s AND identity = %(identity)s"
+# what came before tells nothing to whoever comes by a hook that was changed or closed meanwhile
+_FIND_BY_HOOK = f"""
+    {_FIND} AND EXISTS (SELECT FROM hooks WHERE id = %(hook)s AND revision = %(revision)s AND closed_at IS NULL)
+"""
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,10 @@ def accept_as(
         "body": seal_value(body, to=keys.intake, context=entry_context(via.form, identity)),
     }
     if isinstance(via, Hook):
-        put = connection.execute(_PUT_BY_HOOK, {**values, "hook": via.id, "revision": via.revision}).fetchone()
+        checked = {**values, "hook": via.id, "revision": via.revision}
+        put = connection.execute(_PUT_BY_HOOK, checked).fetchone()
+        if put is None:
+            return _read_known(connection.execute(_FIND_BY_HOOK, checked).fetchone())
     else:
         reason = via.held or (INCOMPLETE if via.waits else None)
         fate = {"state": HELD if via.held else UNTOUCHED, "reason": reason}
@@ -153,5 +160,8 @@ def accept_as(
 
 def find_entry(connection: Connection[Any], *, form: str, identity: str) -> Receipt | None:
     """What is known of an edition that is here already."""
-    known = connection.execute(_FIND, {"form": form, "identity": identity}).fetchone()
-    return None if known is None else Receipt(known[0], is_new=False, via=known[1], content=known[2])
+    return _read_known(connection.execute(_FIND, {"form": form, "identity": identity}).fetchone())
+
+
+def _read_known(row: tuple[Any, ...] | None) -> Receipt | None:
+    return None if row is None else Receipt(row[0], is_new=False, via=row[1], content=row[2])

@@ -21,6 +21,7 @@ from pimcollect.doorbell import Bell
 from pimcollect.errors import ErrorCode
 from pimcollect.log import open_log
 from pimcollect.tables.connections import ask_fetch
+from pimcollect.tables.forms import find_hook
 from pimcollect.vault import DoorKeys
 from webhooks.hooks import SECRET_HEADER, Hook, Hooks, allows_caller, knows_secret
 from webhooks.inbox import Receipt, accept
@@ -116,9 +117,13 @@ def _find_trusted_fresh(door: Door, address: str) -> Hook | None:
 
 
 def _ask_fetch(door: Door, hook: Hook) -> bool:
-    """Have the form's connected servers asked soon what happened there; False when none is connected."""
+    """Have the server that hinted asked soon what happened there; False when the form is connected to none of its kind,
+    or the hook was changed since it was read."""
     with Session(door.engine) as session, session.begin():
-        connections = ask_fetch(session, hook.form)
+        row = find_hook(session, hook.key)
+        if row is None or row.revision != hook.revision:
+            return False
+        connections = ask_fetch(session, hook.form, server=hook.server)
     for connection in connections:
         door.bell.ring_fetch(connection)
     return bool(connections)

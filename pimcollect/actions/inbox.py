@@ -30,17 +30,18 @@ MENDS = {
     "fetched: `pimcollect servers connect`, then `servers fetch`. It goes on by itself.",
     "tampered": "It was changed after the phone encrypted it, or parts of two submissions were mixed. Have the phone "
     "send it again, tell the data protection officer, then discard this one.",
-    "other_form": "It belongs to another form. Point that form's REST service at its own hook.",
+    "other_form": "It belongs to another form. Point that form's REST service, or that phone, at its own address.",
     "plain_in_encrypted": "It came readable, although its form has phones encrypt. Ask the team which app sent it: it "
-    "may be made up. Discard it, or build the form with --no-encrypt and replay.",
+    "may be made up. Then discard it. Replay helps only if it names no version, after a build with --no-encrypt.",
     "not_a_submission": "It only says that something happened on a server. Connect the form with `pimcollect servers "
     "connect`, which fetches what happened, then discard this.",
     "unknown_version": "The form version that asked is not known here. Build or adopt that version, then replay.",
-    "edition_unclear": "An edit whose place among the editions is not known. Replay it once the one before it is here.",
+    "edition_unclear": "An edit whose place is not clear: what it changes was changed otherwise already, or never came. "
+    "Ask the team which one is right and discard the other; replay helps only once what it changes is here.",
     "edition_early": "An edit that came before the edition that it changes. It is tried again by itself when that one "
     "comes, or after a quarter of an hour.",
     "conflict": "A phone sent something else under the id of a submission that is here. Ask the enumerator which one "
-    "is right: replay puts this one in its place, discard drops it.",
+    "is right: replay puts this one in its place, unless that one was corrected since; discard drops it.",
     "failing": "It failed several times: an error of ours. Run `pimcollect doctor`, update, then replay.",
     "key_missing": "It was sealed or encrypted with a key that the workers do not hold. If this machine collects for "
     "another, carry it there (docs/operators/carried.md). Else put the old key back (docs/operators/keys.md), then "

@@ -248,7 +248,8 @@ def _read_inner(submission: bytes) -> tuple[str | None, str | None, str | None]:
     try:
         root = parse_xml(submission)
     except PimError:
-        raise _unreadable("what is inside is not XML") from None
+        # every phone encrypts XML: a wrong bit, or another id outside, decrypts to something else
+        _refuse_changed("what is inside is not what a phone encrypts")
     ids = [text for path, text in _xml_leaves(root, ()) if path == _INSTANCE_ID]
     if root.get("encrypted") == "yes":
         raise _unreadable("there is another envelope inside")

@@ -124,14 +124,15 @@ ASK_FETCH = text(f"""
        SET asked_at = clock_timestamp(),
            next_at = least(next_at, greatest(clock_timestamp(),
                                              tried_at + make_interval(secs => {_SHORTEST_SECONDS})))
-     WHERE form = :form AND closed_at IS NULL AND there IS NOT NULL
+     WHERE form = :form AND closed_at IS NULL AND there IS NOT NULL AND server = coalesce(:server, server)
     RETURNING id
 """)  # noqa: S608 - a number of ours
 
 
-def ask_fetch(session: Session, form: str) -> list[UUID]:
-    """Have a form's open connections pulled soon. The caller rings after its commit."""
-    return list(session.scalars(ASK_FETCH, {"form": form}))
+def ask_fetch(session: Session, form: str, *, server: str | None = None) -> list[UUID]:
+    """Have a form's open connections pulled soon, only those of one kind of server if it is named. The caller rings
+    after its commit."""
+    return list(session.scalars(ASK_FETCH, {"form": form, "server": server}))
 
 
 def count_copies(session: Session) -> dict[UUID, int]:

@@ -281,6 +281,21 @@ def test_a_closed_hook_refuses_at_once_also_where_it_was_known(door: OpenDoor, e
     assert count(engine) == 1
 
 
+def test_a_body_that_came_before_opens_no_closed_hook_and_revives_no_dead_secret(
+    door: OpenDoor, engine: Engine
+) -> None:
+    body = b'{"_uuid": "again"}'
+    assert [door.post(body).status_code, door.post(body).status_code] == [202, 202]
+    for _ in range(2):
+        with Session(engine) as session, session.begin():
+            newest = rotate_hook(session, COMMAND_LINE, door.hook.id).secret
+    assert door.post(body).status_code == 401
+    assert door.client.post(door.url, data=body, headers={SECRET_HEADER: newest}).status_code == 202
+    with Session(engine) as session, session.begin():
+        close_hook(session, COMMAND_LINE, door.hook.id)
+    assert door.client.post(door.url, data=body, headers={SECRET_HEADER: newest}).status_code == 401
+
+
 def test_the_receipt_tells_nothing_of_the_body(settings: Settings, engine: Engine) -> None:
     receipts = []
     for form in ("one", "two"):

@@ -36,7 +36,7 @@ MENDS = {
     "not_a_submission": "It only says that something happened on a server. Connect the form with `pimcollect servers "
     "connect`, which fetches what happened, then discard this.",
     "unknown_version": "The form version that asked is not known here. Build or adopt that version, then replay.",
-    "edition_unclear": "An edit whose place is not clear: what it changes was changed otherwise already, or never came. "
+    "edition_unclear": "An edit whose place is not clear: what it changes was changed otherwise, or never came. "
     "Ask the team which one is right and discard the other; replay helps only once what it changes is here.",
     "edition_early": "An edit that came before the edition that it changes. It is tried again by itself when that one "
     "comes, or after a quarter of an hour.",

@@ -50,6 +50,7 @@ format: $(DONE)
 bench: $(DONE)
 	@$(BIN)/python -m tests.bench.run
 
+# CHAOS="F04 F06" for some of F01 to F30, --quick for small numbers, --naive for the control
 chaos: $(DONE)
 	@$(BIN)/python -m tests.faults.run $(CHAOS)
 

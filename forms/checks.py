@@ -6,7 +6,11 @@ import re
 from collections.abc import Iterator
 
 from forms.layout import AFTER_REFUSAL, AGREED, CONSENT_MODULE, OBSERVED, REFERRAL_MODULE, Layout
+from forms.lints import Severity
+from forms.lints_book import open_sheets
+from forms.lints_logic import lint_logic
 from forms.rows import DERIVED, LISTED, Row
+from forms.workbook import Sheets
 from pimcollect.domain.catalogue import EXCLUSIVE, Catalogue, find_references
 from pimcollect.domain.version import ConsentMap
 from pimcollect.errors import ErrorCode, PimError
@@ -60,12 +64,21 @@ def find_faults(catalogue: Catalogue, layout: Layout, consent: ConsentMap) -> tu
 
 def refuse_faults(catalogue: Catalogue, layout: Layout, consent: ConsentMap) -> None:
     """Raise PimError(BAD_FORM) that lists the faults, if there are any."""
-    faults = find_faults(catalogue, layout, consent)
+    _refuse(layout.form, find_faults(catalogue, layout, consent))
+
+
+def refuse_broken(form: str, sheets: Sheets) -> None:
+    """Raise PimError(BAD_FORM) when an expression of the laid out sheets would break the form on a telephone."""
+    errors = [one for one in lint_logic(open_sheets(sheets)) if one.severity is Severity.ERROR]
+    _refuse(form, tuple(f"{one.code} {one.where}: {one.text}. {one.mend}" for one in errors))
+
+
+def _refuse(form: str, faults: tuple[str, ...]) -> None:
     if faults:
         more = f" And {len(faults) - _ONCE} more." if len(faults) > _ONCE else ""
         raise PimError(
             ErrorCode.BAD_FORM,
-            f"The form {layout.form} cannot be built. {' '.join(faults[:_ONCE])}{more}",
+            f"The form {form} cannot be built. {' '.join(faults[:_ONCE])}{more}",
             remedy="Correct the bank and import it again.",
         )
 

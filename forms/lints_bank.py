@@ -9,6 +9,7 @@ from forms.layout import CLOSING_MODULE, CONSENT_MODULE, REFERRAL_MODULE, SCREEN
 from forms.lints import Lint, find
 from forms.overlaps import find_doubles
 from pimcollect.domain.catalogue import SELECTS, Catalogue, Item
+from pimcollect.domain.expressions import find_breaks
 
 UNITS = ("hh", "person", "community", "site")
 CATEGORIES = ("POP", "PNA", "PM", "CM", "RME", "SSA", "SEC", "CWC")
@@ -33,6 +34,15 @@ def lint_bank(catalogue: Catalogue) -> Iterator[Lint]:
     for item in catalogue.items:
         yield from lint_item(item, catalogue)
     yield from _lint_doubles(catalogue)
+
+
+def lint_expressions(catalogue: Catalogue) -> Iterator[Lint]:
+    """Expressions of the items that would break any form on the phone: such a form is not built (X02, X03, X12)."""
+    for item in catalogue.items:
+        for field, text in (("rel", item.relevant), ("constraint", item.constraint), ("calc", item.calculation)):
+            for code, words in find_breaks(text, ()):
+                if code != "X01":  # paths are known in a form alone
+                    yield find(code, "items", name=f"{item.id} {field}", text=words)
 
 
 def lint_item(item: Item, catalogue: Catalogue) -> Iterator[Lint]:

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from forms.columns import LOGIC, split_column
-from forms.lints import Lint, find, read_words
+from forms.lints import Lint, find
 from forms.lints_book import Book, Line
+from pimcollect.domain.expressions import LITERAL, LONGEST, OPERATORS, find_breaks, find_circular
 
-FUNCTIONS = read_words(
-    """last position count id local-name namespace-uri name string concat starts-with contains substring-before
-    substring-after substring string-length normalize-space translate boolean not true false lang number sum
-    floor ceiling round node text comment processing-instruction if coalesce once selected selected-at
-    count-selected jr:choice-name jr:itext current instance today now format-date format-date-time date
-    date-time decimal-date decimal-date-time decimal-time time regex substr join checklist weighted-checklist
-    count-non-empty max min pow log log10 abs sin cos tan asin acos atan atan2 sqrt exp exp10 pi int random
-    randomize uuid area distance geofence boolean-from-string indexed-repeat ends-with digest base64-encode
-    base64-decode pulldata search property version extract-signed intersects"""
-)
-"""What ODK Collect, Enketo and KoboCollect can work out (XPath 1.0 and the ODK XForms specification)."""
-
-_LITERAL = re.compile(r"'[^']*'|\"[^\"]*\"")
 _REFERENCE = re.compile(r"\$\{\s{0,9}(?:last-saved#)?([^}\s$]{0,255})\s{0,9}\}")
-_CALL = re.compile(r"(?<![\w.:/$-])([A-Za-z][\w.:-]*)\s*\(")
-_PATTERN = re.compile(r"regex\s*\([^'\"]*,\s*(?:'([^']*)'|\"([^\"]*)\")")
 _WORD = re.compile(r"(?<![\w.:/@$-])([A-Za-z_][\w.-]*)(?![\w.:-]*\s*\()")
-_PATH = re.compile(r"(?<![\w\])*.}/'\"])(/[A-Za-z_][\w.-]*(?:/[A-Za-z_][\w.-]*)+)(?![\w(*/])")
-_PROPERTY = re.compile(r"\\[pP]\{[^}]*\}|\\[pP][A-Z]")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")
-_OPERATORS = frozenset({"and", "or", "div", "mod"})
 _GIVEN = frozenset({"name", "label", "value", "geometry"})
 """Columns that every list has for a filter."""
-_LONGEST = 2_000
 _SAID = ("label", "hint", "guidance_hint", "constraint_message", "required_message")
 
 
@@ -116,52 +97,15 @@ def _lint_references(line: Line, known: Names) -> Iterator[Lint]:
 
 
 def _lint_expression(text: str, column: str, line: Line, known: Names) -> Iterator[Lint]:
-    def say(code: str, words: str) -> Lint:
-        return find(code, "survey", row=line.row, name=line["name"], text=f"{column}: {words}")
-
-    bare = _LITERAL.sub(" 0 ", text[:_LONGEST])
-    if len(text) <= _LONGEST and (open_ := _find_open(bare)):
-        yield say("X12", open_)
-        return
-    for name in dict.fromkeys(_CALL.findall(bare)):
-        if name not in FUNCTIONS and name not in _OPERATORS and "::" not in name:
-            yield say("X02", f"there is no function {name}()")
-    for path in dict.fromkeys(_PATH.findall(bare)):
-        if "/" + path.split("/", 2)[2] not in known.paths:
-            yield say("X01", f"there is no {path}")
-    for one, other in _PATTERN.findall(text[:_LONGEST]):
-        if not _is_pattern(one or other):
-            yield say("X03", "the pattern of regex() cannot be read")
-
-
-def _find_open(bare: str) -> str:
-    """What does not close in an expression without its literals; empty when all does."""
-    if "'" in bare or '"' in bare:
-        return "a quote does not close"
-    depth = 0
-    for sign in bare:
-        depth += (sign == "(") - (sign == ")")
-        if depth < 0:
-            break
-    return "a bracket does not close, or closes nothing" if depth else ""
-
-
-def _is_pattern(pattern: str) -> bool:
-    """Telephones know classes of letters (`\\p{L}`) that Python does not; for the rest the two agree well enough."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            re.compile(_PROPERTY.sub("a", pattern))
-    except (re.error, OverflowError, RecursionError):
-        return False
-    return True
+    for code, words in find_breaks(text, known.paths):
+        yield find(code, "survey", row=line.row, name=line["name"], text=f"{column}: {words}")
 
 
 def find_filter_words(text: str) -> tuple[str, ...]:
     """The columns that a choice filter asks of each choice."""
-    bare = _REFERENCE.sub(" ", _LITERAL.sub(" ", text[:_LONGEST]))
+    bare = _REFERENCE.sub(" ", LITERAL.sub(" ", text[:LONGEST]))
     words = dict.fromkeys(_WORD.findall(bare))
-    return tuple(word for word in words if word not in _GIVEN and word not in _OPERATORS)
+    return tuple(word for word in words if word not in _GIVEN and word not in OPERATORS)
 
 
 def _lint_filter(line: Line, book: Book) -> Iterator[Lint]:
@@ -184,28 +128,7 @@ def _lint_circles(book: Book, known: Names) -> Iterator[Lint]:
         if "indexed-repeat" in line["calculation"]:
             own.discard(name)  # an earlier member of the repeat, not itself
         waits[name] = own | {one for group in known.above.get(name, ()) for one in find_names(group["relevant"])}
-    circular = _find_circular(waits)
+    circular = find_circular(waits)
     for name in sorted(circular, key=lambda one: rows[one].row):
         others = ", ".join(sorted(waits[name] & circular))
         yield find("X06", "survey", row=rows[name].row, name=name, text=f"it stands in a circle with {others}")
-
-
-def _find_circular(waits: Mapping[str, set[str]]) -> set[str]:
-    """The names that stand in or between circles: take away what waits for nothing, then what nothing waits for."""
-    known = {name: others & waits.keys() for name, others in waits.items()}
-    for _ in range(2):
-        turned: dict[str, set[str]] = {name: set() for name in known}
-        for name, others in known.items():
-            for other in others:
-                turned[other].add(name)
-        left = {name: len(others) for name, others in known.items()}
-        ready = [name for name, number in left.items() if not number]
-        while ready:
-            name = ready.pop()
-            del left[name]
-            for waiting in turned[name]:
-                left[waiting] -= 1
-                if not left[waiting]:
-                    ready.append(waiting)
-        known = {name: turned[name] & left.keys() for name in left}
-    return set(known)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from forms import plan
-from forms.checks import refuse_faults
+from forms.checks import refuse_broken, refuse_faults
 from forms.files import describe_files
 from forms.layout import Layout, lay_out
 from forms.purposes import choose_purpose
@@ -123,6 +123,7 @@ def freeze_version(
     version = replace(draft, version=f"{catalogue.version}-{_hash_content(draft, layout, public_key)}")
     prepare(version)
     sheets = lay_sheets(layout, version=version.version, public_key=public_key)
+    refuse_broken(layout.form, sheets)
     return Frozen(version, write_workbook(sheets, title=layout.title), to_clean_xform(sheets), layout.files, selection)
 
 

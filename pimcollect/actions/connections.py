@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from pimcollect.vault import DoorKeys, seal_value
 
 SERVERS = ("kobo", "central", "ona")
 """Whom we can call: KoboToolbox, ODK Central, Ona."""
+_AT_CENTRAL = re.compile(r"[0-9]+/[^/]+")
 _LONGEST_SECRET = 500
 
 
@@ -43,10 +45,10 @@ def connect_server(
     keys: DoorKeys,
     private_hosts: Collection[str] = (),
 ) -> ConnectionRow:
-    """Connect a form. `there` is its name at the server, None until it is published; Central needs a `user`.
+    """Connect a form. `there` is its name at the server, None until it is published; Central needs it and a `user`.
 
     Raises PimError: an unknown form or server (NOT_FOUND), an address that is not called (BAD_ADDRESS), a token that
-    cannot be one (WRONG_SECRET), a form that is connected already (NOT_POSSIBLE_NOW).
+    cannot be one (WRONG_SECRET), a form that is connected already or Central without a project (NOT_POSSIBLE_NOW).
     """
     allow(actor, "connections.open")
     if server not in SERVERS:
@@ -54,6 +56,12 @@ def connect_server(
             ErrorCode.NOT_FOUND, "There is no such kind of server.", remedy=f"There are: {', '.join(SERVERS)}."
         )
     require_form(session, form)
+    if server == "central" and not _AT_CENTRAL.fullmatch(there or ""):
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW,
+            "ODK Central needs a project, and a name of the form in it.",
+            remedy=f"Give --there PROJECT/{form}: the project's number stands in the browser's address there.",
+        )
     _check_secret(server, user, secret)
     row = ConnectionRow(
         id=uuid4(), server=server, form=form, base=check_address(base, private_hosts=private_hosts), there=there or None

@@ -9,6 +9,7 @@ from lxml import etree
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from pimcollect.domain.expressions import Expression
 from pimcollect.domain.release_checks import PHONES, find_obstacles
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.domain.version import TEST, read_version
@@ -19,6 +20,9 @@ from pimcollect.tables.catalogue import read_directory
 from pimcollect.tables.forms import FormVersionRow, find_newest_version
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.phones import PhoneFormRow, close_phone_form, find_form_of, show_version
+
+_LOGIC = ("relevant", "constraint", "calculate", "required", "readonly")
+"""Attributes of a bind that hold an expression."""
 
 
 def release_to_phones(session: Session, actor: Actor, form: str) -> PhoneFormRow:
@@ -47,7 +51,7 @@ def require_releasable(session: Session, form: str, *, server: str = PHONES) -> 
     """The newest version of a form, if it may go to the field by this kind of server.
 
     Raises PimError: NOT_FOUND for a form without a version; NOT_POSSIBLE_NOW with every reason against it: no consent,
-    words that only a machine has seen, flags that nobody would answer.
+    words that only a machine has seen, flags that nobody would answer, expressions that break on the phone.
     """
     row = find_newest_version(session, form)
     if row is None:
@@ -64,6 +68,7 @@ def require_releasable(session: Session, form: str, *, server: str = PHONES) -> 
         directory=read_directory(session),
         on=session.scalars(select(func.current_date())).one(),
         is_field_test=form.endswith(TEST),
+        expressions=tuple(read_expressions(row.xform)),
     )
     if obstacles:
         raise PimError(
@@ -86,6 +91,17 @@ def _walk(node: etree._Element, above: str) -> Iterator[str]:
             path = f"{above}/{local_name(one)}"
             yield path
             yield from _walk(one, path)
+
+
+def read_expressions(xform: str) -> Iterator[Expression]:
+    """All expressions of the questions and groups of an XForm, `meta` left out."""
+    for one in parse_xml(xform.encode()).iter():
+        if not isinstance(one.tag, str) or local_name(one) != "bind":
+            continue
+        path = f"/{(one.get('nodeset') or '').lstrip('/').partition('/')[2]}"
+        for kind in _LOGIC:
+            if (text := one.get(kind)) and not path.startswith("/meta/"):
+                yield Expression(path, kind, text)
 
 
 def close_on_phones(session: Session, actor: Actor, form: str) -> None:

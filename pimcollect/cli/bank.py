@@ -12,6 +12,7 @@ from forms.bank_files import read_bank_bytes, read_bank_file, write_bank
 from forms.bank_sheets import OPTIONAL
 from forms.current import read_current
 from forms.drafts import add_missing
+from forms.lints_bank import lint_expressions
 from forms.places import read_starter_places
 from forms.release import write_whole
 from forms.wording import LANGUAGE_NAMES
@@ -51,7 +52,10 @@ def bank() -> None:
 @bank.command("import")
 @click.argument("file", type=click.Path(exists=True, path_type=Path), required=False)
 @click.option(
-    "--dry-run", "is_dry", is_flag=True, help="Show what would change and which forms that touches; write nothing."
+    "--dry-run",
+    "is_dry",
+    is_flag=True,
+    help="Show what would change and which forms that touches; write nothing. Status 1 when it would be refused.",
 )
 @class_option
 @click.option(
@@ -74,17 +78,28 @@ def import_command(
     with open_desk() as desk, desk.transaction() as session:
         actor = find_actor(session, mail)
         if is_dry:
-            say_comparison(given, compare_bank(session, actor, given, wanted=read_class(wanted)), as_json=as_json)
+            comparison = compare_bank(session, actor, given, wanted=read_class(wanted))
+            say_comparison(given, comparison, as_json=as_json)
+            _say_broken(catalogue)
+            if comparison.obstacles or (comparison.approvals and not is_endorsed):
+                raise SystemExit(1)
             return
         practice = frozenset(place.code for place in read_starter_places())
         comparison, is_new = import_bank(
             session, actor, given, wanted=read_class(wanted), is_endorsed_elsewhere=is_endorsed, practice=practice
         )
         places = 0 if has_places(session) else import_places(session, actor, read_starter_places())
+    _say_broken(catalogue)
     if as_json:
         print_json({**show_comparison(given, comparison), "is_new": is_new, "places": places})
         return
     _say_imported(catalogue, comparison, is_new=is_new, places=places)
+
+
+def _say_broken(catalogue: Catalogue) -> None:
+    """Said beside the result: the bank is taken, and a form that asks such an item is not built."""
+    for lint in lint_expressions(catalogue):
+        click.echo(f"No form that asks it can be built: {lint.code} {lint.name}: {lint.text}. {lint.mend}", err=True)
 
 
 def _say_imported(catalogue: Catalogue, comparison: Comparison, *, is_new: bool, places: int) -> None:

@@ -15,7 +15,7 @@ from forms.askers import find_where_used
 from forms.bank import read_catalogue, read_document
 from forms.bank_files import read_bank_file
 from forms.current import read_texts
-from forms.lints_bank import lint_item
+from forms.lints_bank import lint_expressions, lint_item
 from forms.lints_parts import lint_parts
 from forms.overlaps import find_doubles, find_overlaps
 from pimcollect.actions.banks import Bank, Comparison
@@ -180,7 +180,7 @@ def check_command(bank: str | None, as_json: bool) -> None:
     columns = {"kind": "what", "key": "key", "one": "one", "other": "other", "score": "alike", "remark": "remark"}
     rows = find_doubles(catalogue)
     items = (lint for item in catalogue.items for lint in lint_item(item, catalogue))
-    for lint in (*items, *lint_parts(document, on=datetime.now(UTC).date().isoformat())):
+    for lint in (*lint_expressions(catalogue), *items, *lint_parts(document, on=datetime.now(UTC).date().isoformat())):
         facts = {"kind": lint.code, "key": lint.sheet, "one": lint.name, "other": "", "score": None}
         rows.append({**facts, "remark": f"{lint.text}. {lint.mend}"})
     print_rows(rows, as_json=as_json, columns=columns, empty="Every reference holds, and nothing is there twice.")

@@ -48,6 +48,12 @@ def _read_secret(server: str, file: Path | None) -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise PimError(ErrorCode.BAD_FILE, "The token file cannot be read.") from error
     named = os.environ.get(_TOKEN_VARIABLE, "").strip()
+    if not named and not sys.stdin.isatty():
+        raise PimError(
+            ErrorCode.WRONG_SECRET,
+            "No token was given, and there is no terminal to ask for it.",
+            remedy=f"Give it in a file (--token-file FILE), by the input (--token-file -), or in {_TOKEN_VARIABLE}.",
+        )
     what = "Password of the web user" if server == "central" else "API token"
     return named or str(click.prompt(what, hide_input=True))
 
@@ -56,7 +62,9 @@ def _read_secret(server: str, file: Path | None) -> str:
 @click.option("--server", type=click.Choice(SERVERS), default="kobo", show_default=True, help="What it is.")
 @click.option("--url", required=True, help="Its address, like https://kf.kobotoolbox.org.")
 @click.option("--form", required=True, help="Id of our form.")
-@click.option("--there", default="", help="The form there: Kobo's asset uid, Central's PROJECT/FORM, Ona's number.")
+@click.option(
+    "--there", default="", help="The form there: Kobo's asset uid, Ona's number; Central always: PROJECT/FORM."
+)
 @click.option("--user", default="", help="Central only: mail address of the web user.")
 @click.option("--token-file", type=click.Path(path_type=Path), help=f"File with the token, - for input; else {_TOKEN_VARIABLE} or a prompt.")  # fmt: skip  # noqa: E501
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")

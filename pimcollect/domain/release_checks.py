@@ -1,26 +1,35 @@
-"""What forbids a release: no purpose, no consent, nobody to answer a flag, words that nobody approved."""
+"""What forbids a release: no purpose or consent, nobody to answer a flag, words nobody approved, broken expressions."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 
+from pimcollect.domain.expressions import Expression, find_broken
 from pimcollect.domain.outcomes import Directory
 from pimcollect.domain.version import Version
 
 OWN_NAMES = ("pim_form_id", "pim_catalogue_version")
 """By these a submission names its form and version where the server replaces both by its own."""
+_MOST_TOLD = 10
 KOBO, PHONES = "kobo", "phones"
 """Kinds of servers that have rules of their own; phones that fetch from us are one."""
 
 
 def find_obstacles(
-    version: Version, *, server: str, paths: Collection[str], directory: Directory, on: date, is_field_test: bool
+    version: Version,
+    *,
+    server: str,
+    paths: Collection[str],
+    directory: Directory,
+    on: date,
+    is_field_test: bool,
+    expressions: Sequence[Expression] = (),
 ) -> tuple[str, ...]:
     """Every reason against releasing this version to this kind of server, each a sentence. Empty: it may go out.
 
-    `paths` are those of all groups and questions of the XForm below its root.
+    `paths` are those of all groups and questions of the XForm below its root, `expressions` all of its expressions.
     """
     return (
         *_check_origin(version, server=server),
@@ -29,6 +38,7 @@ def find_obstacles(
         *_check_wording(version, is_field_test=is_field_test),
         *_check_pathways(version, directory, on=on),
         *_check_names(paths, server=server),
+        *_check_expressions(expressions, paths),
     )
 
 
@@ -111,3 +121,12 @@ def _check_names(paths: Collection[str], *, server: str) -> Iterator[str]:
             f"It lacks the calculations {' and '.join(lacking)}: KoboToolbox replaces a form's own id and version, so "
             "its submissions could not be told from those of another version."
         )
+
+
+def _check_expressions(expressions: Sequence[Expression], paths: Collection[str]) -> Iterator[str]:
+    """A telephone would not open the form, or would stop in the middle of an interview."""
+    broken = list(dict.fromkeys(find_broken(expressions, paths)))
+    for path, words in broken[:_MOST_TOLD]:
+        yield f"It would break on the phone at {path}: {words}."
+    if len(broken) > _MOST_TOLD:
+        yield f"And {len(broken) - _MOST_TOLD} more."

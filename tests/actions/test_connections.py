@@ -36,7 +36,7 @@ def connect(engine: Engine, keys: DoorKeys, actor: Actor = COMMAND_LINE, **chang
         ({"secret": "Token abc"}, ErrorCode.WRONG_SECRET),
         ({"secret": "abc\r\nX: y"}, ErrorCode.WRONG_SECRET),
         ({"secret": "x" * 501}, ErrorCode.WRONG_SECRET),
-        ({"server": "central", "user": ""}, ErrorCode.WRONG_SECRET),
+        ({"server": "central", "there": "3/pm_kac", "user": ""}, ErrorCode.WRONG_SECRET),
     ],
 )
 def test_what_cannot_be_connected_is_refused_and_leaves_nothing(
@@ -106,3 +106,13 @@ def test_asking_brings_the_next_pull_forward(engine: Engine, door_keys: DoorKeys
         assert find_due_connections(session) == []
         assert ask_pull(session, COMMAND_LINE, "pm_kac") == [row.id]
         assert find_due_connections(session) == [row.id]
+
+
+@pytest.mark.parametrize("there", [None, "", "3", "3/", "/pm_kac", "pm_kac", "three/pm_kac", "3/a/b"])
+def test_central_is_not_connected_without_a_project_and_a_form(
+    engine: Engine, door_keys: DoorKeys, there: str | None
+) -> None:
+    with pytest.raises(PimError) as caught:
+        connect(engine, door_keys, server="central", there=there, user="a@example.org")
+    assert caught.value.code is ErrorCode.NOT_POSSIBLE_NOW
+    assert "--there PROJECT/pm_kac" in caught.value.remedy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -16,11 +17,13 @@ from pimcollect.actions.phones import (
     renew_phone,
     revoke_phone,
 )
-from pimcollect.actions.releases import close_on_phones, release_to_phones
+from pimcollect.actions.releases import close_on_phones, read_expressions, read_paths, release_to_phones
+from pimcollect.domain.expressions import find_broken
 from pimcollect.domain.phones import PhoneKind, hash_account, secret_context
 from pimcollect.domain.roles import COMMAND_LINE, Actor, Role
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import ServiceRow
+from pimcollect.tables.forms import find_newest_version
 from pimcollect.tables.phones import PhoneRow, find_device, find_form_of, find_phone, find_shown
 from pimcollect.vault import DoorKeys, hash_secret, unwrap_secret
 from tests.factories.households import freeze
@@ -153,3 +156,24 @@ def test_phones_see_what_was_released_last_and_nothing_of_a_closed_form(session:
         close_on_phones(session, COMMAND_LINE, "hh_core")
     release_to_phones(session, COMMAND_LINE, "hh_core")
     assert find_form_of(session, "hh_core") == ("hh_core", True)
+
+
+def test_a_version_that_was_built_before_it_was_checked_does_not_go_out(session: Session) -> None:
+    keep(session)
+    row = find_newest_version(session, "hh_core")
+    assert row is not None
+    row.xform = re.sub(r'(<bind nodeset="[^"]*dem_sex")', r'\1 constraint="nosuchfunc(.)"', row.xform)
+    with pytest.raises(
+        PimError, match=r"would break on the phone at /\S*dem_sex: constraint: there is no function"
+    ) as e:
+        release_to_phones(session, COMMAND_LINE, "hh_core")
+    assert refusal(e) is ErrorCode.NOT_POSSIBLE_NOW
+    assert find_shown(session) == []
+
+
+@pytest.mark.parametrize("form", ["hh", "hh_core", "ki", "fgd", "obs"])
+def test_no_expression_of_the_starter_forms_is_called_broken(form: str) -> None:
+    xform = freeze(form).xform
+    expressions = list(read_expressions(xform))
+    assert len(expressions) > 10
+    assert list(find_broken(expressions, tuple(read_paths(xform)))) == []

@@ -142,6 +142,29 @@ def test_nobody_but_an_administrator_says_that_others_have_endorsed(run: Run, ed
     assert run("bank", "import", path, "--endorsed-elsewhere").exit_code == 0
 
 
+def test_a_dry_run_ends_with_status_1_when_something_is_in_the_way(run: Run, edit: Callable[..., str]) -> None:
+    kept = run("bank", "import", edit("2026.1", id_="F01", hint="New"), "--dry-run")
+    assert "In the way: Version 2026.1 is kept already" in kept.output
+    assert kept.exit_code == 1
+    loose = edit(id_="H01", sens="L")
+    assert run("bank", "import", loose, "--dry-run").exit_code == 1
+    assert run("bank", "import", loose, "--dry-run", "--endorsed-elsewhere").exit_code == 0
+    assert run("bank", "import", edit(id_="F01", hint="New"), "--dry-run").exit_code == 0
+
+
+def test_an_expression_that_breaks_forms_is_told_before_and_after_the_import(
+    run: Run, edit: Callable[..., str]
+) -> None:
+    path = edit(id_="L02", constraint="nosuchfunc(.)")
+    told = "X02 L02 constraint: there is no function nosuchfunc(). Correct its spelling."
+    assert told in run("bank", "import", path, "--dry-run").output
+    assert told in run("bank", "import", path).output
+    assert "there is no function nosuchfunc()" in run("bank", "check").output
+    error = refused(run, "forms", "build", "hh")
+    assert error.code is ErrorCode.BAD_FORM
+    assert "X02 survey row" in error.message
+
+
 def test_a_dry_run_writes_nothing(
     run: Run, read: Callable[..., Any], sessions: sessionmaker[Session], edit: Callable[..., str]
 ) -> None:

@@ -34,6 +34,14 @@ def test_a_token_file_that_is_not_there_is_told(run: Run, tmp_path: Path) -> Non
     assert caught.value.code is ErrorCode.BAD_FILE
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_token_that_is_piped_without_saying_so_is_told_in_words(run: Run) -> None:
+    with pytest.raises(PimError) as caught:
+        run(*CONNECT, input=f"{TOKEN}\n")
+    assert caught.value.code is ErrorCode.WRONG_SECRET
+    assert all(way in caught.value.remedy for way in ("--token-file FILE", "--token-file -", "SERVER_TOKEN"))
+
+
 def test_the_command_line_has_no_place_for_a_token(run: Run) -> None:
     assert run(*CONNECT, "--token", TOKEN).exit_code == 2
 

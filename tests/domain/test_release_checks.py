@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from pimcollect.domain.expressions import Expression
 from pimcollect.domain.outcomes import Directory, PathwayRule, Service
 from pimcollect.domain.release_checks import find_obstacles
 from pimcollect.domain.version import ConsentMap, Version
@@ -90,3 +91,27 @@ def test_kobo_takes_a_name_once_and_needs_ours() -> None:
     assert "given twice: name" in look(paths=twice)
     assert look(paths=twice, server="central") == ""
     assert "pim_form_id and pim_catalogue_version" in look(paths=())
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "told"),
+    [
+        ("constraint", "nosuchfunc(.)", "at /m/q: constraint: there is no function nosuchfunc()"),
+        ("constraint", "regex(., '[a')", "the pattern of regex() cannot be read"),
+        ("constraint", "(. > 3", "a bracket does not close"),
+        ("relevant", " /obs/m/gone ='yes'", "there is no /obs/m/gone"),
+        ("relevant", " /obs/m/r ='yes'", "at /m/q: it waits for itself"),
+        ("calculate", " ../r  + 1", "at /m/q: it waits for itself"),
+        ("calculate", " . + /obs/m/q ", "at /m/q: it waits for itself"),
+    ],
+)
+def test_an_expression_that_breaks_on_the_phone_goes_nowhere(kind: str, text: str, told: str) -> None:
+    expressions = (Expression("/m/q", kind, text), Expression("/m/r", "calculate", " /obs/m/q + 1"))
+    paths = (*OWN, "/m", "/m/q", "/m/r")
+    assert told in look(paths=paths, expressions=expressions)
+    assert told in look(paths=paths, expressions=expressions, is_field_test=True, server="phones")
+
+
+def test_many_broken_expressions_are_told_in_part() -> None:
+    expressions = [Expression(f"/q{number}", "constraint", "gone(.)") for number in range(12)]
+    assert "And 2 more." in look(expressions=expressions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import pytest
 from forms.checks import find_faults, refuse_faults
 from forms.layout import Layout, lay_out
 from forms.plan import plan_consent
-from forms.release import build_form
+from forms.release import build_form, freeze_version
 from forms.rows import Row
 from forms.selection import select
 from pimcollect.domain.catalogue import Catalogue, Item, NamedPlace
@@ -97,3 +98,24 @@ def test_missing_wording_is_named_with_its_language(catalogue: Catalogue, places
 def test_a_note_needs_no_gate_of_its_own(catalogue: Catalogue, layout: Layout) -> None:
     more = replace(layout, rows=(*layout.rows, Row("note", "a_note", label={"en": "Text"})))
     assert _faults(catalogue, more) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"constraint": "nosuchfunc(.)"}, ("X02", "no function nosuchfunc()", "Correct its spelling.")),
+        ({"constraint": "regex(., '[a')"}, ("X03", "cannot be read", "Correct the pattern.")),
+        ({"constraint": "(. > 3"}, ("X12", "does not close", "Close them.")),
+        ({"relevant": "/data/nowhere/gone = 1"}, ("X01", "no /data/nowhere/gone", "Correct")),
+        ({"relevant": "${dem_sex}='f'"}, ("X06", "circle with dem_sex", "Break the circle")),
+    ],
+)
+def test_an_expression_that_breaks_on_the_phone_is_refused_with_lint_row_and_mend(
+    catalogue: Catalogue, layout: Layout, change: dict[str, str], told: tuple[str, ...]
+) -> None:
+    broken = _change(layout, "dem_sex", **change)
+    with pytest.raises(PimError) as error:
+        freeze_version(catalogue, select(catalogue, "hh_core"), broken)
+    assert error.value.code is ErrorCode.BAD_FORM
+    assert re.search(r"X\d\d survey row \d+ dem_sex: ", error.value.message)
+    assert all(one in error.value.message for one in told)

@@ -12,7 +12,7 @@ import click
 from pimcollect.actions.releases import release_to_phones
 from pimcollect.actions.server_releases import Wish, check_releases, release_version
 from pimcollect.cli.desk import Desk, open_desk, print_json, print_rows
-from pimcollect.domain.release_words import STEPS, say_finding, say_reason
+from pimcollect.domain.release_words import MOST_HOURS, STEPS, UNKNOWN_NAME, say_finding, say_reason
 from pimcollect.domain.releases import State, Step
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.domain.version import TEST
@@ -114,7 +114,7 @@ def _watch(desk: Desk, form: str, asked: list[UUID], *, is_check: bool, quiet: b
     try:
         while True:
             rows = _find_rows(desk, form, asked)
-            for line in () if quiet else (_say_progress(row) for row in rows if not is_check):
+            for line in () if quiet else (say_progress(row) for row in rows if not is_check):
                 if line and line not in said:
                     said.add(line)
                     click.echo(line)
@@ -129,12 +129,16 @@ def _watch(desk: Desk, form: str, asked: list[UUID], *, is_check: bool, quiet: b
         return _find_rows(desk, form, asked)
 
 
-def _say_progress(row: dict[str, Any]) -> str:
+def say_progress(row: dict[str, Any]) -> str:
+    """How far a release is, or why it waits and for how long; empty when there is nothing to say."""
     if row["state"] != State.WAITING:
         return ""
     if row["reason"] and not row["is_held"]:
-        what, _ = say_reason(row["reason"])
-        return f"  {what} Tried again at {row['next_at'].astimezone(UTC):%H:%M:%S} UTC."
+        what, mend = say_reason(row["reason"])
+        mend = f" {mend}" if row["reason"] == UNKNOWN_NAME else ""
+        ends = row["asked_at"].astimezone(UTC) + timedelta(hours=MOST_HOURS)
+        again = f"Tried again at {row['next_at'].astimezone(UTC):%H:%M:%S} UTC, given up after {ends:%d %b %H:%M} UTC."
+        return f"  {what}{mend} {again}"
     return f"  {STEPS[Step(row['step'])]}" if row["is_held"] else ""
 
 

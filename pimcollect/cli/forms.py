@@ -36,6 +36,7 @@ from pimcollect.domain.version import TEST, Treatment
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.form_keys import find_newest_key
 from pimcollect.tables.forms import find_forms
+from pimcollect.tables.phones import find_shown
 from pimcollect.tables.releases import find_releases
 from pimcollect.vault import read_door_keys
 
@@ -268,9 +269,11 @@ def list_command(as_json: bool) -> None:
     with open_desk() as desk, desk.transaction() as session:
         rows = find_forms(session)
         releases = find_releases(session)
+        shown = {one.form: one.stated for one in find_shown(session)}
     places = list_places(releases)
     for row in rows:
         mine = [one for one in releases if one["form"] == row["id"]]
+        row["phones"] = shown.get(row["id"])
         row["releases"] = mine if as_json else _say_places(row, places)
     columns = {"id": "form", "title": "title", "version": "newest version", "origin": "origin"}
     columns |= {"versions": "versions", "hooks": "open hooks", "frozen_at": "frozen", "releases": "released to"}
@@ -279,11 +282,9 @@ def list_command(as_json: bool) -> None:
 
 def _say_places(row: dict[str, Any], places: dict[tuple[str, str], str]) -> str:
     """Where the versions of a form are; those that are not the newest by name."""
-    return "\n".join(
-        text if version == row["version"] else f"{version} {text}"
-        for (form, version), text in places.items()
-        if form == row["id"]
-    )
+    mine = [(version, text) for (form, version), text in places.items() if form == row["id"]]
+    mine += [(row["phones"], "our own phones: released")] if row["phones"] else []
+    return "\n".join(text if version == row["version"] else f"{version} {text}" for version, text in mine)
 
 
 for _command in (intake_command, kept_command):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pimcollect.domain.releases import Step
 
+MOST_HOURS = 72.0
+"""A server that was away for longer is given up; asking again begins anew."""
+UNKNOWN_NAME = "unknown_name"
+"""Why a release waits: the host's name leads nowhere. It may pass, and mostly is a slip of the pen."""
 STEPS = {
     Step.LOOK_FORM: "looking for the form there",
     Step.CREATE: "making the form there",
@@ -23,6 +27,10 @@ STEPS = {
 }
 REASONS = {
     "away": ("The server does not answer, or is in trouble.", "It is tried again by itself."),
+    UNKNOWN_NAME: (
+        "No address is found for the server's name.",
+        "Is the address of the connection spelled right? If not, close it and connect anew. Else it is tried again.",
+    ),
     "bad_answer": (
         "The server's answers cannot be used.",
         "Is the connected address that of the server itself? Is its version very old or very new?",

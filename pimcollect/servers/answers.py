@@ -16,14 +16,22 @@ _LONGEST_WAIT = 86_400.0
 
 class ServerError(PimError):
     """A connected server did not give what was asked. `status` is its answer's; `wait` when it asked to be left
-    alone for so many seconds."""
+    alone for so many seconds; `is_unknown` when nobody knows the address of its name."""
 
     def __init__(
-        self, code: ErrorCode, message: str, *, remedy: str = "", status: int | None = None, wait: float | None = None
+        self,
+        code: ErrorCode,
+        message: str,
+        *,
+        remedy: str = "",
+        status: int | None = None,
+        wait: float | None = None,
+        is_unknown: bool = False,
     ) -> None:
         super().__init__(code, message, remedy=remedy)
         self.status = status
         self.wait = wait
+        self.is_unknown = is_unknown
 
 
 @dataclass(frozen=True)

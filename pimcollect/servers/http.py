@@ -7,6 +7,7 @@ status and what to do; never a token, a path, a query or any part of an answer.
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Collection
 from typing import Any
@@ -17,7 +18,7 @@ from requests.auth import AuthBase
 from requests_hardened.client import HTTPSession
 from requests_hardened.config import Config
 from requests_hardened.ip_filter import InvalidIPAddress
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NameResolutionError
 
 from pimcollect.errors import ErrorCode
 from pimcollect.servers.addresses import check_address, is_named
@@ -36,6 +37,16 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Trouble that passes: the same request may be answered when it is asked again."""
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _AGENT = "pimcollect"
+
+
+def _is_unresolved(error: BaseException) -> bool:
+    """Whether the name of the host was the trouble, however deep the libraries wrapped it."""
+    one: BaseException | None = error
+    while one is not None and not isinstance(one, NameResolutionError | socket.gaierror):
+        inner = next((part for part in one.args if isinstance(part, BaseException)), None)
+        one = getattr(one, "reason", None) or inner or one.__cause__ or one.__context__
+        one = one if isinstance(one, BaseException) else None
+    return one is not None
 
 
 class _Header(AuthBase):
@@ -187,6 +198,13 @@ class Client:
                 remedy="Mend it there; for an own authority set PIMCOLLECT_CA_FILE.",
             ) from error
         except (requests.RequestException, HTTPError, OSError) as error:
+            if _is_unresolved(error):
+                raise ServerError(
+                    ErrorCode.AWAY,
+                    f"No address is found for the name {self.host}.",
+                    remedy="Is it spelled right, and does this machine reach a name server? It is tried again.",
+                    is_unknown=True,
+                ) from error
             raise ServerError(
                 ErrorCode.AWAY, f"{self.host} does not answer, or hung up.", remedy="It is tried again."
             ) from error

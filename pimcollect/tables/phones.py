@@ -135,6 +135,16 @@ def find_shown(session: Session, *, form_id: str | None = None, all_versions: bo
     return [ShownForm(**row._mapping) for row in rows]
 
 
+def find_shown_version(session: Session, form: str) -> PhoneFormRow | None:
+    """The version of a form that phones are shown; None when they do not have it."""
+    return session.scalar(
+        select(PhoneFormRow)
+        .where(PhoneFormRow.form == form, PhoneFormRow.closed_at.is_(None))
+        .order_by(PhoneFormRow.released_at.desc())
+        .limit(1)
+    )
+
+
 def find_phone_form(session: Session, version: UUID) -> PhoneFormRow | None:
     """A released version whose form is not closed."""
     return session.scalar(select(PhoneFormRow).where(PhoneFormRow.version == version, PhoneFormRow.closed_at.is_(None)))

@@ -29,6 +29,10 @@ STEPS = {
 }
 REASONS = {
     "away": (_("The server does not answer, or is in trouble."), _("It is tried again by itself.")),
+    "unknown_name": (
+        _("No address is found for the server's name."),
+        _("Is the address of the connection spelled right? If not, close it and connect anew. Else it is tried again."),
+    ),
     "bad_answer": (
         _("The server's answers cannot be used."),
         _("Is the connected address that of the server itself? Is its version very old or very new?"),

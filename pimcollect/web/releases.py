@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +12,12 @@ from sqlalchemy.orm import Session
 
 from pimcollect.actions.releases import release_to_phones
 from pimcollect.actions.server_releases import Wish, check_releases, find_places, release_version
+from pimcollect.domain.release_words import MOST_HOURS
 from pimcollect.domain.releases import ORDER, State, Step
 from pimcollect.domain.roles import allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import FormRow, find_newest_version
+from pimcollect.tables.phones import find_shown_version
 from pimcollect.tables.releases import find_releases
 from pimcollect.web.access import acting_member
 from pimcollect.web.release_words import FINDINGS, REASONS, RELEASE_STATES, STEPS
@@ -44,6 +47,8 @@ def _render(form: str, *, mistake: PimError | None = None, status: int = 200) ->
         asked=request.args.get("asked", ""),
         is_busy=is_busy,
         most=len(ORDER) - 1,
+        phones=find_shown_version(session, form),
+        most_time=timedelta(hours=MOST_HOURS),
         PHONES=PHONES,
         RELEASE_STATES=RELEASE_STATES,
         STEPS=STEPS,

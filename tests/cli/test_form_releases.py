@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from click.testing import Result
 from sqlalchemy import text
 
 from pimcollect.cli.form_qr import find_collect_address
+from pimcollect.cli.form_releases import say_progress
 from pimcollect.config import Settings
 from pimcollect.domain.collect_settings import unpack_settings
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.releases import find_releases
 from tests.factories.releases import PUBLIC, Press, freeze
 from tests.reenacted.central_forms import CentralForms
 from tests.reenacted.kobo_forms import KoboForms
@@ -187,3 +190,30 @@ def test_kobos_qr_code_holds_the_address_and_no_password(
 )
 def test_phones_are_sent_to_where_they_fetch(base: str, address: str) -> None:
     assert find_collect_address(base) == address
+
+
+def test_a_name_that_leads_nowhere_is_told_with_the_end_of_trying(opened: Callable[[str], Press]) -> None:
+    press = opened("kobo")
+    asked = press.ask(press.connect())
+    with press.hands.sessions.begin() as session:
+        session.execute(text("UPDATE connections SET base = 'https://nowhere.invalid'"))
+    press.work()
+    with press.hands.sessions() as session:
+        [row] = find_releases(session, form="obs")
+    assert (row["id"], row["state"], row["reason"]) == (asked, "waiting", "unknown_name")
+    told = say_progress(row)
+    assert "No address is found for the server's name." in told
+    assert "spelled right" in told
+    assert f"given up after {row['asked_at'].astimezone(UTC) + timedelta(days=3):%d %b %H:%M} UTC" in told
+
+
+def test_what_our_own_phones_are_shown_stands_in_the_list(
+    opened: Callable[[str], Press], run: Run, read: Callable[..., Any]
+) -> None:
+    opened("kobo")
+    assert "our own phones" not in run("forms", "list").output
+    run("forms", "release", "obs", "--to", "phones")
+    assert "our own phones: released" in " ".join(run("forms", "list").output.split())
+    assert [row["phones"] for row in read("forms", "list")] == [freeze().version.version]
+    run("forms", "close", "obs", "--yes")
+    assert "our own phones" not in run("forms", "list").output

@@ -95,6 +95,17 @@ def test_the_button_asks_the_worker_brings_it_and_the_page_tells_how_far_it_is(s
     assert freeze().version.version in page.text
 
 
+def test_our_own_phones_are_told_as_a_place_where_it_is(site: Site, press: Press) -> None:
+    press.serve()
+    visitor = site.logged_in(Role.IMO)
+    assert "Not released to any server yet." in visitor.read("/forms/obs/releases").text
+    assert visitor.send("/forms/obs/releases", place="phones").status_code == 303
+    page = visitor.read("/forms/obs/releases").text
+    assert "Our own phones ·" in page
+    assert f'<b>Released</b> <bdi dir="ltr">{freeze().version.version}</bdi>' in page
+    assert "Not released to any server yet." not in page
+
+
 def test_what_a_server_says_is_shown_as_text_and_never_as_markup(site: Site, press: Press, kobo: KoboForms) -> None:
     press.serve()
     kobo.deploy_error = 'bad <script>alert(1)</script> "&<img src=x onerror=alert(2)>'

@@ -10,6 +10,7 @@ from typing import Any
 
 from forms import starter
 from forms.bank_parts import find_variants, make_parts
+from forms.grids import Fault
 from forms.mistakes import Mistake, find_mistakes
 from pimcollect.domain.catalogue import (
     Asking,
@@ -33,7 +34,8 @@ LANGUAGE = "en"
 SILENT_PATHWAYS = ("RP-GBV",)
 """Counted only without consent: these services must not reach a supervisor's list."""
 
-_SHOWN = 20
+_SHOWN = 100
+"""Faults that are told in words."""
 _NAMED_BY_ID = ("items", "flag_rules", "pathways", "terms", "purposes", "places")
 """Parts whose rows people know by their id alone."""
 
@@ -78,20 +80,31 @@ def read_catalogue(document: Mapping[str, Any]) -> Catalogue:
     return make_catalogue(document)
 
 
-def refuse_mistakes(sentences: Iterable[str]) -> None:
-    """Raise PimError(BAD_BANK) with the first of them, if there are any."""
-    mistakes = list(sentences)
-    if mistakes:
-        more = f" And {len(mistakes) - _SHOWN} more." if len(mistakes) > _SHOWN else ""
-        raise PimError(
+class BankError(PimError):
+    """A bank that was not taken, with all that is wrong in it; told one fault a line."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        self.summary = f"The bank was not taken. Faults: {len(self.faults)}."
+        lines = [f"  {fault}" for fault in self.faults[:_SHOWN]]
+        if len(self.faults) > _SHOWN:
+            lines.append(f"  And {len(self.faults) - _SHOWN} more.")
+        super().__init__(
             ErrorCode.BAD_BANK,
-            f"The bank was not taken. {' '.join(mistakes[:_SHOWN])}{more}",
+            "\n".join((self.summary, *lines)) + "\n",
             remedy="Correct the file and import it again; nothing was changed.",
         )
 
 
-def _say_mistake(mistake: Mistake, document: Any) -> str:
-    """A sentence that names items by their id, not by their position."""
+def refuse_mistakes(faults: Iterable[Fault]) -> None:
+    """Raise BankError if there are any."""
+    found = list(faults)
+    if found:
+        raise BankError(found)
+
+
+def _say_mistake(mistake: Mistake, document: Any) -> Fault:
+    """Its place in words that name items by their id, not by their position."""
     words, inner = [], document
     for step in mistake.where:
         if isinstance(step, int) and isinstance(inner, list) and step < len(inner):
@@ -102,7 +115,7 @@ def _say_mistake(mistake: Mistake, document: Any) -> str:
         inner = inner.get(step) if isinstance(inner, dict) else inner
         if step not in _NAMED_BY_ID or step == mistake.where[-1]:
             words.append(str(step))
-    return f"{' '.join(words)}: {mistake.text}"
+    return Fault(" ".join(words), 0, "", mistake.text)
 
 
 def rule_names(expression: str) -> frozenset[str]:

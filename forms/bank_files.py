@@ -10,7 +10,7 @@ from typing import Any
 from forms.bank import make_catalogue, read_catalogue, read_document, refuse_mistakes
 from forms.bank_sheets import OPTIONS, SHEETS, lay_bank, place_mistake, read_sheets, scrub, shown_columns
 from forms.grids import Fault, Table, read_csv, read_workbook, write_csv, write_workbook
-from forms.mistakes import find_mistakes
+from forms.mistakes import find_misshapen, find_mistakes
 from forms.safety import MAX_BYTES
 from pimcollect.domain.catalogue import Catalogue
 from pimcollect.errors import ErrorCode, PimError
@@ -83,9 +83,27 @@ def _read_folder(folder: Path, faults: list[Fault]) -> dict[str, Table]:
 
 
 def read_tables(tables: Mapping[str, Table], faults: list[Fault]) -> Read:
-    """The same for sheets that were read; `faults` are those that reading them found."""
+    """The same for sheets that were read; `faults` are those that reading them found. Columns and cells are told in one
+    go; references are followed when all cells could be read."""
     read = read_sheets(tables, faults)
-    if not faults:
-        faults += [place_mistake(one, read.rows) for one in find_mistakes(read.document)]
-    refuse_mistakes(str(fault) for fault in sorted(faults, key=lambda fault: fault.row))
+    if read.document:
+        are_cells_whole = all(fault.row <= 1 for fault in faults)
+        mistakes = find_mistakes(read.document) if are_cells_whole else find_misshapen(read.document)
+        faults += _without_told([place_mistake(one, read.rows) for one in mistakes], faults)
+    refuse_mistakes(sorted(faults, key=lambda fault: (fault.sheet, fault.row)))
     return read.document, make_catalogue(read.document)
+
+
+def _without_told(found: list[Fault], faults: list[Fault]) -> list[Fault]:
+    """Those that are no echo of a cell that could not be read, or of a column that is not there."""
+    cells = {(one.sheet, one.row, one.column) for one in faults}
+    heads = {(one.sheet, one.column) for one in faults if one.row == 1}
+    rows = {(one.sheet, one.row) for one in faults if one.row > 1}
+    letters = {(one.sheet, one.row) for one in faults if one.column.isupper()}
+
+    def is_echo(one: Fault) -> bool:
+        row = (one.sheet, one.row)
+        is_cell = (*row, one.column) in cells or (one.sheet, one.column) in heads
+        return is_cell or row in letters or (not one.column and row in rows)
+
+    return [one for one in found if not is_echo(one)]

@@ -88,6 +88,7 @@ OPTIONS = tuple(
 
 _FIELDS = ("version", "ers_decision", "wg_ss")
 """Rows of the first sheet: `wg_ss` is the locked part of the Short Set, as it is in the file for programs."""
+_KEYED = ("bank", "choices", "requests")
 _HIDDEN = ("entities", "questionnaires", "questionnaire_rows")
 """Sheets that are written only when they hold something."""
 OPTIONAL = (*_HIDDEN, "variants", "translations", "terms", "purposes", "disaggregations", "places")
@@ -162,15 +163,18 @@ def _write(value: Any) -> str:
 
 
 def read_sheets(tables: Mapping[str, Table], faults: list[Fault]) -> Sheeted:
-    """The document of the sheets. Adds to `faults` every sheet, column and cell that cannot be taken."""
+    """The document of the sheets; empty where a sheet or a column is missing without which none of it can be read.
+    Adds to `faults` every sheet, column and cell that cannot be taken."""
     for name in tables.keys() - SHEETS.keys():
         faults.append(Fault(name, 0, "", "is no sheet of a bank; delete it, or let its name begin with _."))
     for name, columns in SHEETS.items():
         _check_columns(name, tables.get(name), columns, faults)
-    if faults:
+    if not _is_framed(tables):
         return Sheeted({}, {})
     rows: dict[Place, tuple[str, int]] = {}
     document: dict[str, Any] = _read_fields(tables["bank"], rows, faults)
+    if not document.keys() >= set(_FIELDS):
+        return Sheeted({}, {})
     for part in _ROWS:
         document[part] = []
         for number, cells in tables[part].rows if part in tables else ():
@@ -179,14 +183,7 @@ def read_sheets(tables: Mapping[str, Table], faults: list[Fault]) -> Sheeted:
             document[part].append(_name_place(row, cells) if part == "places" else row)
         if part in OPTIONAL and not document[part]:
             del document[part]
-    lists: dict[str, list[dict[str, Any]]] = {}
-    document["choice_lists"] = lists
-    for number, cells in tables["choices"].rows:
-        row = _read_row("choices", number, cells, faults)
-        name = row.pop("list")
-        rows.setdefault(("choice_lists", name), ("choices", number))
-        rows["choice_lists", name, len(lists.setdefault(name, []))] = ("choices", number)
-        lists[name].append(row)
+    document["choice_lists"] = _read_lists(tables["choices"], rows, faults)
     document["request_map"] = requests = {}
     for number, cells in tables["requests"].rows:
         rows["request_map", cells["service"]] = ("requests", number)
@@ -194,6 +191,14 @@ def read_sheets(tables: Mapping[str, Table], faults: list[Fault]) -> Sheeted:
             faults.append(Fault("requests", number, "service", f"{cells['service']} stands there twice."))
         requests[cells["service"]] = cells["pathway"]
     return Sheeted(document, rows)
+
+
+def _is_framed(tables: Mapping[str, Table]) -> bool:
+    """Whether every sheet is there, and those have their columns whose rows are sorted by one of them."""
+    needed = [name for name in SHEETS if name not in OPTIONAL]
+    return all(name in tables and tables[name].columns for name in needed) and all(
+        column in tables[name].columns or column in SELDOM for name in _KEYED for column in SHEETS[name]
+    )
 
 
 def place_mistake(mistake: Mistake, rows: Mapping[Place, tuple[str, int]]) -> Fault:
@@ -245,11 +250,24 @@ def _read_fields(table: Table, rows: dict[Place, tuple[str, int]], faults: list[
     return found
 
 
+def _read_lists(
+    table: Table, rows: dict[Place, tuple[str, int]], faults: list[Fault]
+) -> dict[str, list[dict[str, Any]]]:
+    lists: dict[str, list[dict[str, Any]]] = {}
+    for number, cells in table.rows:
+        row = _read_row("choices", number, cells, faults)
+        name = row.pop("list")
+        rows.setdefault(("choice_lists", name), ("choices", number))
+        rows["choice_lists", name, len(lists.setdefault(name, []))] = ("choices", number)
+        lists[name].append(row)
+    return lists
+
+
 def _read_row(sheet: str, number: int, cells: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for column, kind in SHEETS[sheet].items():
         cell = cells.get(column, "")
-        if kind == MAYBE and not cell:
+        if (kind == MAYBE and not cell) or column not in cells:
             continue
         try:
             row[column] = _read(cell, kind)

@@ -8,7 +8,7 @@ from typing import Any
 
 from forms.bank_parts import read_translations_of
 from forms.texts import Source, list_texts
-from forms.translations import APPROVED, find_translation
+from forms.translations import APPROVED, find_languages, find_translation
 from pimcollect.domain.translations import Bound, mark
 
 MISSING, STALE = "missing", "stale"
@@ -80,3 +80,22 @@ def add_missing(document: Mapping[str, Any], language: str) -> dict[str, Any]:
                 }
             )
     return {**document, "translations": rows}
+
+
+def find_untranslated(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Texts that are new or changed in a bank and lack a language that the bank speaks: part, key, languages.
+    A form cannot be built in these before somebody translates them."""
+    own = read_translations_of(new)
+    before = {(one.part, one.key): one.english for one in list_texts(old)}
+    found = []
+    for one in list_texts(new):
+        if before.get((one.part, one.key)) == one.english:
+            continue
+        lacking = [
+            language
+            for language in find_languages(own)
+            if not find_translation(one.part, one.key, one.english, language=language, own=own)
+        ]
+        if lacking:
+            found.append({"part": one.part, "key": one.key, "languages": lacking})
+    return found

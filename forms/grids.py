@@ -44,6 +44,13 @@ class Fault:
         place = [self.sheet, f"row {self.row}" if self.row else "", f"column {self.column}" if self.column else ""]
         return f"{', '.join(part for part in place if part)}: {self.text}"
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """For programs: what is wrong, and how it is mended where that was said; no row and no column are None."""
+        what, _, mend = self.text.partition("; ")
+        place = {"sheet": self.sheet, "row": self.row or None, "column": self.column or None}
+        return {**place, "what": what, "mend": mend or None}
+
 
 @dataclass(frozen=True)
 class Table:

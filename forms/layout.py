@@ -272,17 +272,23 @@ def _collect_lists(
     return lists
 
 
+_TEXTS = ("", "hint", "guidance", "message", "required_message")
+"""What `Row.texts` are; the first is the question itself."""
+
+
 def _refuse_untranslated(
     rows: list[Row], lists: Mapping[str, tuple[ListedChoice, ...]], languages: tuple[str, ...]
 ) -> None:
     missing = [
-        f"{row.name} ({language})"
+        (" ".join(filter(None, (row.name, what))), language)
         for row in rows
         for language in languages
-        if row.is_shown and not (row.label.get(language) and all(language in one for one in row.texts if one))
+        if row.is_shown
+        for what, text in zip(_TEXTS, row.texts, strict=True)
+        if (text or not what) and not text.get(language)
     ]
     missing += [
-        f"{name} {choice.code} ({language})"
+        (f"{name} {choice.code}", language)
         for name, choices in lists.items()
         for choice in choices
         for language in languages
@@ -290,10 +296,14 @@ def _refuse_untranslated(
     ]
     if missing:
         more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+        named = ", ".join(f"{what} ({language})" for what, language in missing[:10])
+        lacking = missing[0][1]
         raise PimError(
             ErrorCode.BAD_FORM,
-            f"Wording is missing: {', '.join(missing[:10])}{more}.",
-            remedy="Choose languages in which the bank is complete, or load the translation first.",
+            f"Wording is missing: {named}{more}.",
+            remedy=f"`pimcollect bank translations list --language {lacking} --open` shows what is open, and "
+            f"`pimcollect bank export bank.xlsx --translate {lacking}` has a row for each missing text: fill it in "
+            "and import it. Or choose other languages.",
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from forms.child import run_in_child
 from forms.consents import find_consent
 from forms.layout import Layout, lay_out
 from forms.lints import Lint, Severity, find, order
-from forms.lints_bank import lint_bank, lint_item, lint_unused
+from forms.lints_bank import lint_bank, lint_item
 from forms.lints_book import Book, open_book, open_sheets
 from forms.lints_form import lint_areas, lint_files, lint_layout, lint_names, lint_pathways
 from forms.lints_logic import lint_logic
@@ -36,13 +36,12 @@ def lint_form(
     places: tuple[NamedPlace, ...],
     languages: tuple[str, ...] = ("en",),
     served: tuple[Served, ...] = (),
-    rounds: Sequence[frozenset[str]] = (),
     wish: Wish | None = None,
     media: Mapping[str, bytes] | None = None,
 ) -> tuple[Lint, ...]:
     """Lints of a form of the bank: its items, what is common to the bank, the layout, and the compiled workbook.
 
-    `served` is who serves which pathway where; `rounds` are the items of its last versions, newest first. Raises
+    `served` is who serves which pathway where. Raises
     PimError: NOT_FOUND for an unknown form, BAD_FORM when it cannot even be laid out (no places).
     """
     catalogue = translate(catalogue)
@@ -52,7 +51,7 @@ def lint_form(
     layout = lay_out(
         catalogue, selection, places=places, languages=languages, media=media, area=area, may_have_gaps=True
     )
-    return order(_lint_all(catalogue, selection, layout, places, served, rounds))
+    return order(_lint_all(catalogue, selection, layout, places, served))
 
 
 def _lint_all(
@@ -61,9 +60,7 @@ def _lint_all(
     layout: Layout,
     places: tuple[NamedPlace, ...],
     served: tuple[Served, ...],
-    rounds: Sequence[frozenset[str]],
 ) -> Iterator[Lint]:
-    asked = {item.id for item in selection.items}
     if not any(selection.tool in one.tools for one in catalogue.purposes):
         yield find("B01", "purposes", name=selection.tool, text="the bank has no purpose for this tool")
     for item in selection.items:
@@ -71,8 +68,6 @@ def _lint_all(
     for lint in lint_bank(replace(catalogue, items=selection.items)):
         if lint.code in ("L11", "L12"):
             yield lint
-    could_ask = [item for item in catalogue.items if selection.tool in item.tools and item.id not in asked]
-    yield from lint_unused(could_ask, rounds)
     book = open_sheets(lay_sheets(layout, version="draft"))
     rows = {line["name"]: line.row for line in book.survey if not line.kind.startswith("end")}
     yield from lint_layout(catalogue, selection, layout, rows)

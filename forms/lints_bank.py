@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from forms.layout import CLOSING_MODULE, CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE
 from forms.lints import Lint, find
@@ -105,11 +105,12 @@ def _because(remark: str) -> str:
     return f", with {remark}" if remark else ""
 
 
-def lint_unused(items: Sequence[Item], rounds: Sequence[frozenset[str]]) -> Iterator[Lint]:
-    """Items that none of the last rounds asked; `rounds` are the items of a form's versions, newest first (L17)."""
-    last = rounds[:ROUNDS]
-    if len(last) < ROUNDS:
-        return
+def lint_unused(items: Iterable[Item], rounds: Mapping[str, tuple[str, Sequence[Collection[str]]]]) -> Iterator[Lint]:
+    """Items that no form asked in its last rounds, though a form of one of their tools had so many (L17); `rounds` is
+    form -> its tool, and the items of its versions, newest first."""
+    last = {form: (tool, versions[:ROUNDS]) for form, (tool, versions) in rounds.items()}
+    tools = {tool for tool, versions in last.values() if tool and len(versions) == ROUNDS}
+    asked = {item for _, versions in last.values() for version in versions for item in version}
     for item in items:
-        if not any(item.id in asked for asked in last):
-            yield find("L17", "items", name=item.id, text=f"none of the last {ROUNDS} versions asked it")
+        if item.id not in asked and tools & set(item.tools):
+            yield find("L17", "items", name=item.id, text=f"no form asked it in its last {ROUNDS} versions")

@@ -1,20 +1,25 @@
-"""Lints of a form of the bank with all that the database knows: places, services, wording, earlier versions, files."""
+"""Lints with all that the database knows: of a form its places, services, wording, files; of the bank the rounds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from sqlalchemy.orm import Session
 
 from forms.current import Current, read_current
 from forms.lints import Lint
 from forms.lints_all import lint_form
-from forms.lints_bank import ROUNDS
+from forms.lints_bank import ROUNDS, lint_unused
+from forms.selection import KINDS
 from forms.services import read_starter_services
 from forms.wishes import Served, Wish, read_wish
+from pimcollect.domain.catalogue import Catalogue
+from pimcollect.domain.governance import State
 from pimcollect.tables.catalogue import read_directory
 from pimcollect.tables.form_files import find_form_files
-from pimcollect.tables.forms import find_newest_version, find_versions
+from pimcollect.tables.forms import find_newest_version
+from pimcollect.tables.governance import find_item_states
+from pimcollect.tables.uses import find_rounds
 
 
 def read_served(session: Session, current: Current) -> tuple[Served, ...]:
@@ -44,17 +49,24 @@ def lint_current(
 ) -> tuple[Lint, ...]:
     """All lints of a form that is built from the current bank. Raises PimError as `lint_form` does."""
     current = read_current(session)
-    rounds = [
-        frozenset(question["item"] for question in row.document["questions"] if question["item"])
-        for row in find_versions(session, form)[:ROUNDS]
-    ]
     return lint_form(
         current.catalogue,
         form,
         places=current.places,
         languages=languages,
         served=read_served(session, current),
-        rounds=rounds,
         wish=wish,
         media=media,
     )
+
+
+def lint_rounds(session: Session, catalogue: Catalogue) -> Iterator[Lint]:
+    """Active items of the bank that none of its forms has asked for several versions (L17)."""
+    states = {(row.item, row.key): row.state for row in find_item_states(session)}
+    rounds: dict[str, tuple[str, list[frozenset[str]]]] = {}
+    for row in find_rounds(session, last=ROUNDS):
+        wish = row["wish"] or {}
+        tool = KINDS[row["form"]].tool if row["form"] in KINDS else wish.get("tool", "")
+        rounds.setdefault(row["form"], (tool, []))[1].append(frozenset(row["items"]))
+    active = (one for one in catalogue.items if states.get((one.id, one.key), State.ACTIVE) == State.ACTIVE)
+    yield from lint_unused(active, rounds)

@@ -43,11 +43,15 @@ class Mistake:
 
 def find_mistakes(document: Any) -> list[Mistake]:
     """All mistakes of a parsed bank. References are only followed when every field has its shape."""
+    return find_misshapen(document) or list(_find_broken_references(document))
+
+
+def find_misshapen(document: Any) -> list[Mistake]:
+    """Fields without their shape, whatever they refer to."""
     try:
-        found = [*_flatten(find_shape_errors(document)), *_find_unwritable(document)]
+        return [*_flatten(find_shape_errors(document)), *_find_unwritable(document)]
     except RecursionError:
         return [Mistake((), "it is nested too deeply.")]
-    return found or list(_find_broken_references(document))
 
 
 def _flatten(tree: Any, where: Place = ()) -> Iterator[Mistake]:

@@ -37,7 +37,7 @@ def read_wording(path: Path, catalogue: Catalogue) -> dict[str, str]:
         faults.append(Fault(name, 1, "", "the first row must name the columns name and text."))
     if not faults:
         faults += _find_faults(name, table, wanted)
-    refuse_mistakes(str(fault) for fault in faults)
+    refuse_mistakes(faults)
     return {cells["name"]: cells["text"] for _, cells in table.rows}
 
 

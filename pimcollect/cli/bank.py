@@ -7,16 +7,16 @@ from pathlib import Path
 
 import click
 
-from forms import starter
-from forms.bank_files import read_bank_bytes, read_bank_file, write_bank
+from forms.bank import make_catalogue
+from forms.bank_files import write_bank
 from forms.bank_sheets import OPTIONAL
 from forms.current import read_current
-from forms.drafts import add_missing
+from forms.drafts import add_missing, find_untranslated
 from forms.lints_bank import lint_expressions
 from forms.places import read_starter_places
 from forms.release import write_whole
 from forms.wording import LANGUAGE_NAMES
-from pimcollect.actions.banks import Bank, Comparison, compare_bank, import_bank
+from pimcollect.actions.banks import Comparison, compare_bank, import_bank
 from pimcollect.actions.catalogue import has_places, import_places
 from pimcollect.actions.governance import list_standings
 from pimcollect.cli.bank_compare import (
@@ -25,6 +25,7 @@ from pimcollect.cli.bank_compare import (
     diff_command,
     overlaps_command,
     read_class,
+    read_given,
     read_version,
     say_comparison,
     show_comparison,
@@ -71,15 +72,14 @@ def import_command(
     Without FILE: the starter bank that ships with pimcollect. Where no places were imported yet, the invented practice
     country comes along. What breaks a series or protects people less is not taken: propose it.
     """
-    document, catalogue = (
-        read_bank_file(file) if file else read_bank_bytes(starter.read_bytes("bank.json"), is_workbook=False)
-    )
-    given = Bank(catalogue.version, catalogue.sha256, document)
+    given = read_given(file, as_json=as_json)
+    catalogue = make_catalogue(given.document)
     with open_desk() as desk, desk.transaction() as session:
         actor = find_actor(session, mail)
         if is_dry:
             comparison = compare_bank(session, actor, given, wanted=read_class(wanted))
-            say_comparison(given, comparison, as_json=as_json)
+            lacking = find_untranslated(read_version(session, "current"), given.document)
+            say_comparison(given, comparison, as_json=as_json, lacking=lacking)
             _say_broken(catalogue)
             if comparison.obstacles or (comparison.approvals and not is_endorsed):
                 raise SystemExit(1)

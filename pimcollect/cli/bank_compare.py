@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from forms import starter
 from forms.askers import find_where_used
-from forms.bank import read_catalogue, read_document
-from forms.bank_files import read_bank_file
+from forms.bank import BankError, read_catalogue, read_document
+from forms.bank_files import read_bank_bytes, read_bank_file
 from forms.current import read_texts
 from forms.lints_bank import lint_expressions, lint_item
+from forms.lints_current import lint_rounds
 from forms.lints_parts import lint_parts
 from forms.overlaps import find_doubles, find_overlaps
 from pimcollect.actions.banks import Bank, Comparison
@@ -69,6 +70,21 @@ def read_version(session: Session, name: str) -> Mapping[str, Any]:
     )
 
 
+def read_given(path: Path | None, *, as_json: bool) -> Bank:
+    """The checked bank of a file, else the starter bank. For programs the faults of a file go to stdout as a list."""
+    try:
+        document, catalogue = (
+            read_bank_file(path) if path else read_bank_bytes(starter.read_bytes("bank.json"), is_workbook=False)
+        )
+    except PimError as error:
+        if not as_json:
+            raise
+        whole = {"sheet": None, "row": None, "column": None, "what": error.message, "mend": error.remedy}
+        print_json([fault.told for fault in error.faults] if isinstance(error, BankError) else [whole])
+        raise click.exceptions.Exit(1) from error
+    return Bank(catalogue.version, catalogue.sha256, document)
+
+
 def _change_row(one: Change) -> dict[str, Any]:
     return {
         "part": one.part,
@@ -96,10 +112,18 @@ def show_comparison(bank: Bank, comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def say_comparison(bank: Bank, comparison: Comparison, *, as_json: bool, is_taken: bool = False) -> None:
-    """What a bank would change, or changed when it `is_taken`, for people or programs."""
+def say_comparison(
+    bank: Bank,
+    comparison: Comparison,
+    *,
+    as_json: bool,
+    is_taken: bool = False,
+    lacking: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """What a bank would change, or changed when it `is_taken`, for people or programs; `lacking` are new texts that are
+    not translated."""
     if as_json:
-        print_json(show_comparison(bank, comparison))
+        print_json({**show_comparison(bank, comparison), "untranslated": list(lacking)})
         return
     rows = [_change_row(one) for one in comparison.changes]
     _print_changes(rows, "No difference from the current bank.")
@@ -112,6 +136,10 @@ def say_comparison(bank: Bank, comparison: Comparison, *, as_json: bool, is_take
         click.echo(f"In the way: {sentence}")
     for sentence in comparison.approvals:
         click.echo(f"Others must agree: {sentence}")
+    if lacking:
+        click.echo(f"New texts that lack a language: {len(lacking)}. Translate them before a form is built in it.")
+    for one in lacking[:_SHOWN]:
+        click.echo(f"  {one['part']} {one['key']} ({', '.join(one['languages'])})")
     if not is_taken:
         click.echo("Nothing was changed.")
 
@@ -177,10 +205,12 @@ def check_command(bank: str | None, as_json: bool) -> None:
     with open_desk() as desk, desk.transaction() as session:
         document = read_version(session, bank or "current")
         catalogue = read_catalogue(document)
+        unused = list(lint_rounds(session, catalogue))
     columns = {"kind": "what", "key": "key", "one": "one", "other": "other", "score": "alike", "remark": "remark"}
     rows = find_doubles(catalogue)
     items = (lint for item in catalogue.items for lint in lint_item(item, catalogue))
-    for lint in (*lint_expressions(catalogue), *items, *lint_parts(document, on=datetime.now(UTC).date().isoformat())):
+    dated = lint_parts(document, on=datetime.now(UTC).date().isoformat())
+    for lint in (*lint_expressions(catalogue), *items, *unused, *dated):
         facts = {"kind": lint.code, "key": lint.sheet, "one": lint.name, "other": "", "score": None}
         rows.append({**facts, "remark": f"{lint.text}. {lint.mend}"})
     print_rows(rows, as_json=as_json, columns=columns, empty="Every reference holds, and nothing is there twice.")

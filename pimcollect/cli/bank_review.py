@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 from sqlalchemy.orm import Session
 
-from forms.bank_files import read_bank_file
 from forms.places import read_starter_places
-from pimcollect.actions.banks import Bank, activate, propose_change
+from pimcollect.actions.banks import activate, propose_change
 from pimcollect.actions.governance import (
     Subject,
     deprecate_item,
@@ -19,7 +18,7 @@ from pimcollect.actions.governance import (
     propose_item,
     retire_item,
 )
-from pimcollect.cli.bank_compare import class_option, read_class, say_comparison
+from pimcollect.cli.bank_compare import class_option, read_class, read_given, say_comparison
 from pimcollect.cli.desk import by_option, find_actor, json_option, open_desk, print_json, print_rows
 from pimcollect.cli.forms_intake import propose_from
 from pimcollect.domain.governance import REASONS, Step
@@ -88,8 +87,7 @@ def propose_command(
             _say(propose_item(session, actor, what or ""), as_json=as_json)
             return
         else:
-            document, catalogue = read_bank_file(Path(what or ""))
-            bank = Bank(catalogue.version, catalogue.sha256, document)
+            bank = read_given(Path(what or ""), as_json=as_json)
             comparison = propose_change(session, actor, bank, wanted=read_class(wanted))
             said = f"The change is proposed as {bank.version}; the current bank stays in use."
     say_comparison(bank, comparison, as_json=as_json, is_taken=source is not None)

@@ -32,6 +32,19 @@ def find_place_uses(session: Session, places: Collection[str], *, limit: int = 1
     return _find_naming(session, places, _CODES_OFFERED, limit=limit)
 
 
+def find_rounds(session: Session, *, last: int, limit: int = 5000) -> list[dict[str, Any]]:
+    """The last versions of every form, newest first: form, wish, items (ids that it asks)."""
+    number = func.row_number().over(partition_by=FormVersionRow.form, order_by=FormVersionRow.frozen_at.desc())
+    every = select(
+        FormVersionRow.form,
+        FormVersionRow.document["wish"].label("wish"),
+        func.jsonb_path_query_array(FormVersionRow.document, _ITEMS_ASKED, type_=JSONB).label("items"),
+        number.label("number"),
+    ).cte()
+    asked = select(every.c.form, every.c.wish, every.c["items"]).where(every.c.number <= last)
+    return [dict(row._mapping) for row in session.execute(asked.order_by(every.c.form, every.c.number).limit(limit))]
+
+
 def find_keys_of(session: Session, versions: Collection[str], items: Collection[str]) -> dict[tuple[str, str], str]:
     """(bank version, item) -> the key that the item has in that kept bank."""
     rows = session.execute(_KEYS, {"versions": list(versions), "items": list(items)})

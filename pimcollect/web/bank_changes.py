@@ -83,7 +83,7 @@ def export(version: str, kind: str) -> ResponseReturnValue:
 
 
 def _render_import(mistake: PimError | None = None, comparison: Comparison | None = None, **more: Any) -> str:
-    return render_template("bank/import.html", mistake=mistake, comparison=comparison, **more)
+    return render_template("bank/import.html", mistake=mistake, comparison=comparison, SHOWN=_SHOWN, **more)
 
 
 def _read_upload() -> Bank:

@@ -364,3 +364,27 @@ def test_checking_names_what_should_be_one(run: Run, read: Callable[..., Any], e
     path = edit(new="F90")
     found = [row for row in read("bank", "check", path) if row["kind"] == "nearly the same"]
     assert ("F01", "F90", 1.0) in {(row["one"], row["other"], row["score"]) for row in found}
+
+
+def test_a_new_text_without_a_translation_is_named_before_and_after(
+    run: Run, read: Callable[..., Any], edit: Callable[..., str]
+) -> None:
+    path = edit(id_="L01", hint="Birth certificates count too.")
+    assert read("bank", "import", path, "--dry-run")["untranslated"] == [
+        {"part": "items", "key": "L01.hint", "languages": ["fr", "ar"]}
+    ]
+    assert "items L01.hint (fr, ar)" in run("bank", "import", path, "--dry-run").output
+    run("bank", "import", path)
+    error = refused(run, "forms", "build", "hh_core", "--languages", "en,fr,ar")
+    assert "doc_have hint (fr)" in error.message
+    assert "bank translations list" in error.remedy
+    assert "--translate fr" in error.remedy
+
+
+def test_unused_items_are_the_banks_affair_and_counted_over_all_forms(run: Run, read: Callable[..., Any]) -> None:
+    for languages in ("en", "en,fr", "en,ar"):
+        run("forms", "build", "hh_core", "--languages", languages)
+    assert "L17" not in run("forms", "lint", "hh_core").output
+    assert "P02" in {row["one"] for row in read("bank", "check") if row["kind"] == "L17"}
+    run("forms", "build", "hh")
+    assert "P02" not in {row["one"] for row in read("bank", "check") if row["kind"] == "L17"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,20 @@ def test_what_was_exported_comes_back_as_the_same_bank(
 
 def test_a_bank_is_not_written_as_something_else(run: Run, tmp_path: Path) -> None:
     assert refused(run, "bank", "export", str(tmp_path / "bank.ods")).code is ErrorCode.BAD_FILE
+
+
+@pytest.mark.parametrize("words", [("--dry-run",), ()])
+def test_faults_are_a_list_for_programs(words: tuple[str, ...], run: Run, tmp_path: Path) -> None:
+    run("bank", "export", str(tmp_path / "bank"))
+    path = tmp_path / "bank" / "requests.csv"
+    path.write_text(path.read_text("utf-8-sig") + "lost,RP-NONE\r\n")
+    result = run("bank", "import", str(tmp_path / "bank"), *words, "--json")
+    (fault,) = json.loads(result.stdout)
+    assert (result.exit_code, fault["sheet"], fault["column"]) == (1, "requests", "pathway")
+    assert fault["row"] > 1
+    (tmp_path / "bank.xlsx").write_bytes(b"no workbook")
+    (whole,) = json.loads(run("bank", "import", str(tmp_path / "bank.xlsx"), *words, "--json").stdout)
+    assert (whole["row"], "no workbook" in whole["what"]) == (None, True)
 
 
 # official wording

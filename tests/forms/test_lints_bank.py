@@ -11,7 +11,7 @@ import pytest
 from forms.layout import lay_out
 from forms.lints import RULES, Lint, Severity
 from forms.lints_all import lint_form
-from forms.lints_bank import ROUNDS, lint_bank
+from forms.lints_bank import ROUNDS, lint_bank, lint_unused
 from forms.lints_form import lint_areas, lint_layout, lint_pathways
 from forms.release import build_form
 from forms.selection import KINDS, select
@@ -151,17 +151,19 @@ def test_a_list_of_areas_that_is_not_the_gazetteers_is_noticed(
     assert areas(_list("tenure", *(place.names["en"] for place in places[:4]))(catalogue)) == ["tenure"]
 
 
-def test_an_item_that_no_round_asked_is_unused_after_three(
-    catalogue: Catalogue, places: tuple[NamedPlace, ...]
-) -> None:
-    core = frozenset(item.id for item in select(catalogue, "hh_core").items)
+def test_an_item_that_no_form_asked_in_three_rounds_is_unused(catalogue: Catalogue) -> None:
+    core, whole, ki = (frozenset(one.id for one in select(catalogue, form).items) for form in ("hh_core", "hh", "ki"))
 
-    def unused(*rounds: frozenset[str]) -> set[str]:
-        return {one.name for one in _lint(catalogue, places, form="hh_core", rounds=rounds) if one.code == "L17"}
+    def unused(**rounds: tuple[str, list[frozenset[str]]]) -> set[str]:
+        return {one.name for one in lint_unused(catalogue.items, rounds)}
 
-    assert unused(*[core] * (ROUNDS - 1)) == set()
-    assert "P02" in unused(*[core] * ROUNDS)
-    assert "P02" not in unused(core, core | {"P02"}, core)
+    assert unused(hh_core=("H", [core] * (ROUNDS - 1))) == set()
+    assert "P02" in unused(hh_core=("H", [core] * ROUNDS))
+    assert "P02" not in unused(hh_core=("H", [core] * ROUNDS), hh=("H", [whole]))
+    assert "P02" in unused(hh_core=("H", [core] * ROUNDS), hh=("H", [core] * ROUNDS + [whole]))
+    only_ki = next(one.id for one in catalogue.items if one.tools == "K")
+    assert only_ki not in unused(hh_core=("H", [core] * ROUNDS))
+    assert only_ki in unused(ki=("K", [ki - {only_ki}] * ROUNDS))
 
 
 def test_a_missing_translation_is_named_row_by_row(catalogue: Catalogue, places: tuple[NamedPlace, ...]) -> None:

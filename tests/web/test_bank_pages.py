@@ -99,6 +99,14 @@ def test_a_file_that_is_no_bank_is_refused_in_words_and_leaves_nothing(
     assert count(banked, BankUploadRow) == 0
 
 
+def test_the_faults_of_a_file_are_a_list(banked: Site) -> None:
+    wrong = [{**row, "sens": "Q"} for row in STARTER["items"][:2]]
+    page = send_bank(banked.logged_in(Role.IMO), {**STARTER, "items": wrong}).text
+    assert "The bank was not taken. Faults: 2." in page
+    alert = page.split("notice bad")[1].split("</ul>")[0]
+    assert alert.count("sens: Must be one of") == alert.count("<li>") == 2
+
+
 def test_a_stranger_sends_no_large_file(banked: Site) -> None:
     answer = send_bank(banked.visitor(), edited())
     assert answer.status_code == 413

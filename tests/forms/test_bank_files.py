@@ -21,7 +21,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forms import starter
-from forms.bank import BankError
 from forms.bank_files import read_bank_bytes, read_bank_file, read_tables, write_bank
 from forms.bank_sheets import lay_bank, scrub
 from forms.grids import load_tables, parse_workbook, read_workbook, write_csv
@@ -150,40 +149,6 @@ def test_all_faults_are_said_at_once_and_nothing_is_taken() -> None:
         read_bank_bytes(workbook(change), is_workbook=True)
     assert "items, row 3" in caught.value.message
     assert "pathways, row 2" in caught.value.message
-
-
-def test_a_strange_column_hides_no_fault_of_the_cells_and_no_cell_is_told_twice() -> None:
-    def change(book: Any) -> None:
-        book["items"].cell(1, book["items"].max_column + 1, "my notes")
-        book["items"]["I3"] = "Q"
-        book["items"]["Q4"] = "soon"
-        book["items"]["E5"] = "=1+1"
-        book["modules"]["A1"] = "ID"
-
-    with pytest.raises(BankError) as caught:
-        read_bank_bytes(workbook(change), is_workbook=True)
-    assert [(one.sheet, one.row, one.column) for one in caught.value.faults] == [
-        ("items", 1, "my notes"),
-        ("items", 3, "sens"),
-        ("items", 4, "seconds"),
-        ("items", 5, "E"),
-        ("modules", 1, "id"),
-        ("modules", 1, "ID"),
-    ]
-    lines = str(caught.value).splitlines()
-    assert sum(line.startswith("  items, row") for line in lines) == 4
-    assert lines[-1].strip() == caught.value.remedy
-
-
-def test_a_strange_column_hides_no_broken_reference() -> None:
-    def change(book: Any) -> None:
-        book["items"].cell(1, book["items"].max_column + 1, "my notes")
-        book["items"]["H3"] = "nowhere"
-
-    with pytest.raises(BankError) as caught:
-        read_bank_bytes(workbook(change), is_workbook=True)
-    assert [one.told["column"] for one in caught.value.faults] == ["my notes", "choices"]
-    assert caught.value.faults[0].told["mend"] == "delete it."
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", b"a,b\n1,2\n", b"\xd0\xcf\x11\xe0" + bytes(600)])

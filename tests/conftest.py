@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -41,6 +43,31 @@ BEGIN
     END LOOP;
 END $$
 """
+
+
+_made: list[Engine] = []
+"""Engines that the running test made."""
+_older: weakref.WeakSet[Engine] = weakref.WeakSet()
+"""Those of earlier tests that somebody still holds."""
+_create_engine = db.create_engine
+
+
+def _remember_engine(*args: Any, **more: Any) -> Engine:
+    _made.append(_create_engine(*args, **more))
+    return _made[-1]
+
+
+db.create_engine = _remember_engine
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Close what waits in the pools, so that no collector finds it open in the middle of another test. An engine that
+    is used again connects anew."""
+    for engine in {*_made, *_older}:
+        engine.dispose()
+    _older.update(_made)
+    _made.clear()
 
 
 @dataclass(frozen=True)

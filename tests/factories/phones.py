@@ -104,23 +104,28 @@ def make_phone_app(settings: Settings, engine: Engine, *, puts: Engine) -> Flask
 @contextmanager
 def serve(app: Any) -> Iterator[str]:
     """A real server on this machine for an application; its address."""
-    server = create_server(app, host="127.0.0.1", port=0, threads=8, clear_untrusted_proxy_headers=True)
-    is_over = threading.Event()
+    create: Any = create_server
+    server, stop = (
+        create(app, host="127.0.0.1", port=0, threads=8, clear_untrusted_proxy_headers=True),
+        threading.Event(),
+    )
 
     def run() -> None:
-        # whoever runs the loop closes what is in it: from another thread a descriptor would vanish under it
-        while not is_over.is_set():
-            server.asyncore.loop(timeout=0.05, use_poll=True, map=server._map, count=1)
-        server.task_dispatcher.shutdown()
-        server.asyncore.close_all(map=server._map, ignore_all=True)
+        while not stop.is_set():
+            server.asyncore.loop(timeout=0.1, map=server._map, count=1)
 
     thread = threading.Thread(target=run, name="served", daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
-        is_over.set()
+        # the loop ends first: sockets that are closed under it would end it with an error
+        stop.set()
+        server.pull_trigger()
         thread.join(10)
+        server.task_dispatcher.shutdown()
+        server.close()
+        server.asyncore.close_all(map=server._map, ignore_all=True)
 
 
 def write_odk(

@@ -14,7 +14,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from waitress import server as waitress_server
 
 from pimcollect.actions.members import create_member, hash_password
 from pimcollect.app import create_app
@@ -23,6 +22,7 @@ from pimcollect.domain.roles import COMMAND_LINE, Actor, Role
 from pimcollect.tables.catalogue import ServiceRow
 from pimcollect.tables.members import MemberRow, find_member
 from pimcollect.vault import read_door_keys, seal_value
+from tests.factories.phones import serve
 from tests.factories.referrals import Desk
 from workers.reveals import answer_waiting
 
@@ -151,15 +151,8 @@ class Site:
     @contextmanager
     def served(self) -> Iterator[str]:
         """The same site behind waitress, as it is served; gives its address."""
-        create: Any = waitress_server.create_server
-        server = create(self.app, host="127.0.0.1", port=0, threads=4)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.effective_port}"
-        finally:
-            server.close()
-            thread.join(timeout=10)
+        with serve(self.app) as address:
+            yield address
 
 
 def open_site(settings: Settings) -> Site:

@@ -178,7 +178,7 @@ def test_a_form_is_built_and_its_three_files_come_down(monitored: Site, chromium
         page = window.page
         window.log_in(IMO, PASSWORD)
         window.go("/forms")
-        page.check("input[value=hh_core]")
+        page.check("input[value=obs]")
         page.click("form[action='/forms'] button")
         page.wait_for_selector("[role=status]")
         check(window, "en-desktop-built")

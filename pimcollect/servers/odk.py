@@ -27,9 +27,8 @@ _INSTANCE_ID: _Ask = etree.XPath(_META.format("instanceID"))
 _DEPRECATED_ID: _Ask = etree.XPath(_META.format("deprecatedID"))
 _ROOT_ID: _Ask = etree.XPath(_META.format("rootUuid"))
 _IS_ENVELOPE: _Ask = etree.XPath("boolean(/*/*[local-name()='base64EncryptedKey' or local-name()='encryptedXmlFile'])")
-_COUNT_LEAVES: _Ask = etree.XPath("count(/*/descendant::*[not(*)][normalize-space()])")
-_COUNT_OWN_LEAVES: _Ask = etree.XPath(
-    "count(/*/*[starts-with(local-name(), '_') or local-name()='meta' or local-name()='formhub']"
+_COUNT_ANSWERS: _Ask = etree.XPath(
+    "count(/*/*[not(starts-with(local-name(), '_') or local-name()='meta' or local-name()='formhub')]"
     "/descendant-or-self::*[not(*)][normalize-space()])"
 )
 _XFORMS = "{http://www.w3.org/2002/xforms}"
@@ -47,7 +46,7 @@ def read_submission(body: bytes, *, names: Collection[str] = ()) -> Delivery:
     return Delivery(
         kind="xml",
         edition_id=_read_only_id(_INSTANCE_ID(root)),
-        fullness=int(_COUNT_LEAVES(root) - _COUNT_OWN_LEAVES(root)),
+        fullness=int(_COUNT_ANSWERS(root)),
         form=_attribute(root, "id") or etree.QName(root).namespace or None,
         version=_attribute(root, "version"),
         deprecated_id=_read_only_id(_DEPRECATED_ID(root)),

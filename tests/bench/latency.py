@@ -20,7 +20,7 @@ from tests.bench.measure import Figure, percentile
 from tests.journeys.station import Station, open_station
 
 GATE = 1.0
-RATE = 30.0
+RATE = 50.0
 SECONDS = 20.0
 _WARM = 60
 _SENDERS = 8

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from email.utils import formatdate
+from functools import cache
 from xml.sax.saxutils import escape, quoteattr
 
 from flask import Response, request
@@ -23,34 +24,33 @@ def choose_language() -> str:
     return request.accept_languages.best_match(LANGUAGES, default=DEFAULT) or DEFAULT
 
 
-def tell(word: str, status: int, *, headers: Mapping[str, str] | None = None) -> Response:
+def tell(word: str, status: int) -> Response:
     """A message for the enumerator, by the word it has in `words.WORDS`."""
     language = choose_language()
+    told = [("Content-Language", language)]
+    if status == 503:
+        told.append(("Retry-After", RETRY_SECONDS))
+    return Response(_write_message(word, language), status, told, content_type=_XML)
+
+
+@cache
+def _write_message(word: str, language: str) -> bytes:
     nature = "submit_success" if word in _SUCCESS else "error"
-    body = (
+    return (
         f'{_DECLARATION}<OpenRosaResponse xmlns="http://openrosa.org/http/response">'
         f'<message nature="{nature}">{escape(WORDS[word][language])}</message></OpenRosaResponse>'
-    )
-    answer = Response(body, status, content_type=_XML)
-    answer.headers["Content-Language"] = language
-    for name, value in (headers or {}).items():
-        answer.headers[name] = value
-    if status == 503:
-        answer.headers["Retry-After"] = RETRY_SECONDS
-    return answer
+    ).encode()
 
 
 def send_xml(body: str | bytes) -> Response:
     """A list, a form, a manifest."""
-    answer = Response(body, 200, content_type=_XML)
-    answer.headers["Content-Language"] = choose_language()
-    return answer
+    return Response(body, 200, [("Content-Language", choose_language())], content_type=_XML)
 
 
 def mark(answer: Response) -> Response:
     """What every answer carries."""
-    answer.headers["X-OpenRosa-Version"] = "1.0"
-    answer.headers["Date"] = formatdate(usegmt=True)
+    answer.headers.add("X-OpenRosa-Version", "1.0")
+    answer.headers.add("Date", formatdate(usegmt=True))
     return answer
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from email.utils import formatdate
-from functools import cache
+from functools import cache, lru_cache
 from xml.sax.saxutils import escape, quoteattr
 
 from flask import Response, request
@@ -50,8 +51,13 @@ def send_xml(body: str | bytes) -> Response:
 def mark(answer: Response) -> Response:
     """What every answer carries."""
     answer.headers.add("X-OpenRosa-Version", "1.0")
-    answer.headers.add("Date", formatdate(usegmt=True))
+    answer.headers.add("Date", _write_date(int(time.time())))
     return answer
+
+
+@lru_cache(maxsize=2)
+def _write_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def element(name: str, text: str) -> str:

@@ -22,6 +22,7 @@ from pimcollect.web import (
     bank_overlaps,
     bank_translations,
     doors,
+    doors_phones,
     errors,
     form_choice,
     form_notes,
@@ -53,7 +54,7 @@ _HOOKS, _PHONES = "/webhooks/", "/phones/"
 _CSRF_SECONDS = 12 * 3600
 _PAGES = (
     *(health, home, account, referrals, forms, form_choice, form_notes, form_pages, releases),
-    *(submissions, inbox, doors, bank, bank_changes, bank_intake, bank_overlaps, bank_translations),
+    *(submissions, inbox, doors, doors_phones, bank, bank_changes, bank_intake, bank_overlaps, bank_translations),
 )
 
 

@@ -18,7 +18,7 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.plugins import find_plugin
 from pimcollect.schemas.mappings import IN_ADDRESS, read_mapping
 from pimcollect.tables.forms import FormRow, HookRow, find_hooks
-from pimcollect.tables.journal import write_journal
+from pimcollect.tables.journal import find_doers, write_journal
 from pimcollect.vault import hash_secret
 
 _LIVE_SECRETS = 2
@@ -87,10 +87,13 @@ def open_hook(
     return OpenedHook(row.id, key, form, server, secret, is_in_address)
 
 
-def list_hooks(session: Session, actor: Actor) -> list[HookRow]:
-    """Open hooks, newest first."""
+def list_hooks(session: Session, actor: Actor) -> list[tuple[HookRow, str]]:
+    """All hooks, open ones first, newest first; with who closed a closed one (a member's name, `command line`)."""
     allow(actor, "hooks.list")
-    return [row for row in find_hooks(session) if row.closed_at is None]
+    rows = find_hooks(session)
+    moments = {str(row.id): row.closed_at for row in rows if row.closed_at is not None}
+    doers = find_doers(session, noun="hooks", action="close", moments=moments)
+    return [(row, doers.get(str(row.id), "")) for row in rows]
 
 
 def _check_mapping(plugin: ModuleType, mapping: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from pimcollect.domain.collect_settings import CollectProject, pack_settings, write_settings
 from pimcollect.domain.phones import (
     PhoneKind,
     hash_account,
@@ -19,7 +21,7 @@ from pimcollect.domain.phones import (
 )
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.journal import write_journal
+from pimcollect.tables.journal import find_doers, write_journal
 from pimcollect.tables.phones import PhoneRow, find_phone, find_phones, take_phone
 from pimcollect.vault import DoorKeys, hash_secret, wrap_secret
 
@@ -35,22 +37,47 @@ class PhoneSecret:
     """The password of an account, the token of a device."""
 
 
+@dataclass(frozen=True)
+class PhoneSettings:
+    """What is shown beside the QR code, for phones without a camera, and the text of the code itself."""
+
+    address: str = field(repr=False)
+    """A device's holds its token."""
+    username: str
+    password: str = field(repr=False)
+    """Both empty for a device."""
+    code: str = field(repr=False)
+
+
+def write_phone_settings(made: PhoneSecret, *, base: str, project: str) -> PhoneSettings:
+    """The settings of a phone; `base` is our address as phones reach it. Raises PimError(TOO_LARGE)."""
+    is_account = made.kind is PhoneKind.ACCOUNT
+    address = f"{base}/phones" if is_account else f"{base}/phones/key/{made.secret}"
+    username, password = (made.name, made.secret) if is_account else ("", "")
+    code = pack_settings(write_settings(CollectProject(address, project, username, password)))
+    return PhoneSettings(address, username, password, code)
+
+
 def add_phone(
     session: Session, actor: Actor, *, name: str, kind: PhoneKind, keys: DoorKeys, may_edit_all: bool = False
 ) -> PhoneSecret:
     """A new account or device. Raises PimError: a name that cannot be typed, or is in use."""
     allow(actor, "phones.add")
     plain = read_phone_name(name)
+    known = PimError(
+        ErrorCode.NOT_POSSIBLE_NOW,
+        f"There is a phone {plain} already.",
+        remedy="`pimcollect phones qr` gives it a new secret; `phones revoke` ends it.",
+    )
     if find_phone(session, plain) is not None:
-        raise PimError(
-            ErrorCode.NOT_POSSIBLE_NOW,
-            f"There is a phone {plain} already.",
-            remedy="`pimcollect phones qr` gives it a new secret; `phones revoke` ends it.",
-        )
+        raise known
     row = PhoneRow(id=uuid4(), kind=kind.value, name=plain, may_edit_all=may_edit_all, revision=1)
     made = _give_secret(row, keys)
     session.add(row)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:  # somebody else let it in at the same moment
+        raise known from error
     write_journal(session, actor=actor.id, action="add", noun="phones", noun_id=str(row.id))
     return made
 
@@ -76,9 +103,12 @@ def revoke_phone(session: Session, actor: Actor, *, name: str) -> None:
 
 
 def list_phones(session: Session, actor: Actor) -> list[dict[str, Any]]:
-    """All phones, those in use first."""
+    """All phones, those in use first, as `find_phones`; with revoked_by (a member's name, `command line`)."""
     allow(actor, "phones.list")
-    return find_phones(session)
+    rows = find_phones(session)
+    moments = {str(row["id"]): row["revoked_at"] for row in rows if row["revoked_at"] is not None}
+    doers = find_doers(session, noun="phones", action="revoke", moments=moments)
+    return [{**row, "revoked_by": doers.get(str(row["id"]), "")} for row in rows]
 
 
 def _take(session: Session, name: str) -> PhoneRow:

@@ -13,6 +13,7 @@ from pimcollect.actions.hooks import (
     change_mapping,
     change_networks,
     close_hook,
+    list_hooks,
     open_hook,
     rotate_hook,
 )
@@ -20,7 +21,6 @@ from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_
 from pimcollect.domain.documents import read_json
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.forms import find_hooks
 from webhooks.hooks import SECRET_HEADER
 
 _WHERE = {
@@ -136,7 +136,7 @@ def close_command(hook: UUID) -> None:
 @hooks.command("list")
 @json_option
 def list_command(as_json: bool) -> None:
-    """All hooks, newest first."""
+    """All hooks, open ones first."""
     with open_desk() as desk, desk.transaction() as session:
         rows = [
             {
@@ -151,8 +151,10 @@ def list_command(as_json: bool) -> None:
                 "arrived_at": row.arrived_at,
                 "refused": row.refused,
                 "refused_at": row.refused_at,
+                "closed_at": row.closed_at,
+                "closed_by": by,
             }
-            for row in find_hooks(session)
+            for row, by in list_hooks(session, COMMAND_LINE)
         ]
     columns = {
         "id": "id",
@@ -163,5 +165,7 @@ def list_command(as_json: bool) -> None:
         "arrived_at": "last",
         "refused": "refused",
         "refused_at": "last refused",
+        "closed_at": "closed",
+        "closed_by": "by",
     }
     print_rows(rows, as_json=as_json, columns=columns, empty="No hooks yet: pimcollect hooks open --form ID")

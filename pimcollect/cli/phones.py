@@ -6,10 +6,17 @@ from pathlib import Path
 
 import click
 
-from pimcollect.actions.phones import PhoneSecret, add_phone, list_phones, renew_phone, revoke_phone
+from pimcollect.actions.phones import (
+    PhoneSecret,
+    PhoneSettings,
+    add_phone,
+    list_phones,
+    renew_phone,
+    revoke_phone,
+    write_phone_settings,
+)
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows
 from pimcollect.cli.qr import draw_qr, write_qr
-from pimcollect.domain.collect_settings import CollectProject, pack_settings, write_settings
 from pimcollect.domain.phones import PhoneKind
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.vault import read_door_keys
@@ -27,38 +34,31 @@ def phones() -> None:
     """Phones that fetch forms from here and send to us, without any other server."""
 
 
-def _address(desk: Desk, made: PhoneSecret) -> str:
+def _write_code(desk: Desk, made: PhoneSecret, *, project: str, picture: Path | None) -> PhoneSettings:
+    """The settings, written as a picture too. Inside the transaction: without its picture no phone is added whose
+    secret nobody has seen."""
     base = desk.settings.public_url or f"http://127.0.0.1:{desk.settings.port}"
-    return f"{base}/phones/key/{made.secret}" if made.kind is PhoneKind.DEVICE else f"{base}/phones"
-
-
-def _make_code(desk: Desk, made: PhoneSecret, *, project: str, picture: Path | None) -> str:
-    """The settings as one text, written as a picture too. Inside the transaction: without its picture no phone is added
-    whose secret nobody has seen."""
-    is_account = made.kind is PhoneKind.ACCOUNT
-    username, password = (made.name, made.secret) if is_account else ("", "")
-    code = pack_settings(write_settings(CollectProject(_address(desk, made), project, username, password)))
+    settings = write_phone_settings(made, base=base, project=project)
     if picture is not None:
-        write_qr(code, picture)
-    return code
+        write_qr(settings.code, picture)
+    return settings
 
 
-def _show(desk: Desk, made: PhoneSecret, *, code: str, picture: Path | None, as_json: bool) -> None:
-    address, is_account = _address(desk, made), made.kind is PhoneKind.ACCOUNT
-    username, password = (made.name, made.secret) if is_account else ("", "")
+def _show(desk: Desk, made: PhoneSecret, *, settings: PhoneSettings, picture: Path | None, as_json: bool) -> None:
     if as_json:
-        told = {"id": made.id, "kind": made.kind.value, "name": made.name, "server_url": address}
-        print_json([{**told, "username": username or None, "password": password or None, "settings": code}])
+        told = {"id": made.id, "kind": made.kind.value, "name": made.name, "server_url": settings.address}
+        secret = {"username": settings.username or None, "password": settings.password or None}
+        print_json([{**told, **secret, "settings": settings.code}])
         return
     if picture is None:
-        click.echo(draw_qr(code))
+        click.echo(draw_qr(settings.code))
     else:
         click.echo(f"Wrote {picture}. It holds the secret: show it to this phone, then delete it.")
     click.echo("In KoboCollect or ODK Collect: Configure with QR code. Or type it: Configure manually.")
-    click.echo(f"  URL       {address}")
-    if is_account:
-        click.echo(f"  Username  {username}")
-        click.echo(f"  Password  {password}")
+    click.echo(f"  URL       {settings.address}")
+    if made.kind is PhoneKind.ACCOUNT:
+        click.echo(f"  Username  {settings.username}")
+        click.echo(f"  Password  {settings.password}")
     click.echo("This is shown once. The phone fetches all released forms, sends by itself and deletes what was sent.")
     if not desk.settings.public_url.startswith("https://"):
         click.echo(
@@ -82,8 +82,8 @@ def add_command(
         keys = read_door_keys(desk.settings.door_keys)
         with desk.transaction() as session:
             made = add_phone(session, COMMAND_LINE, name=name, kind=kind, keys=keys, may_edit_all=may_edit_all)
-            code = _make_code(desk, made, project=project, picture=picture)
-        _show(desk, made, code=code, picture=picture, as_json=as_json)
+            settings = _write_code(desk, made, project=project, picture=picture)
+        _show(desk, made, settings=settings, picture=picture, as_json=as_json)
 
 
 @phones.command("qr")
@@ -97,8 +97,8 @@ def qr_command(name: str, project: str, picture: Path | None, as_json: bool) -> 
         keys = read_door_keys(desk.settings.door_keys)
         with desk.transaction() as session:
             made = renew_phone(session, COMMAND_LINE, name=name, keys=keys)
-            code = _make_code(desk, made, project=project, picture=picture)
-        _show(desk, made, code=code, picture=picture, as_json=as_json)
+            settings = _write_code(desk, made, project=project, picture=picture)
+        _show(desk, made, settings=settings, picture=picture, as_json=as_json)
 
 
 @phones.command("revoke")
@@ -125,6 +125,8 @@ def list_command(as_json: bool) -> None:
                 "sent": row["sent"] or 0,
                 "last_at": row["last_at"],
                 "added_at": row["added_at"],
+                "revoked_at": row["revoked_at"],
+                "revoked_by": row["revoked_by"],
             }
             for row in list_phones(session, COMMAND_LINE)
         ]

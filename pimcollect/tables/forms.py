@@ -177,8 +177,9 @@ def find_hook(session: Session, key: str) -> HookRow | None:
 
 
 def find_hooks(session: Session, *, limit: int = 500) -> list[HookRow]:
-    """All hooks, newest first."""
-    return list(session.scalars(select(HookRow).order_by(HookRow.opened_at.desc()).limit(limit)))
+    """All hooks: open ones first, newest first."""
+    order = (HookRow.closed_at.is_not(None), func.coalesce(HookRow.closed_at, HookRow.opened_at).desc())
+    return list(session.scalars(select(HookRow).order_by(*order).limit(limit)))
 
 
 def find_known_forms(session: Session, forms: Collection[str]) -> set[str]:

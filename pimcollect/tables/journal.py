@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -37,6 +38,25 @@ class BeatRow(Base):
 def write_journal(session: Session, *, actor: str, action: str, noun: str, noun_id: str) -> None:
     """Add one line in the caller's transaction: if it cannot be written, the act does not happen."""
     session.add(JournalRow(actor=actor, action=action, noun=noun, noun_id=noun_id))
+
+
+# by the time first, which has an index: an act and its line are written in one transaction
+_WHO = text("""
+    SELECT acts.noun_id, coalesce(members.name, lines.actor) AS who
+      FROM unnest(CAST(:ids AS text[]), CAST(:moments AS timestamptz[])) AS acts (noun_id, at)
+      JOIN LATERAL (SELECT actor FROM journal
+                     WHERE journal.at BETWEEN acts.at - interval '5 seconds' AND acts.at + interval '5 seconds'
+                       AND noun = :noun AND action = :action AND journal.noun_id = acts.noun_id
+                     LIMIT 1) AS lines ON true
+      LEFT JOIN members ON CAST(members.id AS text) = lines.actor
+""")
+
+
+def find_doers(session: Session, *, noun: str, action: str, moments: Mapping[str, datetime]) -> dict[str, str]:
+    """Who did it: noun id -> name of the member, or `command line`. `moments` is when it was done to each noun id."""
+    values = {"ids": list(moments), "moments": list(moments.values())}
+    rows = session.execute(_WHO, {"noun": noun, "action": action, **values}) if moments else ()
+    return {row.noun_id: row.who for row in rows}
 
 
 def beat(session: Session, name: str) -> None:

@@ -83,7 +83,9 @@ ROUTES: dict[str, Open | str] = {
     "doors.open_one": "hooks.open",
     "doors.rotate": "hooks.rotate",
     "doors.close": "hooks.close",
-    "doors.revoke": "phones.revoke",
+    "doors_phones.add": "phones.add",
+    "doors_phones.renew": "phones.renew",
+    "doors_phones.revoke": "phones.revoke",
     "doors.fetch": "connections.fetch",
 }
 """The pages and what is shown to all; the door is an application of its own, whose only route asks for a secret.

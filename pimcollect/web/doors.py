@@ -9,12 +9,11 @@ from flask.typing import ResponseReturnValue
 
 from pimcollect.actions.connections import ask_pull, tell_pulls
 from pimcollect.actions.hooks import OpenedHook, close_hook, list_hooks, open_hook, rotate_hook
-from pimcollect.actions.phones import revoke_phone
+from pimcollect.actions.phones import list_phones
 from pimcollect.domain.roles import may
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.entries import HELD, count_entries
 from pimcollect.tables.forms import find_forms
-from pimcollect.tables.phones import find_phones
 from pimcollect.web.access import acting_member
 from pimcollect.web.store import acting, reading
 from webhooks.hooks import SECRET_HEADER
@@ -24,15 +23,26 @@ OFFERED = ("kobo", "ona", "central")
 """Servers whose hooks are opened here; a mapping is a file, so its hooks are opened by command."""
 
 
+def find_base() -> str:
+    """Our address as others reach it: the one that is set, else the one that this page was called by."""
+    return str(current_app.config["PUBLIC_URL"] or request.host_url.rstrip("/"))
+
+
 @blueprint.get("")
 def show_list() -> str:
     """Hooks, phones and connected servers: what came last, what was refused, what is wrong and what to do."""
+    return render_doors()
+
+
+def render_doors(*, problem: str = "") -> str:
+    """The page; `problem` says why no phone was added."""
     actor, session = acting_member(), reading()
     held = {reason: n for (state, reason), n in sorted(count_entries(session).items(), key=str) if state == HELD}
     return render_template(
         "doors/list.html",
         hooks=list_hooks(session, actor),
-        phones=find_phones(session) if may(actor, "phones.list") else [],
+        phones=list_phones(session, actor) if may(actor, "phones.list") else [],
+        problem=problem,
         pulls=tell_pulls(session, actor),
         held=held,
         forms=[row["id"] for row in find_forms(session)],
@@ -41,12 +51,11 @@ def show_list() -> str:
 
 
 def _show_secret(opened: OpenedHook, *, is_new: bool) -> str:
-    base = current_app.config["PUBLIC_URL"] or request.host_url.rstrip("/")
     header = "X-API-Key" if opened.server == "central" else SECRET_HEADER
     return render_template(
         "doors/secret.html",
         opened=opened,
-        url=f"{base}{opened.path}",
+        url=f"{find_base()}{opened.path}",
         header=None if opened.is_secret_in_address else header,
         is_new=is_new,
     )
@@ -76,14 +85,6 @@ def close(hook: UUID) -> ResponseReturnValue:
     """End a hook at once."""
     with acting() as session:
         close_hook(session, acting_member(), hook)
-    return redirect(url_for("doors.show_list"), 303)
-
-
-@blueprint.post("/phones/revoke")
-def revoke() -> ResponseReturnValue:
-    """End a phone at once."""
-    with acting() as session:
-        revoke_phone(session, acting_member(), name=request.form.get("name", ""))
     return redirect(url_for("doors.show_list"), 303)
 
 

@@ -91,6 +91,9 @@ MENDS = {
     "key_missing": _("Ask the administrator to put the old key back, then try again."),
 }
 SERVERS = {"kobo": "KoboToolbox", "ona": "Ona", "central": "ODK Central", "mapped": _("Another sender")}
+PHONE_KINDS = {"account": _("An account, for one enumerator"), "device": _("A device, for whoever holds it")}
+DOERS = {"command line": _("somebody at the command line")}
+"""Who did something, where it was no member: a member's own name is shown as it is."""
 PULL_STATES = {
     "new": _("Not asked yet"),
     "well": _("As it should be"),
@@ -276,6 +279,8 @@ def teach_templates(app: Flask, *, timezone: str) -> None:
         MOVE_REASONS=DECLINE_REASONS | CLOSE_REASONS,
         HELD_REASONS=HELD_REASONS,
         SERVERS=SERVERS,
+        PHONE_KINDS=PHONE_KINDS,
+        DOERS=DOERS,
         PULL_STATES=PULL_STATES,
         PULL_MENDS=PULL_MENDS,
         MENDS=MENDS,

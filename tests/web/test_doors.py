@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from sqlalchemy import text
 
 from pimcollect.actions.connections import connect_server
-from pimcollect.actions.hooks import OpenedHook, open_hook
+from pimcollect.actions.hooks import OpenedHook, close_hook, open_hook
 from pimcollect.actions.phones import add_phone
 from pimcollect.domain.phones import PhoneKind
 from pimcollect.domain.roles import COMMAND_LINE, Role
@@ -35,11 +35,20 @@ def put_hook(site: Site, server: str = "kobo") -> OpenedHook:
         return open_hook(session, COMMAND_LINE, server=server, form="hh")
 
 
+def put_mapped(site: Site) -> OpenedHook:
+    mapping = {"answers": "payload/answers", "instance_id": "payload/id", "fields": {"agreed": "con/con_interview"}}
+    with site.desk.hands.sessions.begin() as session:
+        return open_hook(session, COMMAND_LINE, server="mapped", form="hh", mapping=mapping)
+
+
 def put_everything(site: Site) -> OpenedHook:
     """Hooks, a phone, a failing connection and something that is held."""
     put_held(site)
     hook = put_hook(site)
     put_hook(site, "ona")
+    put_mapped(site)
+    with site.desk.hands.sessions.begin() as session:
+        close_hook(session, COMMAND_LINE, put_hook(site, "central").id)
     keys = read_door_keys(site.settings.door_keys)
     with site.desk.hands.sessions.begin() as session:
         session.execute(text("UPDATE hooks SET arrived = 7, arrived_at = now(), refused = 2, refused_at = now()"))
@@ -108,8 +117,21 @@ def test_a_rotated_hook_shows_its_new_secret_and_a_closed_one_is_gone(site: Site
     assert "works until the next" in page
     send(site, f"/doors/hooks/{hook.id}/close")
     assert site.desk.read(HookRow, id=hook.id).closed_at is not None
-    assert str(hook.id) not in site.logged_in(Role.IMO).read("/doors").text
     assert hook.secret not in page
+    page = site.logged_in(Role.IMO).read("/doors").text
+    _open, closed = page.split("Closed addresses (1)")
+    assert (str(hook.id) in _open, str(hook.id) in closed) == (False, True)
+    assert re.search(r"Ended \d+ \w+ \d{4}, \d\d:\d\d UTC, by Amal Practice\.", closed)
+    assert f"/doors/hooks/{hook.id}/" not in page
+
+
+def test_a_sender_of_its_own_kind_stands_among_the_others_with_how_it_is_read(site: Site) -> None:
+    put_hook(site)
+    mapped = put_mapped(site)
+    page = site.logged_in(Role.IMO).read("/doors").text
+    for said in ("Another sender", str(mapped.id), "How its deliveries are read", "payload/id", "con/con_interview"):
+        assert said in page, said
+    assert mapped.key not in page
 
 
 def test_what_is_not_offered_is_not_opened(site: Site) -> None:

@@ -20,6 +20,7 @@ from pimcollect.tables.referrals import (
     MoveRow,
     NoticeRow,
     ReferralRow,
+    find_beginnings,
     find_moves,
     find_referral,
     find_referrals,
@@ -66,6 +67,12 @@ def list_referrals(
         return []
     own = [actor.service]
     return find_referrals(session, services=own, states=states, is_newest_first=is_newest_first, limit=limit)
+
+
+def find_references(session: Session, actor: Actor, beginning: str) -> list[str]:
+    """References that begin so, of those that the actor may see."""
+    allow(actor, "referrals.show")
+    return [row.reference for row in find_beginnings(session, beginning) if _sees(actor, row)]
 
 
 def show_referral(session: Session, actor: Actor, reference: str) -> Shown:

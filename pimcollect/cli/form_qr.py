@@ -14,6 +14,7 @@ from pimcollect.actions.app_users import ask_app_user, take_app_token
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_json
 from pimcollect.cli.form_releases import is_somebody_there
 from pimcollect.cli.qr import draw_qr, write_qr
+from pimcollect.cli.servers import find_connection_id
 from pimcollect.domain.collect_settings import CollectProject, pack_settings, write_settings
 from pimcollect.domain.release_words import say_reason
 from pimcollect.domain.roles import COMMAND_LINE
@@ -44,14 +45,14 @@ class _Place:
 
 @click.command("qr")
 @click.argument("form")
-@click.option("--to", "connection", type=click.UUID, required=True, help="Id of a connection (`servers list`).")
+@click.option("--to", "connection", required=True, help="Id of a connection (`servers list`).")
 @click.option("--phone", default="", help="Central: the app user's name; made when there is none. No person's name.")
 @click.option("--username", default="", help="Kobo, Ona: the account that the phone sends as. Its password is typed.")
 @click.option("--collect-url", default="", help="Where phones fetch and send, if it is not the usual one.")
 @click.option("-o", "--output", "picture", type=click.Path(dir_okay=False, path_type=Path), help="A .png or .svg.")
 @json_option
 def qr_command(
-    form: str, connection: UUID, phone: str, username: str, collect_url: str, picture: Path | None, as_json: bool
+    form: str, connection: str, phone: str, username: str, collect_url: str, picture: Path | None, as_json: bool
 ) -> None:
     """A QR code that sets a phone up: server, token, forms kept equal, sent by itself, deleted once sent.
 
@@ -78,10 +79,11 @@ def qr_command(
         click.echo("The code holds no password: it is typed on the phone, or the form is opened to all there.")
 
 
-def _find_place(desk: Desk, form: str, connection: UUID) -> _Place:
+def _find_place(desk: Desk, form: str, connection: str) -> _Place:
     with desk.transaction() as session:
+        wanted = find_connection_id(session, connection)
         for row in find_connections(session, form=form):
-            if row.id == connection and row.closed_at is None:
+            if row.id == wanted and row.closed_at is None:
                 return _Place(row.id, row.server, row.base, row.there or "")
     raise PimError(
         ErrorCode.NOT_FOUND,

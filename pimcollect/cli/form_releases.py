@@ -12,6 +12,7 @@ import click
 from pimcollect.actions.releases import release_to_phones
 from pimcollect.actions.server_releases import Wish, check_releases, release_version
 from pimcollect.cli.desk import Desk, open_desk, print_json, print_rows
+from pimcollect.cli.servers import find_connection_id
 from pimcollect.domain.release_words import MOST_HOURS, STEPS, UNKNOWN_NAME, say_finding, say_reason
 from pimcollect.domain.releases import State, Step
 from pimcollect.domain.roles import COMMAND_LINE
@@ -57,7 +58,7 @@ def release_command(
         if place == PHONES and not is_check:
             _release_to_phones(desk, form, as_json=as_json)
             return
-        connection = _read_connection(place) if place or not is_check else None
+        connection = _find_connection(desk, place) if place or not is_check else None
         if is_check:
             asked = _ask_check(desk, form, connection)
         else:
@@ -67,15 +68,15 @@ def release_command(
     _tell_end(rows, as_json=as_json, is_check=is_check)
 
 
-def _read_connection(place: str) -> UUID:
-    try:
-        return UUID(place)
-    except ValueError as error:
+def _find_connection(desk: Desk, place: str) -> UUID:
+    if not place:
         raise PimError(
             ErrorCode.NOT_FOUND,
-            "Say where to: the id of a connection, or phones.",
+            "Say where to: --to with the id of a connection, or phones.",
             remedy="`pimcollect servers list` shows connections; `pimcollect servers connect` makes one.",
-        ) from error
+        )
+    with desk.transaction() as session:
+        return find_connection_id(session, place)
 
 
 def _release_to_phones(desk: Desk, form: str, *, as_json: bool) -> None:

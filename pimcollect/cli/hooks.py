@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import click
+from sqlalchemy.orm import Session
 
 from pimcollect.actions.hooks import (
     OpenedHook,
@@ -17,10 +18,12 @@ from pimcollect.actions.hooks import (
     open_hook,
     rotate_hook,
 )
+from pimcollect.cli.beginnings import find_id
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows
 from pimcollect.domain.documents import read_json
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.forms import HookRow
 from webhooks.hooks import SECRET_HEADER
 
 _WHERE = {
@@ -56,6 +59,10 @@ def _show(desk: Desk, opened: OpenedHook, *, as_json: bool) -> None:
     click.echo("The secret is shown this once and kept as a hash only.")
     if not desk.settings.public_url.startswith("https://"):
         click.echo("The sender must reach this address: set PIMCOLLECT_URL to your public https address.", err=True)
+
+
+def _find(session: Session, text: str) -> UUID:
+    return find_id(session, HookRow.id, text, what="hook", remedy="Run `pimcollect hooks list`.")
 
 
 def _read_mapping_file(path: Path | None) -> Any:
@@ -96,40 +103,41 @@ def open_command(server: str, form: str, mapping: Path | None, networks: tuple[s
 
 
 @hooks.command("change")
-@click.argument("hook", type=click.UUID)
+@click.argument("hook")
 @mapping_option
 @allow_option
 @click.option("--allow-all", is_flag=True, help="From anywhere.")
-def change_command(hook: UUID, mapping: Path | None, networks: tuple[str, ...], allow_all: bool) -> None:
+def change_command(hook: str, mapping: Path | None, networks: tuple[str, ...], allow_all: bool) -> None:
     """Change where it may be called from, or its mapping (what is held is then read with the new one: replay it)."""
     document = _read_mapping_file(mapping)
     if not (networks or allow_all or document is not None) or (networks and allow_all):
         raise click.UsageError("Say what to change: --allow NETWORK, --allow-all or --mapping FILE.")
     with open_desk() as desk, desk.transaction() as session:
+        found = _find(session, hook)
         if networks or allow_all:
-            change_networks(session, COMMAND_LINE, hook, networks=networks)
+            change_networks(session, COMMAND_LINE, found, networks=networks)
         if document is not None:
-            change_mapping(session, COMMAND_LINE, hook, mapping=document)
+            change_mapping(session, COMMAND_LINE, found, mapping=document)
     click.echo("Changed, from the next call on.")
 
 
 @hooks.command("rotate")
-@click.argument("hook", type=click.UUID)
+@click.argument("hook")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object with url and headers.")
-def rotate_command(hook: UUID, as_json: bool) -> None:
+def rotate_command(hook: str, as_json: bool) -> None:
     """Make a new secret; the one before it works until the next rotation."""
     with open_desk() as desk:
         with desk.transaction() as session:
-            opened = rotate_hook(session, COMMAND_LINE, hook)
+            opened = rotate_hook(session, COMMAND_LINE, _find(session, hook))
         _show(desk, opened, as_json=as_json)
 
 
 @hooks.command("close")
-@click.argument("hook", type=click.UUID)
-def close_command(hook: UUID) -> None:
+@click.argument("hook")
+def close_command(hook: str) -> None:
     """Close an address at once."""
     with open_desk() as desk, desk.transaction() as session:
-        close_hook(session, COMMAND_LINE, hook)
+        close_hook(session, COMMAND_LINE, _find(session, hook))
     click.echo("Closed: it answers 401 from now on.")
 
 

@@ -8,14 +8,21 @@ from typing import BinaryIO
 from uuid import UUID, uuid4
 
 import click
+from sqlalchemy.orm import Session
 
 from pimcollect.actions.inbox import MENDS, discard_entry, list_entries, replay_entry, say_missing, show_entry
+from pimcollect.cli.beginnings import find_id
 from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import Bell
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.entries import EntryRow
 from pimcollect.vault import read_door_keys, read_hands_keys
 from webhooks.carried import accept_carried, shred_accepted, write_carried
+
+
+def _find(session: Session, text: str) -> UUID:
+    return find_id(session, EntryRow.id, text, what="entry", remedy="Run `pimcollect inbox list`.")
 
 
 @click.group()
@@ -57,12 +64,12 @@ def list_command(state: str | None, limit: int, as_json: bool) -> None:
 
 
 @inbox.command("show")
-@click.argument("entry", type=click.UUID)
+@click.argument("entry")
 @json_option
-def show_command(entry: UUID, as_json: bool) -> None:
+def show_command(entry: str, as_json: bool) -> None:
     """One entry: what is held, why, and what to do. Its content stays sealed."""
     with open_desk() as desk, desk.transaction() as session:
-        told = show_entry(session, COMMAND_LINE, entry)
+        told = show_entry(session, COMMAND_LINE, _find(session, entry))
     if as_json:
         print_json([told])
         return
@@ -131,21 +138,22 @@ def _create(path: Path) -> BinaryIO:
 
 
 @inbox.command("replay")
-@click.argument("entry", type=click.UUID)
-def replay_command(entry: UUID) -> None:
+@click.argument("entry")
+def replay_command(entry: str) -> None:
     """Let a held entry be tried again, from the start."""
     with open_desk() as desk:
         with desk.transaction() as session:
-            replay_entry(session, COMMAND_LINE, entry)
-        rung = Bell(desk.settings.redis_url).ring_entry(entry)
+            found = _find(session, entry)
+            replay_entry(session, COMMAND_LINE, found)
+        rung = Bell(desk.settings.redis_url).ring_entry(found)
     click.echo("It will be tried again now." if rung else "It will be tried again at the next sweep, within a minute.")
 
 
 @inbox.command("discard")
-@click.argument("entry", type=click.UUID)
+@click.argument("entry")
 @click.confirmation_option(prompt="Its sealed body is shredded for good. Go on?")
-def discard_command(entry: UUID) -> None:
+def discard_command(entry: str) -> None:
     """Shred a held entry that will never be settled, such as a broken body."""
     with open_desk() as desk, desk.transaction() as session:
-        discard_entry(session, COMMAND_LINE, entry)
+        discard_entry(session, COMMAND_LINE, _find(session, entry))
     click.echo("Shredded. That it was here stays on record.")

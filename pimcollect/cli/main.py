@@ -72,7 +72,10 @@ home_option = click.option(
 @click.version_option(package_name="pimcollect")
 @home_option
 def group() -> None:
-    """Protection data collection: forms from a shared bank, sealed intake, consent, treatment and referral."""
+    """Protection data collection: forms from a shared bank, sealed intake, consent, treatment and referral.
+
+    Where a command takes an id, its first six characters are enough if no other begins so.
+    """
 
 
 def _explain(error: Exception) -> int:

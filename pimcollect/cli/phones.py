@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from sqlalchemy.orm import Session
 
 from pimcollect.actions.phones import (
     PhoneSecret,
@@ -15,12 +16,16 @@ from pimcollect.actions.phones import (
     revoke_phone,
     write_phone_settings,
 )
+from pimcollect.cli.beginnings import find_id, is_beginning
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows
 from pimcollect.cli.qr import draw_qr, write_qr
 from pimcollect.domain.phones import PhoneKind
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.phones import PhoneRow, find_phone
 from pimcollect.vault import read_door_keys
 
+_LIST = "Run `pimcollect phones list`."
 _qr_option = click.option(
     "-o", "--qr", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Write the QR code: a .png or .svg."
 )
@@ -66,6 +71,18 @@ def _show(desk: Desk, made: PhoneSecret, *, settings: PhoneSettings, picture: Pa
         )
 
 
+def _find_name(session: Session, text: str) -> str:
+    """The phone of this name, else the one whose id begins so. The beginning of a name is not enough: of enum-1 and
+    enum-10 the wrong one would be shut out."""
+    if find_phone(session, text.strip().lower()) is not None or not is_beginning(text):
+        return text
+    found = find_id(session, PhoneRow.id, text, what="phone", remedy=_LIST)
+    row = session.get(PhoneRow, found)
+    if row is None or row.revoked_at is not None:  # its name may be another phone's by now
+        raise PimError(ErrorCode.NOT_FOUND, "No phone that is let in has this id.", remedy=_LIST)
+    return row.name
+
+
 @phones.command("add")
 @click.argument("name")
 @click.option("--device", "is_device", is_flag=True, help="A device with a token in its address, no name and password.")
@@ -96,7 +113,7 @@ def qr_command(name: str, project: str, picture: Path | None, as_json: bool) -> 
     with open_desk() as desk:
         keys = read_door_keys(desk.settings.door_keys)
         with desk.transaction() as session:
-            made = renew_phone(session, COMMAND_LINE, name=name, keys=keys)
+            made = renew_phone(session, COMMAND_LINE, name=_find_name(session, name), keys=keys)
             settings = _write_code(desk, made, project=project, picture=picture)
         _show(desk, made, settings=settings, picture=picture, as_json=as_json)
 
@@ -104,9 +121,9 @@ def qr_command(name: str, project: str, picture: Path | None, as_json: bool) -> 
 @phones.command("revoke")
 @click.argument("name")
 def revoke_command(name: str) -> None:
-    """Shut a phone out at once. What it sent stays."""
+    """Shut a phone out at once: by its whole NAME, or by the beginning of its id. What it sent stays."""
     with open_desk() as desk, desk.transaction() as session:
-        revoke_phone(session, COMMAND_LINE, name=name)
+        revoke_phone(session, COMMAND_LINE, name=_find_name(session, name))
     click.echo("Revoked: its next request is refused. Forms and unsent answers on the phone itself are still there.")
 
 
@@ -130,5 +147,13 @@ def list_command(as_json: bool) -> None:
             }
             for row in list_phones(session, COMMAND_LINE)
         ]
-    columns = {"name": "name", "kind": "kind", "state": "state", "sent": "sent", "last_at": "last", "added_at": "added"}
+    columns = {
+        "name": "name",
+        "id": "id",
+        "kind": "kind",
+        "state": "state",
+        "sent": "sent",
+        "last_at": "last",
+        "added_at": "added",
+    }
     print_rows(rows, as_json=as_json, columns=columns, empty="No phones yet: pimcollect phones add NAME")

@@ -15,11 +15,13 @@ from pimcollect.actions.referrals import (
     accept_referral,
     close_referral,
     decline_referral,
+    find_references,
     list_referrals,
     reroute_referral,
     resend_notice,
     show_referral,
 )
+from pimcollect.cli.beginnings import check_length, choose_one
 from pimcollect.cli.desk import by_option, find_actor, json_option, open_desk, print_json, print_rows
 from pimcollect.domain.referrals import REASONS
 from pimcollect.domain.roles import COMMAND_LINE, Actor
@@ -43,6 +45,15 @@ def referrals() -> None:
     """Referrals, tickets and alerts: who must follow up what, by when."""
 
 
+def _find(session: Session, actor: Actor, text: str) -> str:
+    """The whole reference; nothing is told of those that the actor may not see."""
+    beginning = text.strip().upper()
+    what, remedy = "referral", "`pimcollect referrals list` shows them; a reference is like R-K3MPTW2A."
+    check_length(beginning, what=what, remedy=remedy)
+    found = find_references(session, actor, beginning)
+    return beginning if beginning in found else choose_one(found, what=what, remedy=remedy)
+
+
 @referrals.command("list")
 @click.option("--state", help="Only these, for example no_service.")
 @click.option("--limit", default=200, show_default=True, type=click.IntRange(1, 10_000))
@@ -61,7 +72,7 @@ def list_command(state: str | None, limit: int, as_json: bool) -> None:
 def show_command(reference: str, as_json: bool) -> None:
     """One referral, its moves and its notices."""
     with open_desk() as desk, desk.transaction() as session:
-        shown = show_referral(session, COMMAND_LINE, reference)
+        shown = show_referral(session, COMMAND_LINE, _find(session, COMMAND_LINE, reference))
         row = ReferralSchema().dump(shown.referral)
         moves = MoveSchema(many=True).dump(shown.moves)
         notices = NoticeSchema(many=True).dump(shown.notices)
@@ -106,15 +117,14 @@ _NEEDS = {"decline": "reason", "close": "reason", "reroute": "service"}
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 def move_command(reference: str, verb: str, reason: str, service: str, mail: str, as_json: bool) -> None:
     """Accept, decline, close, reroute to another service, or tell the receiver again (resend)."""
-    asked = _Asked(reference, reason, service)
     needed = _NEEDS.get(verb)
-    if needed and not getattr(asked, needed):
+    if needed and not (reason if needed == "reason" else service):
         codes = f" One of: {', '.join(REASONS[verb])}." if needed == "reason" else ""
         raise click.UsageError(f"Say --{needed} for {verb}.{codes}")
     with open_desk() as desk:
         with desk.transaction() as session:
             actor = find_actor(session, mail)
-            done = _MOVES[verb](session, actor, asked)
+            done = _MOVES[verb](session, actor, _Asked(_find(session, actor, reference), reason, service))
             session.flush()
             row = done.referral if isinstance(done, Told) else done
             shown: Mapping[str, Any] = ReferralSchema().dump(_fresh(session, row))

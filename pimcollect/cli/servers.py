@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 import click
+from sqlalchemy.orm import Session
 
 from pimcollect.actions.connections import (
     SERVERS,
@@ -21,10 +22,12 @@ from pimcollect.actions.connections import (
     list_connections,
     tell_pulls,
 )
+from pimcollect.cli.beginnings import find_id
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import Bell
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.connections import ConnectionRow
 from pimcollect.vault import read_door_keys
 
 _TOKEN_VARIABLE = "SERVER_TOKEN"  # noqa: S105 - a variable's name; none that `up` would hand on to its children
@@ -56,6 +59,11 @@ def _read_secret(server: str, file: Path | None) -> str:
         )
     what = "Password of the web user" if server == "central" else "API token"
     return named or str(click.prompt(what, hide_input=True))
+
+
+def find_connection_id(session: Session, text: str) -> UUID:
+    """The connection whose id this is, or begins so."""
+    return find_id(session, ConnectionRow.id, text, what="connection", remedy="Run `pimcollect servers list`.")
 
 
 @servers.command("connect")
@@ -172,9 +180,9 @@ def _look_on(desk: Desk, asked: list[UUID], *, seconds: int, is_quiet: bool) -> 
 
 
 @servers.command("close")
-@click.argument("connection", type=click.UUID)
-def close_command(connection: UUID) -> None:
+@click.argument("connection")
+def close_command(connection: str) -> None:
     """Call a server no more; its token is shredded, what was pulled stays."""
     with open_desk() as desk, desk.transaction() as session:
-        close_connection(session, COMMAND_LINE, connection)
+        close_connection(session, COMMAND_LINE, find_connection_id(session, connection))
     click.echo("Closed. End the token at the server too.")

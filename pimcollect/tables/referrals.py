@@ -182,6 +182,12 @@ def find_referral(session: Session, reference: str) -> ReferralRow | None:
     return session.scalar(select(ReferralRow).where(ReferralRow.reference == reference))
 
 
+def find_beginnings(session: Session, beginning: str, *, limit: int = 50) -> list[ReferralRow]:
+    """Those whose reference begins so."""
+    query = select(ReferralRow).where(ReferralRow.reference.startswith(beginning, autoescape=True))
+    return list(session.scalars(query.order_by(ReferralRow.reference).limit(limit)))
+
+
 def find_origins(session: Session, origins: Collection[str]) -> dict[str, UUID]:
     """Referral ids by origin."""
     rows = session.execute(select(ReferralRow.origin, ReferralRow.id).where(ReferralRow.origin.in_(origins)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from forms.files import find_known
 from forms.layout import AFTER_REFUSAL, AGREED, CONSENT_MODULE, OBSERVED, REFERRAL_MODULE, Layout
 from forms.lints import Severity
 from forms.lints_book import open_sheets
@@ -67,10 +68,11 @@ def refuse_faults(catalogue: Catalogue, layout: Layout, consent: ConsentMap) -> 
     _refuse(layout.form, find_faults(catalogue, layout, consent))
 
 
-def refuse_broken(form: str, sheets: Sheets) -> None:
+def refuse_broken(layout: Layout, sheets: Sheets) -> None:
     """Raise PimError(BAD_FORM) when an expression of the laid out sheets would break the form on a telephone."""
-    errors = [one for one in lint_logic(open_sheets(sheets)) if one.severity is Severity.ERROR]
-    _refuse(form, tuple(f"{one.code} {one.where}: {one.text}. {one.mend}" for one in errors))
+    book = open_sheets(sheets, files=find_known(layout))
+    errors = [one for one in lint_logic(book) if one.severity is Severity.ERROR]
+    _refuse(layout.form, tuple(f"{one.code} {one.where}: {one.text}. {one.mend}" for one in errors))
 
 
 def _refuse(form: str, faults: tuple[str, ...]) -> None:

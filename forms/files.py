@@ -81,6 +81,12 @@ def list_wanted(layout: Layout) -> tuple[str, ...]:
     return tuple(sorted(names | {row.file for row in layout.rows if row.file}))
 
 
+def find_known(layout: Layout) -> dict[str, bytes]:
+    """The files of a layout that are as phones will get them: an entity list has the columns of all forms on it."""
+    entities = {f"{name}.csv" for name in layout.entity_lists}
+    return {name: content for name, content in layout.files.items() if name not in entities}
+
+
 def describe_files(layout: Layout) -> tuple[FormFile, ...]:
     """The files of a layout as its version names them."""
     entities = {f"{name}.csv" for name in layout.entity_lists}

@@ -9,11 +9,12 @@ from typing import Any
 
 from forms.child import run_in_child
 from forms.consents import find_consent
+from forms.files import find_known
 from forms.layout import Layout, lay_out
 from forms.lints import Lint, Severity, find, order
 from forms.lints_bank import lint_bank, lint_item
 from forms.lints_book import Book, open_book, open_sheets
-from forms.lints_form import lint_areas, lint_files, lint_layout, lint_names, lint_pathways
+from forms.lints_form import lint_areas, lint_layout, lint_long_lists, lint_names, lint_pathways
 from forms.lints_logic import lint_logic
 from forms.lints_sheets import lint_sheets
 from forms.outline import make_outline
@@ -68,12 +69,12 @@ def _lint_all(
     for lint in lint_bank(replace(catalogue, items=selection.items)):
         if lint.code in ("L11", "L12"):
             yield lint
-    book = open_sheets(lay_sheets(layout, version="draft"))
+    book = open_sheets(lay_sheets(layout, version="draft"), files=find_known(layout))
     rows = {line["name"]: line.row for line in book.survey if not line.kind.startswith("end")}
     yield from lint_layout(catalogue, selection, layout, rows)
     yield from lint_pathways(plan_version(catalogue, selection, layout), places, served)
     yield from lint_areas(layout, places)
-    yield from lint_files(layout, rows)
+    yield from lint_long_lists(layout)
     yield from lint_names(places, layout.languages)
     yield from lint_workbook(book, files=layout.files, is_ours=True)
     try:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from forms.layout import CLOSING_MODULE, CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE
 from forms.lints import Lint, find
+from forms.lints_logic import is_dynamic
 from forms.overlaps import find_doubles
 from pimcollect.domain.catalogue import SELECTS, Catalogue, Item
 from pimcollect.domain.expressions import find_breaks
@@ -37,12 +38,23 @@ def lint_bank(catalogue: Catalogue) -> Iterator[Lint]:
 
 
 def lint_expressions(catalogue: Catalogue) -> Iterator[Lint]:
-    """Expressions of the items that would break any form on the phone: such a form is not built (X02, X03, X12)."""
+    """Expressions that would break any form on the phone: such a form is not built (X02, X03, X12)."""
+    for sheet, name, text in _list_expressions(catalogue):
+        for code, words in find_breaks(text, ()):
+            if code != "X01":  # paths are known in a form alone
+                yield find(code, sheet, name=name, text=words)
+
+
+def _list_expressions(catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
     for item in catalogue.items:
-        for field, text in (("rel", item.relevant), ("constraint", item.constraint), ("calc", item.calculation)):
-            for code, words in find_breaks(text, ()):
-                if code != "X01":  # paths are known in a form alone
-                    yield find(code, "items", name=f"{item.id} {field}", text=words)
+        own = {"rel": item.relevant, "constraint": item.constraint, "calc": item.calculation}
+        own |= {name: getattr(item.asking, name) for name in ("choice_filter", "readonly", "repeat_count")}
+        if is_dynamic(item.asking.default, item.type):
+            own["default"] = item.asking.default
+        yield from (("items", f"{item.id} {name}", text) for name, text in own.items())
+    for entity in catalogue.entities:
+        for name in ("label", "entity_id", "create_if", "update_if"):
+            yield "entities", f"{entity.list} {name}", getattr(entity, name)
 
 
 def lint_item(item: Item, catalogue: Catalogue) -> Iterator[Lint]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ from forms.columns import split_column
 from forms.grids import Table
 from forms.workbook import Sheets
 from forms.xlsforms import SHEETS, XlsForm
+from pimcollect.domain.expressions import read_columns
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Line:
 
     row: int
     cells: Mapping[str, str]
+    sheet: str = "survey"
 
     @cached_property
     def plain(self) -> Mapping[str, str]:
@@ -49,6 +51,23 @@ class Line:
         return words[1] if self.kind in ("select_one", "select_multiple", "rank") and len(words) > 1 else ""
 
     @property
+    def file(self) -> str:
+        """The file that its choices come from; empty where they stand in the workbook."""
+        kind, _, file = self.type.partition(" ")
+        return file if kind.endswith("_from_file") else ""
+
+    @property
+    def source(self) -> str:
+        """Where its choices come from, in words."""
+        return f"the file {self.file}" if self.file else f"the list {self.list_name}"
+
+    @property
+    def called(self) -> str:
+        """What people know the row by: a question, a choice of a list, an entity list."""
+        owner = "" if self.sheet == "survey" else self["list_name"]
+        return " ".join(name for name in (owner, self["name"]) if name)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Its label in every language."""
         return tuple(cell for header, cell in self.cells.items() if split_column(header)[0] == "label")
@@ -70,6 +89,8 @@ class Book:
     settings: Mapping[str, str]
     headers: Mapping[str, tuple[str, ...]]
     """Sheet -> its column names as they stand there."""
+    columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """File of choices -> its columns, of those that are known."""
 
     @cached_property
     def lists(self) -> Mapping[str, tuple[Line, ...]]:
@@ -80,15 +101,21 @@ class Book:
                 found.setdefault(line["list_name"], []).append(line)
         return {name: tuple(lines) for name, lines in found.items()}
 
+    def find_columns(self, line: Line) -> frozenset[str]:
+        """The filled columns of the choices of a row; empty where nobody can know them."""
+        if line.file:
+            return self.columns.get(line.file, frozenset())
+        return frozenset(header for row in self.lists.get(line.list_name, ()) for header in row.cells)
+
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _lines(rows: Iterable[Mapping[str, Any]] | None) -> tuple[Line, ...]:
+def _lines(rows: Iterable[Mapping[str, Any]] | None, sheet: str) -> tuple[Line, ...]:
     """Blank rows are counted and left out, so that each row keeps its number in Excel."""
     found = (
-        Line(number, {str(header): _text(cell) for header, cell in row.items() if _text(cell)})
+        Line(number, {str(header): _text(cell) for header, cell in row.items() if _text(cell)}, sheet)
         for number, row in enumerate(rows or (), start=2)
     )
     return tuple(line for line in found if line.cells)
@@ -98,7 +125,7 @@ def open_book(form: XlsForm) -> Book:
     """The sheets of an XLSForm as lints need them, not judged as a form."""
     none = Table((), ())
     read = {name: form.tables.get(name, none) for name in SHEETS}
-    lines = {name: tuple(Line(number, cells) for number, cells in table.rows) for name, table in read.items()}
+    lines = {name: tuple(Line(number, cells, name) for number, cells in table.rows) for name, table in read.items()}
     settings = lines["settings"][0].cells if lines["settings"] else {}
     return Book(
         survey=lines["survey"],
@@ -110,10 +137,10 @@ def open_book(form: XlsForm) -> Book:
     )
 
 
-def open_sheets(sheets: Sheets) -> Book:
-    """The same for sheets that we laid out ourselves."""
+def open_sheets(sheets: Sheets, *, files: Mapping[str, bytes]) -> Book:
+    """The same for sheets that we laid out ourselves. `files`: name -> content of those whose columns are known."""
     read = {
-        name: _lines(dict(zip(rows[0], cells, strict=True)) for cells in list(rows)[1:])
+        name: _lines((dict(zip(rows[0], cells, strict=True)) for cells in list(rows)[1:]), name)
         for name, rows in ((name, list(rows)) for name, rows in sheets.items())
     }
     return Book(
@@ -123,4 +150,5 @@ def open_sheets(sheets: Sheets) -> Book:
         entities=read.get("entities", ()),
         settings=read["settings"][0].cells,
         headers={name: tuple(next(iter(rows))) for name, rows in sheets.items()},
+        columns={name: read_columns(content) for name, content in files.items() if name.endswith(".csv")},
     )

@@ -7,11 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from forms.checks import find_faults
-from forms.files import name_list_file
 from forms.layout import Layout
 from forms.lints import Lint, Severity, find
 from forms.lints_bank import CONTROLS
-from forms.lints_logic import find_filter_words
 from forms.plan import plan_consent
 from forms.release import count_drafted, plan_version
 from forms.rows import PLACE_LISTS
@@ -96,23 +94,14 @@ def lint_areas(layout: Layout, places: tuple[NamedPlace, ...]) -> Iterator[Lint]
             yield find("L16", "choices", name=name, text=f"{len(same)} of its codes or labels are areas")
 
 
-def lint_files(layout: Layout, rows: Mapping[str, int]) -> Iterator[Lint]:
-    """Choices in files beside the form: filters on columns that are not there (X04), labels that are not (X07)."""
+def lint_long_lists(layout: Layout) -> Iterator[Lint]:
+    """Labels that lack in lists which are files beside the form (X07)."""
     for name in layout.external:
         for language in layout.languages:
             lost = [one.code for one in layout.lists[name] if language not in one.label]
             if lost:
                 text = f"{len(lost)} of its choices lack a {LANGUAGE_NAMES[language]} label, the first is {lost[0]}"
                 yield find("X07", "choices", name=name, text=text)
-    for row in layout.rows:
-        file = row.file or (name_list_file(row.choices) if row.choices in layout.external else "")
-        if not row.choice_filter or file not in layout.files:
-            continue
-        columns = layout.files[file].split(b"\n", 1)[0].decode("utf-8", "replace").strip("\ufeff\r ").split(",")
-        for word in find_filter_words(row.choice_filter):
-            if word not in columns:
-                text = f"the file {file} has no column {word}"
-                yield find("X04", "survey", row=rows.get(row.name, 0), name=row.name, text=text)
 
 
 def lint_names(places: tuple[NamedPlace, ...], languages: tuple[str, ...]) -> Iterator[Lint]:

@@ -6,16 +6,19 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pyxform.utils import default_is_dynamic
+
 from forms.columns import LOGIC, split_column
 from forms.lints import Lint, find
 from forms.lints_book import Book, Line
-from pimcollect.domain.expressions import LITERAL, LONGEST, OPERATORS, find_breaks, find_circular
+from pimcollect.domain.expressions import find_breaks, find_circular, find_filter_words
 
 _REFERENCE = re.compile(r"\$\{\s{0,9}(?:last-saved#)?([^}\s$]{0,255})\s{0,9}\}")
-_WORD = re.compile(r"(?<![\w.:/@$-])([A-Za-z_][\w.-]*)(?![\w.:-]*\s*\()")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")
-_GIVEN = frozenset({"name", "label", "value", "geometry"})
-"""Columns that every list has for a filter."""
+_CIRCULAR = ("calculation", "relevant", "required", "readonly")
+"""What telephones work out again whenever an answer changes. A default, a filter, a count or a triggered calculation
+is worked out at its own moment: those may name each other."""
+_ENTITY = ("label", "entity_id", "create_if", "update_if")
 _SAID = ("label", "hint", "guidance_hint", "constraint_message", "required_message")
 
 
@@ -49,21 +52,32 @@ def read_names(book: Book) -> Names:
     return Names(frozenset(names), frozenset(paths), above)
 
 
+def is_dynamic(default: str, kind: str) -> bool:
+    """Whether pyxform takes a default of a question of this type for an expression, not for a plain value."""
+    return bool(default_is_dynamic(default, kind))  # type: ignore[no-untyped-call]
+
+
 def find_names(text: str) -> tuple[str, ...]:
     """The names that an expression or a text refers to."""
     return tuple(_REFERENCE.findall(text))
 
 
 def lint_logic(book: Book) -> Iterator[Lint]:
-    """Every expression of the survey and of the settings."""
+    """Every expression of the survey, of the entities, and of the settings."""
     known = read_names(book)
     for line in book.survey:
         yield from _lint_references(line, known)
         for column in LOGIC:
             text = line[column]
-            if text and (column != "default" or "(" in text):
+            if text and (column != "default" or is_dynamic(text, line.kind)):
                 yield from _lint_expression(text, column, line, known)
         yield from _lint_filter(line, book)
+    for line in book.choices:
+        yield from _lint_references(line, known)
+    for line in book.entities:
+        yield from _lint_references(line, known)
+        for column in _ENTITY:
+            yield from _lint_expression(line[column], column, line, known)
     for name in find_names(book.settings.get("instance_name", "")):
         if name not in known.names:
             yield find("X01", "settings", row=2, name="instance_name", text=f"it refers to {name}, which is not there")
@@ -89,42 +103,33 @@ def _lint_names(book: Book) -> Iterator[Lint]:
 def _lint_references(line: Line, known: Names) -> Iterator[Lint]:
     for header, cell in line.cells.items():
         column = split_column(header)[0]
-        if column in (*LOGIC, *_SAID, "trigger", "parameters", "save_to", "type"):
+        if column in (*LOGIC, *_SAID, *_ENTITY, "trigger", "parameters", "save_to", "type"):
             for name in dict.fromkeys(find_names(cell)):
                 if name not in known.names:
                     text = f"{header} refers to {name or 'nothing'}, which is not there"
-                    yield find("X01", "survey", row=line.row, name=line["name"], text=text)
+                    yield find("X01", line.sheet, row=line.row, name=line.called, text=text)
 
 
 def _lint_expression(text: str, column: str, line: Line, known: Names) -> Iterator[Lint]:
     for code, words in find_breaks(text, known.paths):
-        yield find(code, "survey", row=line.row, name=line["name"], text=f"{column}: {words}")
-
-
-def find_filter_words(text: str) -> tuple[str, ...]:
-    """The columns that a choice filter asks of each choice."""
-    bare = _REFERENCE.sub(" ", LITERAL.sub(" ", text[:LONGEST]))
-    words = dict.fromkeys(_WORD.findall(bare))
-    return tuple(word for word in words if word not in _GIVEN and word not in OPERATORS)
+        yield find(code, line.sheet, row=line.row, name=line.called, text=f"{column}: {words}")
 
 
 def _lint_filter(line: Line, book: Book) -> Iterator[Lint]:
-    text, rows = line["choice_filter"], book.lists.get(line.list_name, ())
-    if not text or not rows:
-        return
-    filled = {header for row in rows for header in row.cells}
-    for word in find_filter_words(text):
+    text, filled = _REFERENCE.sub(" ", line["choice_filter"]), book.find_columns(line)
+    for word in find_filter_words(text) if filled else ():
         if word not in filled:
-            words = f"the list {line.list_name} has no column {word}, or it is empty"
+            words = f"{line.source} has no column {word}, or it is empty"
             yield find("X04", "survey", row=line.row, name=line["name"], text=words)
 
 
 def _lint_circles(book: Book, known: Names) -> Iterator[Lint]:
-    """A question waits for what its calculation and relevance name, and for what the groups around it wait for."""
+    """A question waits for what its own logic names, and for what the groups around it wait for."""
     rows = {line["name"]: line for line in book.survey if line["name"] and not line.kind.startswith("end")}
     waits: dict[str, set[str]] = {}
     for name, line in rows.items():
-        own = {one for column in ("calculation", "relevant") for one in find_names(line[column])}
+        columns = [one for one in _CIRCULAR if one != "calculation" or not line["trigger"]]
+        own = {one for column in columns for one in find_names(line[column])}
         if "indexed-repeat" in line["calculation"]:
             own.discard(name)  # an earlier member of the repeat, not itself
         waits[name] = own | {one for group in known.above.get(name, ()) for one in find_names(group["relevant"])}

@@ -89,14 +89,12 @@ def _lint_translations(book: Book) -> Iterator[Lint]:
     if default and default not in {split_column(one)[1] for name in _BOTH for one in book.headers[name]}:
         text = f"default_language is {default}, which no column has"
         yield find("X07", "settings", row=2, name="default_language", text=text)
-    for sheet, lines in (("survey", book.survey), ("choices", book.choices)):
-        for line in lines:
-            name = line["name"] if sheet == "survey" else f"{line['list_name']} {line['name']}"
-            for column, known in _find_spoken(line, book).items():
-                missing = ", ".join(language for language in languages if language not in known)
-                if missing:
-                    text = f"{column} is missing in {missing}"
-                    yield find("X07", sheet, row=line.row, name=name, text=text)
+    for line in (*book.survey, *book.choices):
+        for column, known in _find_spoken(line, book).items():
+            missing = ", ".join(language for language in languages if language not in known)
+            if missing:
+                text = f"{column} is missing in {missing}"
+                yield find("X07", line.sheet, row=line.row, name=line.called, text=text)
 
 
 def _find_spoken(line: Line, book: Book) -> dict[str, set[str]]:

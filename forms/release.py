@@ -123,7 +123,7 @@ def freeze_version(
     version = replace(draft, version=f"{catalogue.version}-{_hash_content(draft, layout, public_key)}")
     prepare(version)
     sheets = lay_sheets(layout, version=version.version, public_key=public_key)
-    refuse_broken(layout.form, sheets)
+    refuse_broken(layout, sheets)
     return Frozen(version, write_workbook(sheets, title=layout.title), to_clean_xform(sheets), layout.files, selection)
 
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
-from lxml import etree
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from pimcollect.domain.expressions import Expression
 from pimcollect.domain.release_checks import PHONES, find_obstacles
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.domain.version import TEST, read_version
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.servers.instance import local_name, parse_xml
 from pimcollect.servers.odk import read_stated
+from pimcollect.servers.xforms import read_expressions, read_paths
 from pimcollect.tables.catalogue import read_directory
+from pimcollect.tables.form_files import find_heads
 from pimcollect.tables.forms import FormVersionRow, find_newest_version
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.phones import PhoneFormRow, close_phone_form, find_form_of, show_version
-
-_LOGIC = ("relevant", "constraint", "calculate", "required", "readonly")
-"""Attributes of a bind that hold an expression."""
 
 
 def release_to_phones(session: Session, actor: Actor, form: str) -> PhoneFormRow:
@@ -68,7 +63,7 @@ def require_releasable(session: Session, form: str, *, server: str = PHONES) -> 
         directory=read_directory(session),
         on=session.scalars(select(func.current_date())).one(),
         is_field_test=form.endswith(TEST),
-        expressions=tuple(read_expressions(row.xform)),
+        expressions=tuple(read_expressions(row.xform, heads=find_heads(session, row.id))),
     )
     if obstacles:
         raise PimError(
@@ -77,31 +72,6 @@ def require_releasable(session: Session, form: str, *, server: str = PHONES) -> 
             remedy="Mend that, build it again where the form must change, then release.",
         )
     return row
-
-
-def read_paths(xform: str) -> Iterator[str]:
-    """Paths of all groups and questions of an XForm, below its root, `meta` left out."""
-    instance = next(one for one in parse_xml(xform.encode()).iter() if local_name(one) == "instance")
-    yield from _walk(next(one for one in instance if isinstance(one.tag, str)), "")
-
-
-def _walk(node: etree._Element, above: str) -> Iterator[str]:
-    for one in node:
-        if isinstance(one.tag, str) and local_name(one) != "meta":
-            path = f"{above}/{local_name(one)}"
-            yield path
-            yield from _walk(one, path)
-
-
-def read_expressions(xform: str) -> Iterator[Expression]:
-    """All expressions of the questions and groups of an XForm, `meta` left out."""
-    for one in parse_xml(xform.encode()).iter():
-        if not isinstance(one.tag, str) or local_name(one) != "bind":
-            continue
-        path = f"/{(one.get('nodeset') or '').lstrip('/').partition('/')[2]}"
-        for kind in _LOGIC:
-            if (text := one.get(kind)) and not path.startswith("/meta/"):
-                yield Expression(path, kind, text)
 
 
 def close_on_phones(session: Session, actor: Actor, form: str) -> None:

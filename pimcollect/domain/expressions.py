@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -28,7 +29,17 @@ _CALL = re.compile(r"(?<![\w.:/$-])([A-Za-z][\w.:-]*)\s*\(")
 _PATTERN = re.compile(r"regex\s*\([^'\"]*,\s*(?:'([^']*)'|\"([^\"]*)\")")
 _PATH = re.compile(r"(?<![\w\])*.}/'\"])(/[A-Za-z_][\w.-]*(?:/[A-Za-z_][\w.-]*)+)(?![\w(*/])")
 _RELATIVE = re.compile(r"(?<![\w./])(?:current\(\)/)?((?:\.\./)+[A-Za-z_][\w./-]*)")
-_WAITING = ("relevant", "calculate")
+_WAITING = ("relevant", "calculate", "required", "readonly")
+"""What telephones work out again whenever an answer changes. Constraints, filters, defaults and counts are not: two of
+those may name each other."""
+FILTER = "choice_filter"
+"""Kind of an expression that chooses among the choices of a list."""
+_GIVEN = frozenset({"name", "label", "value", "geometry", "itextId"})
+"""Columns that every list has for a filter."""
+_WORD = re.compile(r"(?<![\w.:/@$-])([A-Za-z_][\w.-]*)(?![\w.:-]*\s*\()")
+_WITHIN = re.compile(r"\[[^\[\]]*\]")
+_META = "/meta/"
+"""Below it stands what converters write by themselves."""
 _PROPERTY = re.compile(r"\\[pP]\{[^}]*\}|\\[pP][A-Z]")
 
 
@@ -38,6 +49,8 @@ class Expression(NamedTuple):
     path: str
     kind: str
     text: str
+    columns: frozenset[str] | None = None
+    """Of the list that a choice filter looks at; None where nobody can know them."""
 
 
 def find_broken(expressions: Sequence[Expression], paths: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -45,6 +58,14 @@ def find_broken(expressions: Sequence[Expression], paths: Collection[str]) -> It
     for one in expressions:
         for _, words in find_breaks(one.text, paths):
             yield one.path, f"{one.kind}: {words}"
+        for word in _find_lost_columns(one):
+            yield one.path, f"{one.kind}: the list has no column {word}, or it is empty"
+    for path in sorted(find_circular(_find_waits(expressions, paths))):
+        yield path, "it waits for itself, by way of others"
+
+
+def _find_waits(expressions: Sequence[Expression], paths: Collection[str]) -> dict[str, set[str]]:
+    """Path -> what it waits for: what its own logic names, and the relevance of the groups around it."""
     own: dict[str, set[str]] = {}
     for one in expressions:
         if one.kind in _WAITING:
@@ -56,8 +77,15 @@ def find_broken(expressions: Sequence[Expression], paths: Collection[str]) -> It
         while len(above) > 1:
             others |= relevant.get(above, set())
             above = dirname(above)
-    for path in sorted(find_circular(waits)):
-        yield path, "it waits for itself, by way of others"
+    return waits
+
+
+def _find_lost_columns(one: Expression) -> list[str]:
+    """The columns that a choice filter asks of a list without them; in a nodeset it stands in brackets."""
+    if one.kind != FILTER or one.columns is None:
+        return []
+    predicate = one.text.partition("[")[2].rpartition("]")[0]
+    return [word for word in find_filter_words(predicate) if word not in one.columns]
 
 
 def _find_paths(one: Expression) -> set[str]:
@@ -78,11 +106,26 @@ def find_breaks(text: str, paths: Collection[str]) -> Iterator[tuple[str, str]]:
         if name not in FUNCTIONS and name not in OPERATORS and "::" not in name:
             yield "X02", f"there is no function {name}()"
     for path in dict.fromkeys(_PATH.findall(bare)):
-        if "/" + path.split("/", 2)[2] not in paths:
+        below = "/" + path.split("/", 2)[2]
+        if below not in paths and not below.startswith(_META):
             yield "X01", f"there is no {path}"
     for one, other in _PATTERN.findall(text[:LONGEST]):
         if not _is_pattern(one or other):
             yield "X03", "the pattern of regex() cannot be read"
+
+
+def find_filter_words(text: str) -> tuple[str, ...]:
+    """The columns that a choice filter asks of each choice, without what stands in brackets about another list."""
+    bare, inner = LITERAL.sub(" ", text[:LONGEST]), ""
+    while bare != inner:
+        bare, inner = _WITHIN.sub(" ", bare), bare
+    words = dict.fromkeys(_WORD.findall(bare))
+    return tuple(word for word in words if word not in _GIVEN and word not in OPERATORS)
+
+
+def read_columns(head: bytes) -> frozenset[str]:
+    """The columns that the first line of a CSV names."""
+    return frozenset(next(csv.reader(head.decode("utf-8-sig", "replace").splitlines()[:1]), []))
 
 
 def _find_open(bare: str) -> str:

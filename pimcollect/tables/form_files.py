@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, select
+from sqlalchemy import CheckConstraint, ForeignKey, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.domain.version import FormFile
@@ -16,6 +16,9 @@ from pimcollect.tables.forms import FormVersionRow
 
 MOST = 500
 """Files that one version may have."""
+
+LONGEST_HEAD = 8_192
+"""Bytes in which the first line of a CSV names its columns."""
 
 
 class FormFileRow(Base):
@@ -78,6 +81,15 @@ def find_form_files(session: Session, version: UUID) -> list[FormFileRow]:
     """The files of a version by name, without their content (which each row loads when it is asked for)."""
     found = select(FormFileRow).where(FormFileRow.version == version).order_by(FormFileRow.name).limit(MOST)
     return list(session.scalars(found))
+
+
+def find_heads(session: Session, version: UUID) -> dict[str, bytes]:
+    """Name -> how each CSV of choices of a version begins. Entity lists are left out: a server gives them columns."""
+    head = func.substring(FormFileRow.content, 1, LONGEST_HEAD)
+    found = select(FormFileRow.name, head).where(
+        FormFileRow.version == version, FormFileRow.name.endswith(".csv"), ~FormFileRow.is_entity_list
+    )
+    return {name: bytes(content) for name, content in session.execute(found.limit(MOST))}
 
 
 def find_form_file(session: Session, version: UUID, name: str) -> FormFileRow | None:

@@ -103,13 +103,45 @@ def test_kobo_takes_a_name_once_and_needs_ours() -> None:
         ("relevant", " /obs/m/r ='yes'", "at /m/q: it waits for itself"),
         ("calculate", " ../r  + 1", "at /m/q: it waits for itself"),
         ("calculate", " . + /obs/m/q ", "at /m/q: it waits for itself"),
+        ("required", " /obs/m/q  > 1", "at /m/q: it waits for itself"),
+        ("readonly", " /obs/m/r  > 1", "at /m/q: it waits for itself"),
+        ("default", "nosuchfunc(1)", "at /m/q: default: there is no function nosuchfunc()"),
+        ("repeat_count", " /obs/m/gone ", "there is no /obs/m/gone"),
+        ("choice_filter", "instance('l')/root/item[kind= /obs/m/gone ]", "choice_filter: there is no /obs/m/gone"),
+        ("choice_filter", "instance('l')/root/item[(kind='x']", "a bracket does not close"),
+        (
+            "choice_filter",
+            "instance('l')/root/item[sort='x' and kind='y']",
+            "the list has no column sort, or it is empty",
+        ),
     ],
 )
 def test_an_expression_that_breaks_on_the_phone_goes_nowhere(kind: str, text: str, told: str) -> None:
-    expressions = (Expression("/m/q", kind, text), Expression("/m/r", "calculate", " /obs/m/q + 1"))
+    expressions = (
+        Expression("/m/q", kind, text, frozenset({"name", "kind"})),
+        Expression("/m/r", "calculate", " /obs/m/q + 1"),
+    )
     paths = (*OWN, "/m", "/m/q", "/m/r")
     assert told in look(paths=paths, expressions=expressions)
     assert told in look(paths=paths, expressions=expressions, is_field_test=True, server="phones")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "columns"),
+    [
+        ("default", " /obs/m/q + 1", None),
+        ("constraint", ". > /obs/m/q ", None),
+        ("repeat_count", "count( /obs/m/q )", None),
+        ("choice_filter", "instance('l')/root/item[kind= current()/../q  or name='x']", {"name", "kind"}),
+        ("choice_filter", "randomize(instance('l')/root/item[kind='x'], 7)", {"name", "kind"}),
+        ("choice_filter", "instance('l')/root/item[kind=instance('m')/root/item[of='x']/kind]", {"name", "kind"}),
+        ("choice_filter", "instance('l')/root/item[whatever='x']", None),
+        ("calculate", "concat( /obs/meta/instanceID , '-')", None),
+    ],
+)
+def test_what_phones_can_work_out_is_not_called_broken(kind: str, text: str, columns: set[str] | None) -> None:
+    known = None if columns is None else frozenset(columns)
+    assert look(paths=(*OWN, "/m", "/m/q"), expressions=[Expression("/m/q", kind, text, known)]) == ""
 
 
 def test_many_broken_expressions_are_told_in_part() -> None:

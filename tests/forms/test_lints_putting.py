@@ -9,6 +9,7 @@ import pytest
 from forms.bank import read_catalogue
 from forms.lints import Lint, Severity
 from forms.lints_all import lint_file, lint_form, place_refusal
+from forms.lints_bank import lint_expressions
 from pimcollect.domain.catalogue import NamedPlace
 from tests.factories.rich_banks import MEDIA, rich_document
 from tests.forms.books import CONSENT, write_book
@@ -42,7 +43,11 @@ def test_the_bank_that_uses_everything_has_no_error(places: tuple[NamedPlace, ..
         ("well_count", {"constraint": "regex(., '[0-9')"}, "X03"),
         ("well_sum", {"calc": "summ(${well_depth})"}, "X02"),
         ("well_told", {"calc": "round(${well_sum}, 0"}, "X12"),
-        ("well_told", {"calc": "${well_told} + 1"}, "X06"),
+        ("well_sum", {"calc": "${well_sum} + 1"}, "X06"),
+        ("well_day", {"readonly": "${well_day} = ''"}, "X06"),
+        ("well_guard", {"default": "summ(${well_count})"}, "X02"),
+        ("wells", {"repeat_count": "max(${well_count}, 1"}, "X12"),
+        ("well_kind", {"choice_filter": "start-with(parent, 'd')"}, "X02"),
         ("well_note", {"image": "gone.png"}, "X05"),
         ("well_clinic", {"file": "gone.csv"}, "X05"),
     ],
@@ -54,6 +59,49 @@ def test_a_lint_names_the_row_and_its_mend_stills_it(
     assert [one.name for one in found] == [name]
     assert all(one.row > 1 and one.sheet == "survey" and one.mend and one.text for one in found)
     assert code not in {one.code for one in _lint(rich_document(), places)}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("well_told", {"calc": "${well_told} + 1"}),  # triggered: a counter
+        ("well_count", {"default": "1) few (or none"}),  # a plain text
+        ("well_before", {"choice_filter": "district=${well_count}"}),  # other forms give the entity list its columns
+        ("well_kind", {"choice_filter": "parent=instance('welluse')/root/item[of='x']/name"}),
+    ],
+)
+def test_what_works_on_the_telephone_is_not_called_broken(
+    places: tuple[NamedPlace, ...], name: str, fields: dict[str, str]
+) -> None:
+    assert _errors(_lint(_change(name, **fields), places)) == set()
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "text"),
+    [
+        ({"label": "conc('Site ', ${well_code})"}, "X02", "label: there is no function conc()"),
+        ({"update_if": "(${well_before}!=''"}, "X12", "update_if: a bracket does not close, or closes nothing"),
+    ],
+)
+def test_an_expression_of_an_entity_is_a_lint_at_its_own_sheet(
+    places: tuple[NamedPlace, ...], fields: dict[str, str], code: str, text: str
+) -> None:
+    document = rich_document()
+    document["entities"][0] |= fields
+    [lint] = [one for one in _lint(document, places) if one.code == code]
+    assert (lint.sheet, lint.row, lint.name, lint.text) == ("entities", 2, "sites", text)
+
+
+def test_what_would_break_any_form_is_a_lint_of_the_bank() -> None:
+    document = _change("well_guard", default="nosuchfunc(1)", choice_filter="(parent='x'")
+    document["entities"][0]["create_if"] = "nosuchfunc(2)"
+    found = {(one.code, one.where) for one in lint_expressions(read_catalogue(document))}
+    assert found == {
+        ("X02", "items W13 default"),
+        ("X12", "items W13 choice_filter"),
+        ("X02", "entities sites create_if"),
+    }
+    assert list(lint_expressions(read_catalogue(rich_document()))) == []
 
 
 def test_what_an_entity_list_would_show_of_a_person_is_a_lint(places: tuple[NamedPlace, ...]) -> None:

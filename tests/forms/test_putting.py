@@ -16,8 +16,10 @@ from forms.release import Frozen, build_form
 from forms.xform import validate_with_odk
 from pimcollect.domain.catalogue import Catalogue, NamedPlace
 from pimcollect.domain.decide import prepare
+from pimcollect.domain.expressions import find_broken
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.servers.kobo import read_opened
+from pimcollect.servers.xforms import read_expressions, read_paths
 from tests.engines import javarosa, xforms_engine
 from tests.engines.filled import Filled, need
 from tests.factories.rich_banks import MEDIA, rich_document
@@ -73,6 +75,53 @@ def _change(name: str, **fields: Any) -> dict[str, Any]:
 
 
 # refused
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "told"),
+    [
+        ("well_kind", {"choice_filter": "region=${well_use}"}, "the list wellkind has no column region"),
+        ("well_clinic", {"choice_filter": "region=${well_use}"}, "the file clinics.csv has no column region"),
+        ("well_code", {"choice_filter": "region=${well_use}"}, "the file wellcode.csv has no column region"),
+        (
+            "well_guard",
+            {"default": "summ(${well_count})"},
+            "X02 survey row 26 well_guard: default: there is no function",
+        ),
+        ("wells", {"repeat_count": "summ(${well_count})"}, "repeat_count: there is no function summ()"),
+    ],
+)
+def test_a_form_that_would_break_or_offer_no_choices_is_not_built(
+    places: tuple[NamedPlace, ...], name: str, fields: dict[str, str], told: str
+) -> None:
+    with pytest.raises(PimError) as caught:
+        build(_change(name, **fields), places)
+    assert caught.value.code is ErrorCode.BAD_FORM
+    assert told in caught.value.message
+
+
+def test_an_entity_whose_condition_would_break_is_not_built(places: tuple[NamedPlace, ...]) -> None:
+    document = rich_document()
+    document["entities"][0]["create_if"] = "nosuchfunc(${well_before})"
+    with pytest.raises(PimError, match=r"X02 entities row 2 sites: create_if: there is no function nosuchfunc"):
+        build(document, places)
+
+
+def test_all_expressions_of_a_built_form_are_looked_at_before_a_release(rich: Frozen) -> None:
+    found = list(read_expressions(rich.xform, heads=rich.files))
+    assert list(find_broken(found, tuple(read_paths(rich.xform)))) == []
+    filters = {one.path: one.columns for one in found if one.kind == "choice_filter"}
+    assert filters["/fom/well_clinic"] == {"name", "label", "district"}
+    assert filters["/fom/wells/well_box/well_kind"] == {"itextId", "name", "parent"}
+    kinds = {one.kind for one in found}
+    assert kinds >= {"relevant", "constraint", "calculate", "calculation", "repeat_count", "readonly", "required"}
+    for broken in ("max( /data/fom/well_count ", "nosuchfunc( /data/fom/well_count )"):
+        xform = rich.xform.replace('jr:count=" /data/fom/well_count "', f'jr:count="{broken}"')
+        [(path, _)] = find_broken(list(read_expressions(xform, heads={})), tuple(read_paths(xform)))
+        assert path == "/fom/wells"
+    xform = rich.xform.replace("concat('Site '", "conc('Site '")
+    told = [*find_broken(list(read_expressions(xform, heads={})), tuple(read_paths(xform)))]
+    assert told == [("/meta/entity/label", "calculate: there is no function conc()")]
 
 
 @pytest.mark.parametrize("lost", MEDIA)

@@ -22,6 +22,8 @@ NAMESPACE = "namespace"
 
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER = 0x10000000
+FIRST_HANDED = 3
+"""The descriptor of a socket that is handed down, as service managers have it."""
 CANNOT_EXECUTE = 126
 """Exit status when the program itself could not be started, as shells have it."""
 
@@ -53,7 +55,7 @@ def may_enter_namespace() -> bool:
     """Try it in a child of our own: Docker's default rules refuse it."""
     if sys.platform != "linux":
         return False
-    probe = [sys.executable, "-I", "-S", __file__, str(os.getpid()), "0", NAMESPACE, "--", "/bin/true"]
+    probe = [sys.executable, "-I", "-S", __file__, str(os.getpid()), "0", NAMESPACE, "-", "/bin/true"]
     return subprocess.run(probe, stderr=subprocess.DEVNULL, check=False).returncode == 0  # noqa: S603 - our own file
 
 
@@ -65,13 +67,16 @@ def launch(
     user: str = SAME_USER,
     output: IO[bytes] | int | None = None,
     cwd: Path | str | None = None,
+    handed: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a process group of its own, so that Ctrl-C reaches only us. Call from the main thread.
 
-    `user` is SAME_USER, NAMESPACE or `uid:gid`. `output` takes stdout and stderr; None leaves ours.
-    The pid stays the same through the script and the program.
+    `user` is SAME_USER, NAMESPACE or `uid:gid`. `output` takes stdout and stderr; None leaves ours. `handed` is the
+    descriptor of a listening socket that the program gets too. The pid stays the same through the script and the
+    program.
     """
-    script = [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(death_signal)), user, "--"]
+    given = "-" if handed is None else str(handed)
+    script = [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(death_signal)), user, given]
     return subprocess.Popen(  # noqa: S603 - the commands are ours
         [*script, *map(str, command)],
         env=dict(env),
@@ -79,6 +84,7 @@ def launch(
         stdout=output,
         stderr=output,
         process_group=0,
+        pass_fds=() if handed is None else (handed,),
         cwd=cwd,
     )
 
@@ -98,10 +104,24 @@ def _become(user: str) -> None:
         os.setuid(int(uid))
 
 
+def _hand_down(handed: str) -> None:
+    """Put the socket where the program looks for it, and say that it is meant for this process."""
+    if handed == "-":
+        return
+    if int(handed) != FIRST_HANDED:
+        os.dup2(int(handed), FIRST_HANDED)
+        os.close(int(handed))
+    os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+
+
 def main(arguments: list[str]) -> None:
-    """`PARENT SIGNAL USER -- PROGRAM ARGUMENTS...`: become the user, ask for the death signal, become the program."""
-    parent, death_signal, user, _, program, *rest = arguments
+    """`PARENT SIGNAL USER SOCKET PROGRAM ARGUMENTS...`: become the user, ask for the death signal, become the program.
+
+    SOCKET is the number of a descriptor, or `-`.
+    """
+    parent, death_signal, user, handed, program, *rest = arguments
     try:
+        _hand_down(handed)
         _become(user)
         die_with_parent(int(parent), int(death_signal))
         os.execv(program, [program, *rest])  # noqa: S606 - this is what the file is for

@@ -190,8 +190,14 @@ class _Fork:
     patience: Patience = field(default_factory=Patience)
 
 
-def keep_forked(children: dict[str, Callable[[], None]], *, stop_seconds: float = 10.0) -> None:
-    """Fork one child for each function and keep them alive until a stop signal comes; then stop and reap them.
+def keep_forked(
+    children: dict[str, Callable[[], None]],
+    *,
+    stop_seconds: float = 10.0,
+    before_stop: Callable[[], None] = lambda: None,
+) -> None:
+    """Fork one child for each function and keep them alive until a stop signal comes; then call `before_stop`, stop
+    the children and reap them.
 
     A fork of a process that has imported everything is there again within milliseconds. The functions must not
     return while there is work; one that returns (recycled) or dies is started anew. Raises PimError when one
@@ -205,6 +211,7 @@ def keep_forked(children: dict[str, Callable[[], None]], *, stop_seconds: float 
                     _look_after(name, fork, children[name])
                 time.sleep(0.05)
         finally:
+            before_stop()
             _stop_forks(running, seconds=stop_seconds)
 
 

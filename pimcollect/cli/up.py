@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,12 +15,12 @@ import click
 from pimcollect import db
 from pimcollect.actions.members import create_first_member
 from pimcollect.cli.main import home_option
-from pimcollect.cli.web import open_listener
 from pimcollect.config import Settings, read_settings
 from pimcollect.embedded import start_servers, with_servers
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.home import Running, forget_running, lock_home, open_home, settle_in, write_running
 from pimcollect.launch import forbid_core_dumps, launch
+from pimcollect.listener import take_listener
 from pimcollect.supervision import Child, Supervisor, run_forked, stop_signals
 from pimcollect.vault import create_keys, read_door_keys
 
@@ -47,10 +48,15 @@ def environment_of_children(settings: Settings, *, are_hands: bool) -> dict[str,
 
 
 def _python_child(
-    name: str, arguments: list[str], settings: Settings, *, is_ready: Callable[[subprocess.Popen[bytes]], bool]
+    name: str,
+    arguments: list[str],
+    settings: Settings,
+    *,
+    is_ready: Callable[[subprocess.Popen[bytes]], bool] = lambda _process: True,
+    handed: int | None = None,
 ) -> Child:
     env = environment_of_children(settings, are_hands=name == "workers")
-    return Child(name, lambda: launch([sys.executable, "-m", *arguments], env=env), is_ready)
+    return Child(name, lambda: launch([sys.executable, "-m", *arguments], env=env, handed=handed), is_ready)
 
 
 def _answers_health(settings: Settings) -> bool:
@@ -68,14 +74,12 @@ def _reachable(bind: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104 - compared with, not listened on
 
 
-def _choose_port(settings: Settings, port: int | None) -> Settings:
-    """The port, checked to be free before anything is started. 0 becomes one that is free now."""
-    wanted = settings.port if port is None else port
-    with open_listener(settings.bind, wanted) as listener:
-        found = int(listener.getsockname()[1])
-    host = _reachable(settings.bind)
+def _with_address(settings: Settings, listener: socket.socket) -> Settings:
+    """The settings with the address and the port that are listened on; port 0 became one that was free."""
+    bind, port = listener.getsockname()[:2]
+    host = _reachable(bind)
     shown = f"[{host}]" if ":" in host else host
-    return replace(settings, port=found, public_url=settings.public_url or f"http://{shown}:{found}")
+    return replace(settings, bind=bind, port=int(port), public_url=settings.public_url or f"http://{shown}:{port}")
 
 
 def _create_missing_keys(settings: Settings) -> None:
@@ -107,8 +111,11 @@ def _create_first_member(settings: Settings) -> None:
         click.echo(f"First log-in: {made.mail} with the one-time password {made.password} (shown only now)")
 
 
-def run_service(settings: Settings) -> None:
-    """Start everything in order, say READY, watch until a stop signal, stop in order. Holds the home's lock."""
+def run_service(settings: Settings, listener: socket.socket) -> None:
+    """Start everything in order, say READY, watch until a stop signal, stop in order. Holds the home's lock.
+
+    The listening socket stays ours: while the web restarts, or is not there yet, connections wait in it.
+    """
     supervisor = Supervisor()
     with stop_signals() as stop:
         try:
@@ -120,7 +127,7 @@ def run_service(settings: Settings) -> None:
             if not stop():
                 _migrate(settings)
                 _create_first_member(settings)
-            for child in _children(settings):
+            for child in _children(settings, listener.fileno()):
                 supervisor.start(child, should_stop=stop)
             if not stop():
                 address = settings.public_url
@@ -129,21 +136,19 @@ def run_service(settings: Settings) -> None:
                 click.echo(f"READY {address}")
                 supervisor.watch_until(stop)
         finally:
+            listener.close()  # nobody may wait for a web that does not come back
             supervisor.stop()
             forget_running(settings.home)
 
 
-def _children(settings: Settings) -> list[Child]:
+def _children(settings: Settings, listening: int) -> list[Child]:
     def is_serving(_process: subprocess.Popen[bytes]) -> bool:
         return _answers_health(settings)
 
-    def is_alive(_process: subprocess.Popen[bytes]) -> bool:
-        return True
-
     return [
-        _python_child("workers", ["workers"], settings, is_ready=is_alive),
-        _python_child("clock", ["workers", "clock"], settings, is_ready=is_alive),
-        _python_child("web", ["pimcollect", "web"], settings, is_ready=is_serving),
+        _python_child("workers", ["workers"], settings),
+        _python_child("clock", ["workers", "clock"], settings),
+        _python_child("web", ["pimcollect", "web"], settings, is_ready=is_serving, handed=listening),
     ]
 
 
@@ -155,5 +160,5 @@ def up(port: int | None) -> None:
     forbid_core_dumps()
     settings = read_settings()
     open_home(settings.home)
-    with lock_home(settings.home):
-        run_service(_choose_port(settings, port))
+    with lock_home(settings.home), take_listener(settings.bind, settings.port if port is None else port) as listener:
+        run_service(_with_address(settings, listener), listener)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import signal
 import socket
 import time
@@ -16,64 +15,17 @@ from waitress import server as waitress_server
 from pimcollect.cli.main import home_option
 from pimcollect.config import Settings, read_settings
 from pimcollect.embedded import servers
-from pimcollect.errors import ErrorCode, PimError
 from pimcollect.launch import forbid_core_dumps
+from pimcollect.listener import BACKLOG, take_listener
 from pimcollect.log import configure_logging
 from pimcollect.shedding import DRAINED, SheddingDispatcher, bound_server
 from pimcollect.supervision import keep_forked
 
-_BACKLOG = 1024
 _CHANNEL_SECONDS = 30
 _CONNECTIONS = 1000
 _DRAIN_SECONDS = 8.0
 _STALLED_SECONDS = 1.0
 _MEGABYTE = 1024 * 1024
-
-
-def find_free_port(host: str, above: int) -> int:
-    """A port that is free now, near the one that is taken."""
-    for port in range(above + 1, min(above + 100, 65536)):
-        with socket.socket() as probe:
-            if probe.connect_ex((host, port)) != 0:
-                return port
-    return 0
-
-
-def open_listener(host: str, port: int, *, seconds: float = 0.0) -> socket.socket:
-    """The socket that all processes accept from; waits `seconds` for a taken port.
-
-    Raises PimError, which names a free port when this one stays taken.
-    """
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _bind(listener, (host, port), seconds=seconds)
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PimError(
-                ErrorCode.NOT_POSSIBLE_NOW,
-                f"Port {port} on {host} is taken.",
-                remedy=f"Port {find_free_port(host, port)} is free: --port, or PIMCOLLECT_PORT.",
-            ) from error
-        raise PimError(
-            ErrorCode.BAD_SETTING,
-            f"Cannot listen on {host}, port {port}: {error.strerror}.",
-            remedy="Change PIMCOLLECT_BIND or PIMCOLLECT_PORT.",
-        ) from error
-    return listener
-
-
-def _bind(listener: socket.socket, address: tuple[str, int], *, seconds: float) -> None:
-    ends_at = time.monotonic() + seconds
-    while True:
-        try:
-            return listener.bind(address)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE or time.monotonic() > ends_at:
-                raise
-        time.sleep(0.1)
 
 
 def _load_app_module() -> Any:
@@ -89,7 +41,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         _load_app_module().create_app(settings),
         _dispatcher=SheddingDispatcher(settings.web_threads),
         sockets=[listener],
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
         channel_timeout=_CHANNEL_SECONDS,
         connection_limit=_CONNECTIONS,
         asyncore_use_poll=True,  # select() stops at 1024 descriptors
@@ -116,7 +68,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     loop = partial(server.asyncore.loop, use_poll=True, map=server._map, count=1)
     while not is_stopping:
         loop(timeout=0.5)
-    # the port is free for whoever follows us
+    # what waits from now on is for whoever follows us
     server.del_channel()
     server.socket.close()
     ends_at = time.monotonic() + _DRAIN_SECONDS
@@ -130,9 +82,14 @@ def _is_busy(server: Any) -> bool:
     return any(
         channel.requests
         or channel.total_outbufs_len
-        or (channel.request is not None and now - channel.last_activity < _STALLED_SECONDS)
+        or (_is_arriving(channel) and now - channel.last_activity < _STALLED_SECONDS)
         for channel in list(server.active_channels.values())
     )
+
+
+def _is_arriving(channel: Any) -> bool:
+    """True in the middle of a request, and before the first one of a connection that was taken a moment ago."""
+    return channel.request is not None or channel.last_activity == channel.creation_time
 
 
 @click.command()
@@ -143,9 +100,9 @@ def web(port: int | None) -> None:
     forbid_core_dumps()
     with servers(read_settings()) as settings:
         # children of a web process that was killed hold the port for a moment longer
-        listener = open_listener(settings.bind, settings.port if port is None else port, seconds=3.0)
+        listener = take_listener(settings.bind, settings.port if port is None else port, seconds=3.0)
         # before the fork, so that a new process is there at once; the engine would load its driver in each
         _load_app_module()
         import_module("psycopg")
         names = [f"web {number + 1}" for number in range(settings.web_processes)]
-        keep_forked({name: lambda: serve(settings, listener) for name in names})
+        keep_forked({name: lambda: serve(settings, listener) for name in names}, before_stop=listener.close)

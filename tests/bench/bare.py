@@ -17,6 +17,7 @@ from sqlalchemy import create_engine, text
 from pimcollect.cli import web
 from pimcollect.config import Settings, read_settings
 from pimcollect.db import driver_url
+from pimcollect.listener import open_listener
 from pimcollect.supervision import keep_forked
 
 MAKE = "CREATE TABLE IF NOT EXISTS bare (id uuid PRIMARY KEY, body bytea NOT NULL)"
@@ -51,7 +52,7 @@ def main() -> None:
         connection.execute(MAKE)
     roof: Any = SimpleNamespace(create_app=make_app)
     web._load_app_module = lambda: roof
-    listener = web.open_listener(settings.bind, settings.port, seconds=3.0)
+    listener = open_listener(settings.bind, settings.port, seconds=3.0)
     names = [f"bare {number + 1}" for number in range(settings.web_processes)]
     keep_forked({name: lambda: web.serve(settings, listener) for name in names})
 

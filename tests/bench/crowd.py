@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from tests.bench.bodies import Sent
 
@@ -46,6 +47,8 @@ class Crowd:
         self.silent_503 = 0
         """Answers of 503 that do not say when to come again."""
         self.lost_connections = 0
+        self.refused_connections = 0
+        """Of the lost ones those that nobody listened to."""
         self._threads = [threading.Thread(target=self._send_all, daemon=True) for _ in range(clients)]
 
     def start(self) -> None:
@@ -93,9 +96,10 @@ class Crowd:
                 answer = session.post(
                     hook.address, data=sent.body, headers=dict(hook.headers), timeout=_TIMEOUT, allow_redirects=False
                 )
-            except requests.RequestException:
+            except requests.RequestException as error:
                 with self._lock:
                     self.lost_connections += 1
+                    self.refused_connections += _is_refused(error)
             else:
                 with self._lock:
                     self.statuses[answer.status_code] += 1
@@ -106,6 +110,11 @@ class Crowd:
                         return
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _is_refused(error: requests.RequestException) -> bool:
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NewConnectionError)
 
 
 def repeat_some(sent: Sequence[Sent], *, part: float, seed: int) -> list[Sent]:

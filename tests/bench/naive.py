@@ -25,6 +25,7 @@ from pimcollect.config import Settings, read_settings
 from pimcollect.embedded import start_servers
 from pimcollect.home import Running, forget_running, lock_home, open_home, settle_in, write_running
 from pimcollect.launch import launch
+from pimcollect.listener import open_listener
 from pimcollect.supervision import Child, Supervisor, keep_forked, stop_signals
 from tests.bench.grounds import environment, find_port
 from tests.journeys.station import Station
@@ -66,7 +67,7 @@ def run_web(settings: Settings) -> None:
     """As many processes as the real one has, on the same server."""
     roof: Any = SimpleNamespace(create_app=make_app)
     web._load_app_module = lambda: roof
-    listener = web.open_listener(settings.bind, settings.port, seconds=3.0)
+    listener = open_listener(settings.bind, settings.port, seconds=3.0)
     names = [f"naive web {number + 1}" for number in range(settings.web_processes)]
     keep_forked({name: lambda: web.serve(settings, listener) for name in names})
 

@@ -56,7 +56,9 @@ def restart_rolling(*, is_quick: bool) -> Found:
 
         crowd = field.send(times * 6 * _RATE, seconds=times * 6.0, meanwhile=roll)
         found.note_waits([wait for _, _, wait in crowd.answers])
-        found.notes["connections_refused_while_the_door_restarts"] = crowd.lost_connections
+        found.notes["connections_cut_off"] = crowd.lost_connections - crowd.refused_connections
+        refused = crowd.refused_connections
+        found.expect(not refused, f"{refused} connections were refused while the door restarted")
         field.settle()
         return field.judge(found, crowds=(crowd,))
 

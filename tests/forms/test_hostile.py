@@ -201,6 +201,6 @@ def test_an_ordinary_user_reads_too() -> None:
         "import os, sys; from forms.xlsforms import read_xlsform; "
         "print(os.geteuid(), len(read_xlsform(sys.stdin.buffer.read()).tables))"
     )
-    command = [sys.executable, launch.__file__, str(os.getpid()), "9", NAMESPACE, "--", sys.executable, "-c", script]
+    command = [sys.executable, launch.__file__, str(os.getpid()), "9", NAMESPACE, "-", sys.executable, "-c", script]
     done = subprocess.run(command, input=BOOK, capture_output=True, check=True)
     assert done.stdout.split() == [b"1", b"3"]

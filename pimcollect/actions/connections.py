@@ -17,8 +17,16 @@ from pimcollect.actions.hooks import require_form
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.servers.addresses import check_address
-from pimcollect.tables.connections import ConnectionRow, ask_fetch, count_copies, find_connections, take_connection
+from pimcollect.tables.connections import (
+    ConnectionRow,
+    ask_fetch,
+    count_copies,
+    count_unsettled,
+    find_connections,
+    take_connection,
+)
 from pimcollect.tables.journal import write_journal
+from pimcollect.tables.submissions import count_present
 from pimcollect.vault import DoorKeys, seal_value
 
 SERVERS = ("kobo", "central", "ona")
@@ -152,15 +160,32 @@ class PullState:
     there: str | None
     state: str
     known: int
-    """Submissions of it that are known here."""
+    """How many of the server's were fetched: taken in, whatever became of them."""
     count_there: int | None
-    """How many the server said it has."""
+    """How many submissions of the form the server said it has, when it was last asked."""
     pulled_at: datetime | None
     next_at: datetime
     failures: int
     remedy: str
     is_done: bool
     """True when nothing was asked for since the last pull."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """What is here of a form, by whatever door it came: a pull brings only what no hook had brought."""
+
+    here: int = 0
+    """Submissions, kept or refused."""
+    waiting: int = 0
+    """Deliveries that are not settled: they wait, or are held."""
+
+
+def count_here(session: Session, actor: Actor, forms: Collection[str]) -> dict[str, Here]:
+    """What is here of each of these forms."""
+    allow(actor, "connections.list")
+    submissions, waiting = count_present(session, forms), count_unsettled(session, forms)
+    return {form: Here(submissions.get(form, 0), waiting.get(form, 0)) for form in forms}
 
 
 def tell_pulls(session: Session, actor: Actor) -> list[PullState]:

@@ -199,7 +199,7 @@ def check_connections(session: Session) -> Iterator[Finding]:
         if one.state not in ("well", "new"):
             yield Finding("servers", ATTENTION, what, one.remedy)
         elif one.state == "well" and one.known != one.count_there:
-            detail = f"{what}, {one.known} known here of {one.count_there} there"
+            detail = f"{what}, {one.known} fetched of {one.count_there} there"
             yield Finding("servers", ATTENTION, detail, f"`pimcollect servers fetch {one.form}` compares them now.")
     if rows and all(one.state == "well" and one.known == one.count_there for one in rows):
         yield Finding("servers", OK, f"{len(rows)} connected, all pulled")

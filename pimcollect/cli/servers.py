@@ -19,6 +19,7 @@ from pimcollect.actions.connections import (
     ask_pull,
     close_connection,
     connect_server,
+    count_here,
     list_connections,
     tell_pulls,
 )
@@ -127,24 +128,41 @@ def list_command(as_json: bool) -> None:
 
 
 _COLUMNS = {
+    "short": "id",
     "form": "form",
     "server": "server",
     "there": "there",
     "state": "state",
-    "known": "here",
     "count_there": "at the server",
+    "known": "fetched of these",
+    "here": "here, by any door",
+    "waiting": "here, not settled",
     "pulled_at": "last whole pull",
     "remedy": "what to do",
 }
+
+
+_SHORT = 8
+"""Characters of an id in a table that is wide already; commands take them."""
+
+
+def _print_pulls(desk: Desk, rows: list[PullState], *, as_json: bool) -> None:
+    with desk.transaction() as session:
+        here = count_here(session, COMMAND_LINE, {one.form for one in rows})
+    told = [{**asdict(one), **asdict(here[one.form])} for one in rows]
+    if not as_json:
+        told = [{**one, "short": str(one["id"])[:_SHORT]} for one in told]
+    print_rows(told, as_json=as_json, columns=_COLUMNS, empty="No servers connected.")
 
 
 @servers.command("status")
 @json_option
 def status_command(as_json: bool) -> None:
     """How far each open connection was pulled, its counts against the server's own, and what is wrong."""
-    with open_desk() as desk, desk.transaction() as session:
-        rows = [asdict(one) for one in tell_pulls(session, COMMAND_LINE)]
-    print_rows(rows, as_json=as_json, columns=_COLUMNS, empty="No servers connected.")
+    with open_desk() as desk:
+        with desk.transaction() as session:
+            rows = tell_pulls(session, COMMAND_LINE)
+        _print_pulls(desk, rows, as_json=as_json)
 
 
 @servers.command("fetch")
@@ -161,7 +179,7 @@ def fetch_command(form: str, erase: bool, seconds: int, as_json: bool) -> None:
             asked = ask_pull(session, COMMAND_LINE, form)
         Bell(desk.settings.redis_url).ring_fetch(asked[0])
         rows = _look_on(desk, asked, seconds=seconds, is_quiet=as_json)
-    print_rows([asdict(one) for one in rows], as_json=as_json, columns=_COLUMNS, empty="")
+        _print_pulls(desk, rows, as_json=as_json)
 
 
 def _look_on(desk: Desk, asked: list[UUID], *, seconds: int, is_quiet: bool) -> list[PullState]:
@@ -170,13 +188,17 @@ def _look_on(desk: Desk, asked: list[UUID], *, seconds: int, is_quiet: bool) -> 
     while True:
         with desk.transaction() as session:
             rows = [one for one in tell_pulls(session, COMMAND_LINE) if one.id in asked]
-        progress = ", ".join(f"{one.server}: {one.known} of {one.count_there or '?'}" for one in rows)
+        progress = ", ".join(_say_progress(one) for one in rows)
         if progress != told and not is_quiet:
             click.echo(progress, err=True)
         told = progress
         if all(one.is_done for one in rows) or time.monotonic() > until:
             return rows
         time.sleep(_LOOK_SECONDS)
+
+
+def _say_progress(one: PullState) -> str:
+    return f"{one.server}: {one.known} of {'?' if one.count_there is None else one.count_there} fetched"
 
 
 @servers.command("close")

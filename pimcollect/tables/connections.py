@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, delete, 
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.tables.base import Base
+from pimcollect.tables.entries import HELD, UNTOUCHED, EntryRow
 from pimcollect.tables.forms import FormRow
 
 
@@ -139,6 +140,16 @@ def count_copies(session: Session) -> dict[UUID, int]:
     """How many submissions we know of, by connection."""
     rows = session.execute(select(CopyRow.connection, func.count().label("n")).group_by(CopyRow.connection))
     return {row.connection: row.n for row in rows}
+
+
+def count_unsettled(session: Session, forms: Collection[str]) -> dict[str, int]:
+    """Form -> deliveries that wait or are held. Two small partial indexes, not the whole table."""
+    counts: dict[str, int] = {}
+    for state in (UNTOUCHED, HELD):
+        query = select(EntryRow.form, func.count()).where(EntryRow.state == state, EntryRow.form.in_(forms))
+        for form, n in session.execute(query.group_by(EntryRow.form)):
+            counts[form] = counts.get(form, 0) + n
+    return counts
 
 
 def measure_copies(session: Session, connection: UUID) -> int:

@@ -174,6 +174,14 @@ def count_submissions(session: Session) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in rows]
 
 
+def count_present(session: Session, forms: Collection[str]) -> dict[str, int]:
+    """Form -> its submissions, however they came: kept and refused, without those that are gone at their server."""
+    query = select(SubmissionRow.form, func.count().label("n")).where(
+        SubmissionRow.form.in_(forms), SubmissionRow.erased_at.is_(None)
+    )
+    return {row.form: row.n for row in session.execute(query.group_by(SubmissionRow.form))}
+
+
 def count_unshared(session: Session, form: str) -> int:
     """How many are kept of people who did not agree to sharing."""
     query = select(func.count()).where(

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from pimcollect.actions.connections import ask_pull, tell_pulls
+from pimcollect.actions.connections import ask_pull, count_here, tell_pulls
 from pimcollect.actions.hooks import OpenedHook, close_hook, list_hooks, open_hook, rotate_hook
 from pimcollect.actions.phones import list_phones
 from pimcollect.domain.roles import may
@@ -37,13 +37,15 @@ def show_list() -> str:
 def render_doors(*, problem: str = "") -> str:
     """The page; `problem` says why no phone was added."""
     actor, session = acting_member(), reading()
+    pulls = tell_pulls(session, actor)
     held = {reason: n for (state, reason), n in sorted(count_entries(session).items(), key=str) if state == HELD}
     return render_template(
         "doors/list.html",
         hooks=list_hooks(session, actor),
         phones=list_phones(session, actor) if may(actor, "phones.list") else [],
         problem=problem,
-        pulls=tell_pulls(session, actor),
+        pulls=pulls,
+        here=count_here(session, actor, {one.form for one in pulls}),
         held=held,
         forms=[row["id"] for row in find_forms(session)],
         offered=OFFERED,

@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 
 from pimcollect.actions.connections import allow_erasing
 from pimcollect.cli.doctor import check_connections
+from pimcollect.config import Settings
 from pimcollect.domain.roles import Actor, Role
 from pimcollect.errors import ErrorCode, PimError
 from tests.cli.conftest import Run
 from tests.factories.door import put_form
+from tests.factories.households import open_household
 
 TOKEN = "8c1fcanarytoken"
 CONNECT = ("servers", "connect", "--url", "https://kf.kobotoolbox.org", "--form", "pm_kac", "--there", "aUid")
@@ -84,11 +86,32 @@ def test_status_and_doctor_say_what_is_wrong_and_what_to_do(run: Run, read: Read
         connection.execute(text("UPDATE connections SET pulled_at = now(), count_there = 4"))
     with Session(engine) as session:
         (finding,) = check_connections(session)
-    assert "0 known here of 4" in finding.detail
+    assert "0 fetched of 4" in finding.detail
     with engine.begin() as connection:
         connection.execute(text("UPDATE connections SET count_there = 0"))
     with Session(engine) as session:
         assert [one.state for one in check_connections(session)] == ["ok"]
+
+
+def test_status_counts_what_is_here_by_any_door_and_shows_an_id_that_commands_take(
+    run: Run, read: Read, engine: Engine, settings: Settings
+) -> None:
+    household = open_household(settings, engine)
+    household.post({})
+    household.post({"con_interview": "no"})
+    household.settle()
+    household.post({})
+    household.hands.engine.dispose()
+    run(*CONNECT[:-3], "hh", "--there", "aUid", "--token-file", "-", input=f"{TOKEN}\n")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE connections SET pulled_at = now(), count_there = 3"))
+    (one,) = read("servers", "status")
+    assert (one["count_there"], one["known"], one["here"], one["waiting"]) == (3, 0, 2, 1)
+    told = run("servers", "status").output
+    short = one["id"][:8]
+    assert short in told
+    assert one["id"] not in told
+    assert "Closed" in run("servers", "close", short).output
 
 
 def test_fetching_asks_and_looks_on_and_erasing_is_for_those_who_may(run: Run, engine: Engine) -> None:
@@ -97,7 +120,7 @@ def test_fetching_asks_and_looks_on_and_erasing_is_for_those_who_may(run: Run, e
     assert caught.value.code is ErrorCode.NOT_FOUND
     run(*CONNECT, "--token-file", "-", input=f"{TOKEN}\n")
     told = run("servers", "fetch", "pm_kac", "--erase", "--wait", "0")
-    assert "kobo: 0 of ?" in told.output
+    assert "kobo: 0 of ? fetched" in told.output
     with engine.connect() as connection:
         row = connection.execute(text("SELECT may_erase, asked_at IS NOT NULL FROM connections")).one()
         acts = set(connection.scalars(text("SELECT action FROM journal WHERE noun = 'connections'")))

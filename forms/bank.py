@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from forms import starter
 from forms.bank_parts import find_variants, make_parts
 from forms.grids import Fault
-from forms.mistakes import Mistake, find_mistakes
+from forms.mistakes import Mistake, find_mistakes, write_visibly
 from pimcollect.domain.catalogue import (
     Asking,
     Catalogue,
@@ -36,6 +37,7 @@ SILENT_PATHWAYS = ("RP-GBV",)
 
 _SHOWN = 100
 """Faults that are told in words."""
+_LONGEST_PLACE = 100
 _NAMED_BY_ID = ("items", "flag_rules", "pathways", "terms", "purposes", "places")
 """Parts whose rows people know by their id alone."""
 
@@ -110,12 +112,13 @@ def _say_mistake(mistake: Mistake, document: Any) -> Fault:
         if isinstance(step, int) and isinstance(inner, list) and step < len(inner):
             inner = inner[step]
             named = inner if isinstance(inner, dict) else {}
-            words.append(str(named.get("id") or named.get("code") or named.get("name") or f"number {step + 1}"))
+            name = named.get("id") or named.get("code") or named.get("name") or f"number {step + 1}"
+            words.append(write_visibly(str(name)))
             continue
         inner = inner.get(step) if isinstance(inner, dict) else inner
         if step not in _NAMED_BY_ID or step == mistake.where[-1]:
-            words.append(str(step))
-    return Fault(" ".join(words), 0, "", mistake.text)
+            words.append(write_visibly(str(step)))
+    return Fault(textwrap.shorten(" ".join(words), _LONGEST_PLACE, placeholder=" ..."), 0, "", mistake.text)
 
 
 def rule_names(expression: str) -> frozenset[str]:

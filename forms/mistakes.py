@@ -27,6 +27,7 @@ EXPRESSIONS = ("choice_filter", "default", "trigger", "readonly", "repeat_count"
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _CODE = re.compile("_x[0-9A-Fa-f]{4}_")
 """Read by spreadsheet programs as the code of a sign, and by each of them differently."""
+_LONGEST_STEP = 60
 _STEPS = ("value", "key")
 """Words of marshmallow's tree that are no part of the document."""
 
@@ -81,6 +82,12 @@ def _find_unwritable(value: Any, where: Place = ()) -> Iterator[Mistake]:
     elif isinstance(value, list):
         for number, below in enumerate(value):
             yield from _find_unwritable(below, (*where, number))
+
+
+def write_visibly(name: str) -> str:
+    """A name out of a file that is not checked yet, short and without signs that no screen, file or database can take."""
+    short = name if len(name) <= _LONGEST_STEP else f"{name[:_LONGEST_STEP]}..."
+    return _UNWRITABLE.sub("\ufffd", short)
 
 
 def _twice(values: Iterable[str]) -> Iterator[tuple[int, str]]:

@@ -78,6 +78,15 @@ def test_what_is_not_a_bank_file_is_refused_in_words(source: bytes) -> None:
     assert caught.value.code is ErrorCode.BAD_BANK
 
 
+def test_names_that_no_screen_can_show_are_told_so_that_it_can_and_briefly() -> None:
+    broken: dict[str, Any] = {"half \ud800": 1}
+    for _ in range(80):
+        broken = {"half \ud800": "\ud800", "a name without an end" * 400: [broken], "id": "\udfff" * 50}
+    with pytest.raises(PimError) as told:
+        read_bank(json.dumps(broken))
+    assert len(str(told.value).encode()) < 20_000
+
+
 def test_the_starter_bank_is_whole(catalogue: Catalogue) -> None:
     assert (len(catalogue.items), len(catalogue.modules), len(catalogue.lists)) == (106, 18, 72)
     assert (len(catalogue.flags), len(catalogue.pathways), len(catalogue.requests)) == (24, 16, 12)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from ipaddress import ip_network
 from types import ModuleType
 from typing import Any
@@ -17,12 +18,29 @@ from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.plugins import find_plugin
 from pimcollect.schemas.mappings import IN_ADDRESS, read_mapping
-from pimcollect.tables.forms import FormRow, HookRow, find_hooks
+from pimcollect.tables.connections import find_connections
+from pimcollect.tables.forms import FormRow, HookRow, find_hooks, find_picture_paths, has_encrypted_version
 from pimcollect.tables.journal import find_doers, write_journal
 from pimcollect.vault import hash_secret
 
 _LIVE_SECRETS = 2
 _LIST = "Run `pimcollect hooks list`."
+
+
+class Lack(StrEnum):
+    """Why a hook alone is not enough."""
+
+    HINT = "hint"
+    """What the sender posts only says that something happened."""
+    ENVELOPE = "envelope"
+    """Phones encrypt this form, and a hook brings an envelope without its files."""
+    PICTURES = "pictures"
+    """This form keeps pictures for a case, and a hook brings no files."""
+
+
+_ASK = "servers connect --server {server} --url https://YOUR-SERVER --form {form} --there"
+_THERE = {"kobo": "ASSET-UID", "ona": "NUMBER", "central": "PROJECT/FORM --user MAIL"}
+_PHONES = "forms release {form} --to phones"
 
 
 @dataclass(frozen=True)
@@ -35,6 +53,15 @@ class OpenedHook:
     server: str
     secret: str = field(repr=False)
     is_secret_in_address: bool = False
+    lack: Lack | None = None
+    """Why this hook alone is not enough; None when it is, or when the server is connected too."""
+
+    @property
+    def mend(self) -> str:
+        """The next command for what it lacks: a pull, or for a sender that cannot be asked the phones' own door."""
+        there = _THERE.get(self.server)
+        command = _PHONES if there is None else f"{_ASK} {there}"
+        return f"pimcollect {command.format(server=self.server, form=self.form)}"
 
     @property
     def path(self) -> str:
@@ -84,7 +111,18 @@ def open_hook(
     session.add(row)
     session.flush()
     write_journal(session, actor=actor.id, action="open", noun="hooks", noun_id=str(row.id))
-    return OpenedHook(row.id, key, form, server, secret, is_in_address)
+    return OpenedHook(row.id, key, form, server, secret, is_in_address, find_lack(session, server, form))
+
+
+def find_lack(session: Session, server: str, form: str) -> Lack | None:
+    """What a hook of this server lacks for this form, unless the form is connected to such a server."""
+    if any(row.server == server and row.closed_at is None for row in find_connections(session, form=form)):
+        return None
+    if server == "central":
+        return Lack.HINT
+    if has_encrypted_version(session, form):
+        return Lack.ENVELOPE
+    return Lack.PICTURES if find_picture_paths(session, form) else None
 
 
 def list_hooks(session: Session, actor: Actor) -> list[tuple[HookRow, str]]:
@@ -136,7 +174,8 @@ def rotate_hook(session: Session, actor: Actor, hook: UUID) -> OpenedHook:
     row.secrets = [hash_secret(secret), *row.secrets][:_LIVE_SECRETS]
     row.revision += 1
     write_journal(session, actor=actor.id, action="rotate", noun="hooks", noun_id=str(row.id))
-    return OpenedHook(row.id, row.key, row.form, row.server, secret, row.is_secret_in_address)
+    lack = find_lack(session, row.server, row.form)
+    return OpenedHook(row.id, row.key, row.form, row.server, secret, row.is_secret_in_address, lack)
 
 
 def change_networks(session: Session, actor: Actor, hook: UUID, *, networks: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ import click
 from sqlalchemy.orm import Session
 
 from pimcollect.actions.hooks import (
+    Lack,
     OpenedHook,
     change_mapping,
     change_networks,
@@ -31,6 +32,11 @@ _WHERE = {
     "ona": "In Ona: the form's Settings > Apps > Webhook, type JSON.",
     "central": "In the installer of ODK Central's webhook: the address of each event, and the API key.",
 }
+_LACKS = {
+    Lack.HINT: "Not enough alone: what it posts is only a hint. The form must be connected too, so that it is fetched.",
+    Lack.ENVELOPE: "Not enough alone: phones encrypt this form, and a hook brings the envelope without its files.",
+    Lack.PICTURES: "Not enough alone: this form keeps pictures for a case, and a hook brings no files.",
+}
 _ELSEWHERE = "To be entered at the sender."
 _LARGEST_MAPPING = 1024 * 1024
 
@@ -46,7 +52,7 @@ def _show(desk: Desk, opened: OpenedHook, *, as_json: bool) -> None:
     headers = {} if opened.is_secret_in_address else {header: opened.secret}
     if as_json:
         told = {"id": opened.id, "form": opened.form, "server": opened.server, "url": url, "headers": headers}
-        print_json(told)
+        print_json({**told, "lack": opened.lack})
         return
     click.echo(f"Hook {opened.id} of form {opened.form}. {_WHERE.get(opened.server, _ELSEWHERE)}")
     click.echo(f"  Endpoint URL    {url}")
@@ -57,6 +63,8 @@ def _show(desk: Desk, opened: OpenedHook, *, as_json: bool) -> None:
     if opened.is_secret_in_address:
         click.echo("Whoever knows this address can post to it: treat it as a password.")
     click.echo("The secret is shown this once and kept as a hash only.")
+    if opened.lack is not None:
+        click.echo(f"{_LACKS[opened.lack]} Next:\n  {opened.mend}")
     if not desk.settings.public_url.startswith("https://"):
         click.echo("The sender must reach this address: set PIMCOLLECT_URL to your public https address.", err=True)
 

@@ -129,6 +129,14 @@ def find_versions(session: Session, form: str) -> list[FormVersionRow]:
     )
 
 
+def has_encrypted_version(session: Session, form: str) -> bool:
+    """Whether phones encrypt what they send of some version of a form."""
+    is_encrypted = FormVersionRow.document["is_encrypted"].as_boolean()
+    return (
+        session.scalar(select(FormVersionRow.id).where(FormVersionRow.form == form, is_encrypted).limit(1)) is not None
+    )
+
+
 def find_picture_paths(session: Session, form: str) -> frozenset[str]:
     """Paths of the questions whose pictures some version of a form keeps for a case: no other file is ever stored."""
     return frozenset(session.scalars(_PICTURE_PATHS, {"form": form}))

@@ -91,6 +91,11 @@ MENDS = {
     "key_missing": _("Ask the administrator to put the old key back, then try again."),
 }
 SERVERS = {"kobo": "KoboToolbox", "ona": "Ona", "central": "ODK Central", "mapped": _("Another sender")}
+HOOK_LACKS = {
+    "hint": _("Not enough alone: what this server posts is only a hint. The form must be connected too."),
+    "envelope": _("Not enough alone: phones encrypt this form, and a hook brings the envelope without its files."),
+    "pictures": _("Not enough alone: this form keeps pictures for a case, and a hook brings no files."),
+}
 PHONE_KINDS = {"account": _("An account, for one enumerator"), "device": _("A device, for whoever holds it")}
 DOERS = {"command line": _("somebody at the command line")}
 """Who did something, where it was no member: a member's own name is shown as it is."""
@@ -279,6 +284,7 @@ def teach_templates(app: Flask, *, timezone: str) -> None:
         MOVE_REASONS=DECLINE_REASONS | CLOSE_REASONS,
         HELD_REASONS=HELD_REASONS,
         SERVERS=SERVERS,
+        HOOK_LACKS=HOOK_LACKS,
         PHONE_KINDS=PHONE_KINDS,
         DOERS=DOERS,
         PULL_STATES=PULL_STATES,

@@ -11,12 +11,14 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from pimcollect.cli.doctor import check_keys
 from pimcollect.config import Settings, read_settings
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.forms import FormVersionRow
 from tests.cli.conftest import Run
-from tests.factories.door import make_app
+from tests.factories.door import make_app, put_form
 from tests.factories.households import Household, open_household
 from webhooks.hooks import SECRET_HEADER
 
@@ -67,6 +69,44 @@ def test_a_hook_is_limited_rotated_and_closed(
     with pytest.raises(PimError) as caught:
         run("hooks", "change", hook["id"], "--allow", "10.0.0.0/8")
     assert caught.value.code is ErrorCode.NOT_FOUND
+
+
+IMAGE = {"path": "/data/card", "type": "image", "treatment": {"kind": "vault"}}
+
+
+@pytest.mark.parametrize(
+    ("server", "document", "lack", "next_command"),
+    [
+        (
+            "kobo",
+            {"is_encrypted": True},
+            "envelope",
+            "servers connect --server kobo --url https://YOUR-SERVER --form f",
+        ),
+        ("ona", {"questions": [IMAGE]}, "pictures", "servers connect --server ona"),
+        ("central", {}, "hint", "--there PROJECT/FORM --user MAIL"),
+        ("mapped", {"is_encrypted": True}, "envelope", "pimcollect forms release f --to phones"),
+        ("kobo", {"is_encrypted": False, "questions": [{**IMAGE, "treatment": {"kind": "drop"}}]}, None, ""),
+    ],
+)
+def test_a_hook_that_is_not_enough_alone_says_why_and_what_comes_next_until_it_is_connected(
+    run: Run, read: Read, engine: Engine, tmp_path: Path, *, server: str, document: Any, lack: str, next_command: str
+) -> None:
+    with Session(engine) as session, session.begin():
+        put_form(session, "f")
+        session.add(FormVersionRow(form="f", version="1", sha256="0" * 64, document=document, xlsx=b"", xform=""))
+    mapping = tmp_path / "sender.json"
+    mapping.write_text('{"instance_id": "id"}')
+    words = ("hooks", "open", "--form", "f", "--server", server)
+    words += ("--mapping", str(mapping)) if server == "mapped" else ()
+    assert read(*words)["lack"] == lack
+    said = run(*words).output
+    assert ("Not enough alone" in said) == (lack is not None)
+    assert next_command in said
+    if server == "kobo" and lack:
+        connect = ("servers", "connect", "--url", "https://kf.kobotoolbox.org", "--form", "f", "--there", "aUid")
+        run(*connect, "--token-file", "-", input="8c1ftoken\n")
+        assert read("hooks", "rotate", read(*words)["id"])["lack"] is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 5000, "[1]", '{"instance_id": 1}'])

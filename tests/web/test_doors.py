@@ -96,6 +96,14 @@ def send(site: Site, path: str, data: dict[str, str] | None = None) -> str:
     return answer.text
 
 
+def test_a_hook_that_is_not_enough_alone_says_why_and_what_comes_next(site: Site) -> None:
+    put_hook(site)
+    page = send(site, "/doors/hooks", {"server": "central", "form": "hh"})
+    assert "only a hint" in page
+    assert "--form hh --there PROJECT/FORM" in page
+    assert "Not enough alone" not in send(site, "/doors/hooks", {"server": "kobo", "form": "hh"})
+
+
 @pytest.mark.parametrize(("server", "header"), [("kobo", SECRET_HEADER), ("central", "X-API-Key"), ("ona", "")])
 def test_an_opened_address_is_shown_once_with_its_secret_and_works(site: Site, server: str, header: str) -> None:
     put_hook(site)

@@ -85,7 +85,7 @@ def _find_unwritable(value: Any, where: Place = ()) -> Iterator[Mistake]:
 
 
 def write_visibly(name: str) -> str:
-    """A name out of a file that is not checked yet, short and without signs that no screen, file or database can take."""
+    """A name out of a file that is not checked yet: short, and without signs that no screen or file can take."""
     short = name if len(name) <= _LONGEST_STEP else f"{name[:_LONGEST_STEP]}..."
     return _UNWRITABLE.sub("\ufffd", short)
 

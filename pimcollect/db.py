@@ -121,6 +121,15 @@ def _connect(engine: Engine) -> Connection:
         ) from error
 
 
+def check_server(url: str) -> None:
+    """Raises PimError(AWAY) when the server of this address does not let us in."""
+    engine = create_engine(driver_url(url), hide_parameters=True, connect_args=_PATIENT)
+    try:
+        _connect(engine).close()
+    finally:
+        engine.dispose()
+
+
 def check_tables(engine: Engine) -> None:
     """Raises PimError when the database does not answer (AWAY) or was never migrated (NOT_POSSIBLE_NOW)."""
     with _connect(engine) as connection:

@@ -99,6 +99,15 @@ def _lock(descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def already_running(home: Path, pid: str) -> PimError:
+    """Why nothing else may use this home."""
+    return PimError(
+        ErrorCode.ALREADY_RUNNING,
+        f"pimcollect is already running in {home} (pid {pid}).",
+        remedy="Use that one, stop it, or choose another folder with --home.",
+    )
+
+
 @contextmanager
 def lock_home(home: Path) -> Iterator[None]:
     """Hold the home for as long as the block runs. Raises PimError(ALREADY_RUNNING) that names the pid."""
@@ -108,11 +117,7 @@ def lock_home(home: Path) -> Iterator[None]:
             _lock(descriptor)
         except BlockingIOError as error:
             pid = os.pread(descriptor, 20, 0).decode().strip() or "unknown"
-            raise PimError(
-                ErrorCode.ALREADY_RUNNING,
-                f"pimcollect is already running in {home} (pid {pid}).",
-                remedy="Use that one, stop it, or choose another folder with --home.",
-            ) from error
+            raise already_running(home, pid) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import click
@@ -42,6 +43,11 @@ class Desk:
     settings: Settings
     sessions: sessionmaker[Session]
 
+    @property
+    def address(self) -> str:
+        """Where others reach the service: the public address, else the one of this machine."""
+        return self.settings.public_url or f"http://127.0.0.1:{self.settings.port}"
+
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """One session and one commit."""
@@ -59,6 +65,18 @@ def open_desk() -> Iterator[Desk]:
             yield Desk(settings, open_sessions(engine))
         finally:
             engine.dispose()
+
+
+_LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+def warn_of_address(desk: Desk) -> None:
+    """Beside an address that is to be given to others: say when they will not reach it, or not safely."""
+    parts = urlsplit(desk.address)
+    if parts.hostname in _LOCAL:
+        click.echo("  Only this machine reaches this address: set PIMCOLLECT_URL to your public https one.", err=True)
+    elif parts.scheme != "https":
+        click.echo("  This line can be listened to: set PIMCOLLECT_URL to an https address.", err=True)
 
 
 def find_actor(session: Session, mail: str) -> Actor:

@@ -20,7 +20,7 @@ from pimcollect.actions.hooks import (
     rotate_hook,
 )
 from pimcollect.cli.beginnings import find_id
-from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows
+from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows, warn_of_address
 from pimcollect.domain.documents import read_json
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
@@ -47,7 +47,7 @@ def hooks() -> None:
 
 
 def _show(desk: Desk, opened: OpenedHook, *, as_json: bool) -> None:
-    url = f"{desk.settings.public_url or f'http://127.0.0.1:{desk.settings.port}'}{opened.path}"
+    url = f"{desk.address}{opened.path}"
     header = "X-API-Key" if opened.server == "central" else SECRET_HEADER
     headers = {} if opened.is_secret_in_address else {header: opened.secret}
     if as_json:
@@ -56,6 +56,7 @@ def _show(desk: Desk, opened: OpenedHook, *, as_json: bool) -> None:
         return
     click.echo(f"Hook {opened.id} of form {opened.form}. {_WHERE.get(opened.server, _ELSEWHERE)}")
     click.echo(f"  Endpoint URL    {url}")
+    warn_of_address(desk)
     for name, value in headers.items():
         click.echo(f"  Custom header   {name}: {value}")
     if opened.server == "kobo":
@@ -65,8 +66,6 @@ def _show(desk: Desk, opened: OpenedHook, *, as_json: bool) -> None:
     click.echo("The secret is shown this once and kept as a hash only.")
     if opened.lack is not None:
         click.echo(f"{_LACKS[opened.lack]} Next:\n  {opened.mend}")
-    if not desk.settings.public_url.startswith("https://"):
-        click.echo("The sender must reach this address: set PIMCOLLECT_URL to your public https address.", err=True)
 
 
 def _find(session: Session, text: str) -> UUID:

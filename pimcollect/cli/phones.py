@@ -17,7 +17,7 @@ from pimcollect.actions.phones import (
     write_phone_settings,
 )
 from pimcollect.cli.beginnings import find_id, is_beginning
-from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows
+from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows, warn_of_address
 from pimcollect.cli.qr import draw_qr, write_qr
 from pimcollect.domain.phones import PhoneKind
 from pimcollect.domain.roles import COMMAND_LINE
@@ -42,8 +42,7 @@ def phones() -> None:
 def _write_code(desk: Desk, made: PhoneSecret, *, project: str, picture: Path | None) -> PhoneSettings:
     """The settings, written as a picture too. Inside the transaction: without its picture no phone is added whose
     secret nobody has seen."""
-    base = desk.settings.public_url or f"http://127.0.0.1:{desk.settings.port}"
-    settings = write_phone_settings(made, base=base, project=project)
+    settings = write_phone_settings(made, base=desk.address, project=project)
     if picture is not None:
         write_qr(settings.code, picture)
     return settings
@@ -61,14 +60,11 @@ def _show(desk: Desk, made: PhoneSecret, *, settings: PhoneSettings, picture: Pa
         click.echo(f"Wrote {picture}. It holds the secret: show it to this phone, then delete it.")
     click.echo("In KoboCollect or ODK Collect: Configure with QR code. Or type it: Configure manually.")
     click.echo(f"  URL       {settings.address}")
+    warn_of_address(desk)
     if made.kind is PhoneKind.ACCOUNT:
         click.echo(f"  Username  {settings.username}")
         click.echo(f"  Password  {settings.password}")
     click.echo("This is shown once. The phone fetches all released forms, sends by itself and deletes what was sent.")
-    if not desk.settings.public_url.startswith("https://"):
-        click.echo(
-            "Phones must reach this address, and over https: set PIMCOLLECT_URL to your public https address.", err=True
-        )
 
 
 def _find_name(session: Session, text: str) -> str:

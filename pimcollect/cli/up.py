@@ -14,11 +14,21 @@ import click
 
 from pimcollect import db
 from pimcollect.actions.members import create_first_member
+from pimcollect.binaries import find_postgres, find_valkey
 from pimcollect.cli.main import home_option
 from pimcollect.config import Settings, read_settings
 from pimcollect.embedded import start_servers, with_servers
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.home import Running, forget_running, lock_home, open_home, settle_in, write_running
+from pimcollect.home import (
+    Running,
+    already_running,
+    find_running,
+    forget_running,
+    lock_home,
+    open_home,
+    settle_in,
+    write_running,
+)
 from pimcollect.launch import forbid_core_dumps, launch
 from pimcollect.listener import take_listener
 from pimcollect.supervision import Child, Supervisor, run_forked, stop_signals
@@ -159,6 +169,21 @@ def up(port: int | None) -> None:
     """Run the whole service: database and queue (unless configured), web, workers and clock."""
     forbid_core_dumps()
     settings = read_settings()
-    open_home(settings.home)
-    with lock_home(settings.home), take_listener(settings.bind, settings.port if port is None else port) as listener:
-        run_service(_with_address(settings, listener), listener)
+    _check_first(settings)
+    with take_listener(settings.bind, settings.port if port is None else port) as listener:
+        open_home(settings.home)
+        with lock_home(settings.home):
+            run_service(_with_address(settings, listener), listener)
+
+
+def _check_first(settings: Settings) -> None:
+    """Whatever refuses a start is looked at before anything is made: no home, no keys of a start that never was."""
+    running = find_running(settings.home)
+    if running is not None:
+        raise already_running(settings.home, str(running.pid))
+    if settings.database_url:
+        db.check_server(settings.database_url)
+    else:
+        find_postgres()
+    if not settings.redis_url:
+        find_valkey()

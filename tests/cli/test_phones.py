@@ -67,6 +67,21 @@ def test_the_code_holds_what_the_text_beside_it_says(run: Run, read: Read) -> No
     assert made["password"] not in run("phones", "list").stdout
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("", "Only this machine"), ("http://10.0.0.7:8000", "can be listened to"), ("https://pim.example.org", "")],
+)
+def test_an_address_that_others_do_not_reach_is_told_beside_it_once_and_nowhere_else(
+    run: Run, household: Household, monkeypatch: pytest.MonkeyPatch, *, address: str, said: str
+) -> None:
+    monkeypatch.setenv("PIMCOLLECT_URL", address)
+    for words in (("phones", "add", "amina"), ("phones", "qr", "amina"), ("hooks", "open", "--form", "hh")):
+        told = run(*words).stderr
+        assert (said in told, told.count("\n")) == (True, 1 if said else 0)
+    for words in (("phones", "list"), ("hooks", "list"), ("phones", "revoke", "amina")):
+        assert run(*words).stderr == ""
+
+
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_a_picture_of_the_code_is_for_its_owner_only(run: Run, read: Read, tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"tablet.{kind}"

@@ -56,13 +56,14 @@ def test_a_taken_port_is_refused_and_a_free_one_named(own_home: Path) -> None:
         done = _run("up", "--home", str(own_home), "--port", str(port))
     assert done.returncode == 2
     assert f"Port {port} on 127.0.0.1 is taken. Port " in done.stderr
-    assert not (own_home / "postgres").exists()
+    assert not own_home.exists(), "a start that never was leaves nothing"
 
 
 def test_a_second_start_is_refused_and_names_the_pid(service: Service) -> None:
-    done = _run("up", "--home", str(service.home), "--port", "0")
-    assert done.returncode == 2
-    assert f"(pid {service.process.pid})" in done.stderr
+    for port in ("0", service.host.rpartition(":")[2]):
+        done = _run("up", "--home", str(service.home), "--port", port)
+        assert done.returncode == 2
+        assert f"(pid {service.process.pid})" in done.stderr
     assert service.ask() == 200
 
 
@@ -73,6 +74,7 @@ def test_a_database_that_is_away_is_said_in_one_line(own_home: Path) -> None:
     assert "DATABASE_URL" in done.stderr
     assert "Traceback" not in done.stderr
     assert "secret-word" not in done.stderr + done.stdout
+    assert not own_home.exists()
 
 
 def test_with_a_database_of_ones_own_only_the_queue_is_embedded(own_home: Path, database_url: str) -> None:

@@ -24,7 +24,7 @@ from tests.factories import families, kobo
 from tests.journeys.mailbox import Mailbox, open_mailbox
 from tests.journeys.search import search_station
 from tests.journeys.station import Station, StationError, open_station
-from tests.journeys.story import Story
+from tests.journeys.story import Story, name_command
 
 HOME = Path(".pimcollect-demo").absolute()
 FORM = "hh_core"
@@ -250,7 +250,7 @@ def play(story: Story, stack: ExitStack) -> None:
     with open_station(HOME, port=choose_port(), log=log, settings=settings) as station:
         story.say(
             f"Its own PostgreSQL and its own queue run in ./{HOME.name}. Nothing was installed on this machine.",
-            f"It listens on {station.url}, with {Path(sys.executable).parent.name}/pimcollect up --home {HOME.name}",
+            f"It listens on {station.url}, with {name_command()} up --home {HOME.name}",
         )
         xform = build_form(station, story)
         filled = fill_form(xform, story)

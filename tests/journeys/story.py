@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import textwrap
 from collections.abc import Iterable
 from email.message import EmailMessage
@@ -14,6 +16,11 @@ from rich.panel import Panel
 from rich.table import Table
 
 WIDTH = 100
+
+
+def name_command() -> str:
+    """The command as it is typed from here: the one beside this Python."""
+    return os.path.relpath(Path(sys.executable).with_name("pimcollect"))
 
 
 class Story:
@@ -66,7 +73,7 @@ class Story:
             self._show(f"{mail}   {password.split()[0]}")
         self.say("Or on the command line, also while it runs:")
         for words in ("submissions list", "referrals list", "inbox list", "forms list", "bank list", "doctor"):
-            self._show(f".venv/bin/pimcollect --home {home.name} {words}")
+            self._show(f"{name_command()} --home {home.name} {words}")
 
     def _show(self, line: str) -> None:
         self.console.print(f"      {escape(line)}", style="bold")

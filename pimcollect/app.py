@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from pimcollect.config import Settings
 from pimcollect.db import open_engine
 from pimcollect.doorbell import Bell
+from pimcollect.key_files import follow_key_file
 from pimcollect.vault import DoorKeys, read_door_keys
 from pimcollect.web import (
     account,
@@ -63,7 +64,7 @@ def create_app(settings: Settings) -> Flask:
 
     Raises PimError(BAD_KEYS) when the keys file is missing, readable by others or incomplete.
     """
-    keys = read_door_keys(settings.door_keys)
+    read_keys = follow_key_file(settings.door_keys, read_door_keys)
     engine = open_engine(settings.database_url, pool_size=max(2, settings.web_threads))
     bell = Bell(settings.redis_url)
     app = Flask("pimcollect.web")
@@ -81,14 +82,14 @@ def create_app(settings: Settings) -> Flask:
     speak(app, settings.languages)
     open_store(app, engine)
     CSRFProtect(app)
-    open_accounts(app, settings, keys)
+    open_accounts(app, settings, read_keys())
     app.register_blueprint(languages)
     for page in _PAGES:
         app.register_blueprint(page.blueprint)
     errors.answer_errors(app)
     guard_routes(app)
     teach_templates(app, timezone=settings.timezone)
-    opened = _open_doors(settings, keys, engine, bell)
+    opened = _open_doors(settings, read_keys, engine, bell)
     app.extensions["door"] = opened[_HOOKS].extensions["door"]
     app.extensions["phones"] = opened[_PHONES].extensions["phones"]
     app.wsgi_app = _beside(opened, app.wsgi_app)  # type: ignore[assignment, method-assign]
@@ -98,11 +99,11 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
-def _open_doors(settings: Settings, keys: DoorKeys, engine: Engine, bell: Bell) -> dict[str, Flask]:
+def _open_doors(settings: Settings, read_keys: Callable[[], DoorKeys], engine: Engine, bell: Bell) -> dict[str, Flask]:
     """The doors by the beginning of their addresses, applications of their own: what guards the pages has no part."""
     puts = open_engine(settings.database_url, pool_size=max(2, settings.web_threads), is_autocommit=True)
-    hooks = create_door(Door(puts, keys, Hooks(engine), bell), max_body_bytes=settings.max_body_bytes)
-    phones = create_phone_door(open_phone_door(settings, keys, engine=engine, puts=puts, bell=bell))
+    hooks = create_door(Door(puts, read_keys, Hooks(engine), bell), max_body_bytes=settings.max_body_bytes)
+    phones = create_phone_door(open_phone_door(settings, read_keys, engine=engine, puts=puts, bell=bell))
     doors = {_HOOKS: hooks, _PHONES: phones}
     is_https = settings.public_url.startswith("https://")
     for door in doors.values():

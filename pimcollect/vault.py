@@ -9,11 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
-import os
 import secrets
-import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.key_files import make_key_file, read_key_file, replace_key_file
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _KEY_ID_BYTES = 8
@@ -145,6 +145,8 @@ class HandsKeys:
     """(epoch name, 32-byte key), newest first."""
     origin: bytes = field(repr=False)
     """Key of the digests that tell a case's referrals apart without pointing at a submission."""
+    made_on: Mapping[str, date] = field(default_factory=dict)
+    """Ids of intake keys -> the day on which each was made, as far as it was noted."""
 
 
 def carry_key(keys: DoorKeys, label: str) -> bytes:
@@ -195,15 +197,9 @@ def import_intake_key(document: object, door_path: Path, *, told_id: str) -> Sea
             "The file holds another key than the one that you were told.",
             remedy="Have the file written again, and do not use this one.",
         )
-    content = _read_key_file(door_path)
+    content = read_key_file(door_path)
     content |= {"intake": _encode(key.raw), "carry": {"label": label, "key": _encode(carry)}}
-    fresh = door_path.with_suffix(".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(door_path)
+    replace_key_file(door_path, content)
     return key
 
 
@@ -221,6 +217,7 @@ def create_keys(door_path: Path, hands_path: Path) -> None:
     intake, cases = create_open_key(), create_open_key()
     hands = {
         "intake": [_encode(intake.raw)],
+        "intake_made": {intake.seal_key.key_id.hex(): _today()},
         "cases": [_encode(cases.raw)],
         "pseudonyms": [{"epoch": "k1", "key": _encode(secrets.token_bytes(32))}],
         "origin": _encode(secrets.token_bytes(32)),
@@ -233,42 +230,47 @@ def create_keys(door_path: Path, hands_path: Path) -> None:
         "password_salt": secrets.token_urlsafe(24),
     }
     for path, content in ((hands_path, hands), (door_path, door)):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError as error:
-            raise PimError(
-                ErrorCode.BAD_KEYS,
-                f"{path.name} exists already.",
-                remedy="Keep it: without it nothing opens.",
-            ) from error
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
+        make_key_file(path, content)
 
 
-def _read_key_file(path: Path) -> dict[str, object]:
-    try:
-        mode = path.stat().st_mode
-        content = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise PimError(
-            ErrorCode.BAD_KEYS,
-            f"The keys file {path.name} is missing.",
-            remedy="Run `pimcollect keys create`.",
-        ) from error
-    except (OSError, ValueError) as error:
-        raise PimError(ErrorCode.BAD_KEYS, f"The keys file {path.name} cannot be read.") from error
-    if stat.S_IMODE(mode) & 0o077:
-        raise PimError(
-            ErrorCode.BAD_KEYS,
-            f"Others can read the keys file {path.name}.",
-            remedy=f"Run chmod 600 {path.name}.",
-        )
-    if not isinstance(content, dict):
-        raise PimError(ErrorCode.BAD_KEYS, f"The keys file {path.name} is not a JSON object.")
-    return content
+def add_intake_key(hands_path: Path, fresh: OpenKey) -> None:
+    """Put a new private intake key before those that the workers have. It is read again and tried: only then may
+    anything be sealed to it."""
+    content = read_key_file(hands_path)
+    ring, made = content["intake"], content.get("intake_made")
+    if not isinstance(ring, list):
+        raise PimError(ErrorCode.BAD_KEYS, f"The keys file {hands_path.name} is not as expected.")
+    noted = made if isinstance(made, dict) else {}
+    content["intake"] = [_encode(fresh.raw), *ring]
+    content["intake_made"] = {**noted, fresh.seal_key.key_id.hex(): _today()}
+    replace_key_file(hands_path, content)
+    probe = seal_value(b"probe", to=fresh.seal_key, context="probe")
+    open_value(probe, ring=read_hands_keys(hands_path).intake[:1], context="probe")
+
+
+def seal_to(door_path: Path, key: SealKey) -> None:
+    """From now on doors that read this file seal to this key."""
+    replace_key_file(door_path, {**read_key_file(door_path), "intake": _encode(key.raw)})
+
+
+def remove_intake_key(hands_path: Path, key_id: bytes) -> None:
+    """Take a private intake key out of the workers' ring: what is sealed to it never opens again."""
+    content = read_key_file(hands_path)
+    kept = [key for key in read_hands_keys(hands_path).intake if key.seal_key.key_id != key_id]
+    made = content.get("intake_made")
+    left = {key.seal_key.key_id.hex() for key in kept}
+    content["intake"] = [_encode(key.raw) for key in kept]
+    content["intake_made"] = {one: on for one, on in made.items() if one in left} if isinstance(made, dict) else {}
+    replace_key_file(hands_path, content)
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def _read_days(noted: object) -> dict[str, date]:
+    found = noted if isinstance(noted, dict) else {}
+    return {str(key): date.fromisoformat(str(day)) for key, day in found.items()}
 
 
 def _bytes_of(value: object) -> bytes:
@@ -277,7 +279,7 @@ def _bytes_of(value: object) -> bytes:
 
 def read_door_keys(path: Path) -> DoorKeys:
     """Read the web process's keys. Raises PimError(BAD_KEYS)."""
-    content = _read_key_file(path)
+    content = read_key_file(path)
     try:
         carry = content.get("carry")
         return DoorKeys(
@@ -294,7 +296,7 @@ def read_door_keys(path: Path) -> DoorKeys:
 
 def read_hands_keys(path: Path) -> HandsKeys:
     """Read the workers' keys. Raises PimError(BAD_KEYS)."""
-    content = _read_key_file(path)
+    content = read_key_file(path)
     try:
         intake, cases, pseudonyms = content["intake"], content["cases"], content["pseudonyms"]
         if not (isinstance(intake, list) and isinstance(cases, list) and isinstance(pseudonyms, list)):
@@ -304,6 +306,7 @@ def read_hands_keys(path: Path) -> HandsKeys:
             cases=tuple(OpenKey(_bytes_of(raw)) for raw in cases),
             pseudonyms=tuple((str(one["epoch"]), _bytes_of(one["key"])) for one in pseudonyms),
             origin=_bytes_of(content["origin"]),
+            made_on=_read_days(content.get("intake_made")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise PimError(ErrorCode.BAD_KEYS, f"The keys file {path.name} is incomplete.") from error

@@ -27,8 +27,9 @@ from pimcollect.tables.entries import CARRIED, EntryRow
 from pimcollect.tables.forms import find_known_forms
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.media import file_context, list_files, name_context, read_content, shred_media
+from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import DoorKeys, HandsKeys, carry_key, keyed_digest, open_value
-from webhooks.inbox import Way, accept, entry_context, identify
+from webhooks.inbox import Way, accept, identify
 from webhooks.media import store_media
 
 VERSION = 1

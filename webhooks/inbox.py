@@ -10,6 +10,7 @@ from psycopg import Connection
 
 from pimcollect.servers.base import Delivery
 from pimcollect.tables.entries import HELD, INCOMPLETE, UNTOUCHED
+from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import DoorKeys, keyed_digest, seal_value
 from webhooks.hooks import Hook
 
@@ -98,11 +99,6 @@ class Receipt:
     """By what way the entry came that was known already."""
     content: str | None = None
     """The digest of that entry's body, if it came by phone."""
-
-
-def entry_context(form: str, identity: str) -> str:
-    """What an entry's body is bound to: moved to another row it does not open."""
-    return f"entry|{form}|{identity}"
 
 
 def identify_edition(edition_id: str, *, form: str, key: bytes) -> str:

@@ -11,8 +11,9 @@ from psycopg import Connection
 
 from pimcollect.servers.base import Delivery
 from pimcollect.tables.entries import PULL
+from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import DoorKeys, seal_value
-from webhooks.inbox import UNLESS_KNOWN, entry_context, identify
+from webhooks.inbox import UNLESS_KNOWN, identify
 
 _PUT = f"""
     INSERT INTO entries (id, form, server, via, identity, kind, fullness, body, is_encrypted, root_id, follows,

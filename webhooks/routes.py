@@ -6,6 +6,7 @@ sent. Kobo keeps and shows the answer's body: it holds a receipt or a code, noth
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -39,9 +40,15 @@ class Door:
 
     engine: Engine
     """Of autocommit: a put is one statement, durable when it is answered."""
-    keys: DoorKeys
+    read_keys: Callable[[], DoorKeys]
+    """The door's keys; others as soon as the file was replaced."""
     hooks: Hooks
     bell: Bell
+
+    @property
+    def keys(self) -> DoorKeys:
+        """The door's keys as they are now."""
+        return self.read_keys()
 
 
 def create_door(door: Door, *, max_body_bytes: int) -> Flask:

@@ -18,7 +18,7 @@ from pimcollect.servers.http import Client
 from pimcollect.servers.login import CENTRAL, Token, log_in, read_token
 from pimcollect.servers.publishing import read_id, read_object, read_rows, read_text
 from pimcollect.tables.app_users import AppUserRow, take_app_user
-from pimcollect.tables.connections import ConnectionRow
+from pimcollect.tables.connections import ConnectionRow, token_context
 from pimcollect.vault import SealKey, open_value, seal_value
 from workers.hands import Hands
 
@@ -67,7 +67,7 @@ def _take(own: Hands) -> _Wish | UUID | None:
             return None
         connection = session.get_one(ConnectionRow, row.connection)
         try:
-            plain = open_value(connection.sealed or b"", ring=own.keys.intake, context=f"connection|{connection.id}")
+            plain = open_value(connection.sealed or b"", ring=own.keys.intake, context=token_context(connection.id))
             token = read_token(plain)
         except PimError:
             return row.id

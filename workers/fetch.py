@@ -16,7 +16,6 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, text
 
-from pimcollect.actions.connections import token_context
 from pimcollect.db import transaction
 from pimcollect.doorbell import FETCH
 from pimcollect.errors import ErrorCode, PimError
@@ -25,7 +24,7 @@ from pimcollect.plugins import find_plugin
 from pimcollect.servers.answers import ServerError
 from pimcollect.servers.copies import Holder
 from pimcollect.servers.http import Client
-from pimcollect.tables.connections import ConnectionRow, find_due_connections, take_connection
+from pimcollect.tables.connections import ConnectionRow, find_due_connections, take_connection, token_context
 from pimcollect.tables.journal import beat
 from pimcollect.vault import open_value, read_door_keys
 from workers.gather import gather

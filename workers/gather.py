@@ -16,8 +16,8 @@ from pimcollect.servers.envelope import read_envelope
 from pimcollect.tables.connections import find_names_there
 from pimcollect.tables.entries import EntryRow, find_parked
 from pimcollect.tables.pictures import find_awaited_of
+from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import open_value
-from webhooks.inbox import entry_context
 from webhooks.media import store_media
 from workers.darkroom import LARGEST_FILE
 from workers.hands import Hands

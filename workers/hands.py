@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -24,6 +25,7 @@ from pimcollect.domain.outcomes import Directory, Pseudonyms
 from pimcollect.domain.version import read_version
 from pimcollect.doorbell import Bell
 from pimcollect.errors import PimError
+from pimcollect.key_files import follow_key_file
 from pimcollect.servers.odk import read_stated
 from pimcollect.tables.catalogue import read_directory
 from pimcollect.tables.form_keys import find_sealed_keys, key_context
@@ -56,12 +58,18 @@ class Hands:
     settings: Settings
     engine: Engine
     sessions: sessionmaker[Session]
-    keys: HandsKeys
+    read_keys: Callable[[], HandsKeys]
+    """The private keys; others as soon as the file was replaced."""
     bell: Bell
     _versions: dict[UUID, KnownVersion] = field(default_factory=dict)
     _form_keys: dict[UUID, RSAPrivateKey] = field(default_factory=dict, repr=False)
     _directory: Directory | None = None
     _directory_at: float = 0.0
+
+    @property
+    def keys(self) -> HandsKeys:
+        """The private keys as they are now."""
+        return self.read_keys()
 
     def read_directory(self, session: Session) -> Directory:
         """The directory, at most a few seconds old."""
@@ -140,7 +148,7 @@ def open_hands(settings: Settings) -> Hands:
         settings=settings,
         engine=engine,
         sessions=open_sessions(engine),
-        keys=read_hands_keys(settings.hands_keys),
+        read_keys=follow_key_file(settings.hands_keys, read_hands_keys),
         bell=Bell(settings.redis_url),
     )
 

@@ -16,13 +16,14 @@ from pimcollect.domain.version import read_version
 from pimcollect.errors import PimError
 from pimcollect.servers.login import Token, read_token
 from pimcollect.servers.publishing import File, Job
-from pimcollect.tables.connections import ConnectionRow, take_connection
+from pimcollect.tables.connections import ConnectionRow, take_connection, token_context
 from pimcollect.tables.form_files import find_form_file, find_form_files
 from pimcollect.tables.forms import FormVersionRow, HookRow, find_versions
 from pimcollect.tables.releases import (
     RegisteredHookRow,
     ReleaseRow,
     hold_release,
+    hook_secret_context,
     let_release,
     take_release,
 )
@@ -140,7 +141,7 @@ def _open_token(own: Hands, connection: ConnectionRow) -> Token:
     if connection.sealed is None:
         raise Stop("connection_closed")
     try:
-        context = f"connection|{connection.id}"
+        context = token_context(connection.id)
         return read_token(open_value(connection.sealed, ring=own.keys.intake, context=context))
     except PimError as error:
         raise Stop("token_unreadable") from error
@@ -155,7 +156,7 @@ def _open_hook(own: Hands, session: Session, row: ReleaseRow) -> tuple[str, str]
     if hook.closed_at is not None or not own.settings.public_url:
         raise Stop("hook_closed" if hook.closed_at is not None else "address_missing")
     try:
-        context = f"hook secret|{hook.id}"
+        context = hook_secret_context(hook.id)
         secret = open_value(registered.sealed, ring=own.keys.intake, context=context).decode()
     except PimError as error:
         raise Stop("token_unreadable") from error

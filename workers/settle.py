@@ -32,6 +32,7 @@ from pimcollect.tables.entries import (
 )
 from pimcollect.tables.forms import find_mappings
 from pimcollect.tables.journal import beat
+from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import open_value
 from workers.envelopes import BESIDE, Inside, Parked, unwrap
 from workers.hands import Hands, KnownVersion, hands
@@ -153,7 +154,7 @@ def _read(
     if row.body is None:
         raise PimError(ErrorCode.NOT_POSSIBLE_NOW, "An untouched entry has no body.")
     try:
-        body = open_value(row.body, ring=own.keys.intake, context=f"entry|{row.form}|{row.identity}")
+        body = open_value(row.body, ring=own.keys.intake, context=entry_context(row.form, row.identity))
     except PimError:
         return Held(HeldReason.KEY_MISSING)
     if not versions:

@@ -24,6 +24,7 @@ from pimcollect.tables.connections import (
     count_unsettled,
     find_connections,
     take_connection,
+    token_context,
 )
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.submissions import count_present
@@ -33,11 +34,6 @@ SERVERS = ("kobo", "central", "ona")
 """Whom we can call: KoboToolbox, ODK Central, Ona."""
 _AT_CENTRAL = re.compile(r"[0-9]+/[^/]+")
 _LONGEST_SECRET = 500
-
-
-def token_context(connection: UUID) -> str:
-    """What a sealed token is bound to."""
-    return f"connection|{connection}"
 
 
 def connect_server(

@@ -21,6 +21,7 @@ from pimcollect.tables.releases import (
     ReleaseRow,
     ask_checks,
     find_release,
+    hook_secret_context,
     replace_waiting,
 )
 from pimcollect.vault import DoorKeys, hash_secret, seal_value
@@ -101,7 +102,7 @@ def _register_hook(
 
 
 def _seal_hook(connection: UUID, opened: OpenedHook, keys: DoorKeys) -> RegisteredHookRow:
-    sealed = seal_value(opened.secret.encode(), to=keys.intake, context=f"hook secret|{opened.id}")
+    sealed = seal_value(opened.secret.encode(), to=keys.intake, context=hook_secret_context(opened.id))
     return RegisteredHookRow(connection=connection, hook=opened.id, sealed=sealed, sha256=hash_secret(opened.secret))
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from pimcollect.actions.connections import tell_pulls
 from pimcollect.actions.inbox import MENDS
+from pimcollect.actions.keys import list_old_keys, say_needed
 from pimcollect.cli.desk import json_option, print_json, print_rows
 from pimcollect.config import Settings, read_settings
 from pimcollect.db import is_migrated, open_engine, open_sessions, transaction
@@ -36,6 +37,7 @@ from pimcollect.vault import OpenKey, SealKey, read_door_keys, read_hands_keys
 OK, ATTENTION = "ok", "attention"
 _OLDEST, _NEWEST = 15, 18
 _BEAT_SECONDS = 60
+_KEY_DAYS = 366
 _MEGABYTE = 1024 * 1024
 _FULL_MEGABYTES, _LOW_MEGABYTES = 200, 2048
 
@@ -93,6 +95,7 @@ def _examine_servers(settings: Settings) -> Iterator[Finding]:
         if database.state == OK:
             with transaction(sessions) as session:
                 yield from check_beats(session)
+                yield from check_intake_keys(session, settings)
                 yield from check_entries(session)
                 yield from check_connections(session)
                 yield from check_releases(session)
@@ -117,6 +120,32 @@ def check_keys(settings: Settings) -> Finding:
     if door.carry is not None:
         return Finding("keys", OK, "what arrives is sealed for another machine: carry it there")
     return Finding("keys", OK, "door and workers belong together")
+
+
+def check_intake_keys(session: Session, settings: Settings) -> Iterator[Finding]:
+    """How old the key is that the door seals to, whether a newer one waits, and what still needs older ones."""
+    try:
+        door, hands = read_door_keys(settings.door_keys), read_hands_keys(settings.hands_keys)
+    except PimError:
+        return  # said by check_keys
+    if door.carry is not None:
+        return
+    made_on = hands.made_on.get(door.intake.key_id.hex())
+    days = None if made_on is None else (datetime.now(UTC).date() - made_on).days
+    name = f"intake key {door.intake.key_id.hex()}, "
+    name += "made before the day was noted" if days is None else f"{days} days old"
+    if hands.intake[0].seal_key.raw != door.intake.raw:
+        yield Finding("intake key", ATTENTION, f"{name}; a newer one is ready", "Run `pimcollect keys rotate` again.")
+    elif days is not None and days > _KEY_DAYS:
+        yield Finding("intake key", ATTENTION, name, "Once a year: `pimcollect keys rotate`.")
+    else:
+        yield Finding("intake key", OK, name)
+    for old in list_old_keys(session, COMMAND_LINE, hands, sealing=door.intake):
+        what = f"old key {old.key_id}: " + (f"needed by {say_needed(old.needed)}" if old.needed else "not needed")
+        remedy = (
+            f"`pimcollect keys forget {old.key_id}` seals what is left anew and removes it; see docs/operators/keys.md."
+        )
+        yield Finding("intake key", ATTENTION, what, remedy)
 
 
 def check_disk(settings: Settings) -> Finding:

@@ -5,11 +5,24 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from uuid import UUID
 
 import click
 
+from pimcollect.actions.keys import (
+    KeyFiles,
+    forget_intake_key,
+    list_old_keys,
+    retire_intake_key,
+    rotate_intake_key,
+    say_needed,
+    seal_anew,
+)
+from pimcollect.cli.desk import Desk, open_desk
 from pimcollect.config import read_settings
+from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.sealed import FIRST, PLACES
 from pimcollect.vault import (
     create_keys,
     import_intake_key,
@@ -48,7 +61,12 @@ def list_keys(*, as_json: bool) -> None:
     settings = read_settings()
     door, hands = read_door_keys(settings.door_keys), read_hands_keys(settings.hands_keys)
     rows = [
-        {"purpose": purpose, "key": key.seal_key.key_id.hex(), "is_sealing": key.seal_key.raw == public.raw}
+        {
+            "purpose": purpose,
+            "key": key.seal_key.key_id.hex(),
+            "is_sealing": key.seal_key.raw == public.raw,
+            "made_on": str(hands.made_on.get(key.seal_key.key_id.hex(), "")),
+        }
         for purpose, ring, public in (("intake", hands.intake, door.intake), ("cases", hands.cases, door.cases))
         for key in ring
     ]
@@ -56,7 +74,10 @@ def list_keys(*, as_json: bool) -> None:
         click.echo(json.dumps(rows))
         return
     for row in rows:
-        click.echo(f"{row['purpose']:<8} {row['key']}  {'seals now' if row['is_sealing'] else 'opens old values'}")
+        use = "seals now" if row["is_sealing"] else "opens what is sealed to it"
+        click.echo(
+            f"{row['purpose']:<8} {row['key']}  {use:<26} {row['made_on'] and 'made ' + str(row['made_on'])}".rstrip()
+        )
 
 
 @keys.command("export-intake")
@@ -99,4 +120,69 @@ def import_intake(file: Path, key_id: str) -> None:
     told = key_id or click.prompt("Id of the key, as the other machine shows it")
     key = import_intake_key(document, read_settings().door_keys, told_id=told)
     click.echo(f"What arrives from now on is sealed to {key.key_id.hex()}: only its machine can open it.")
-    click.echo("Start the service again, so that every process uses it. Carry with: pimcollect inbox carry -o FILE")
+    click.echo("A running service uses it from now on. Carry with: pimcollect inbox carry -o FILE")
+
+
+@keys.command()
+@click.option(
+    "--only-hands",
+    is_flag=True,
+    help="Make the key and stop: bring hands.json to workers of other machines, then again.",
+)
+def rotate(*, only_hands: bool) -> None:
+    """A new intake key; what is sealed to older ones is sealed anew. Nobody needs to stop or start anything.
+
+    The old key stays until `pimcollect keys forget`.
+    """
+    with open_desk() as desk:
+        files = KeyFiles(desk.settings.door_keys, desk.settings.hands_keys)
+        with desk.transaction() as session:
+            rotated = rotate_intake_key(session, COMMAND_LINE, files, only_hands=only_hands)
+        click.echo(f"The workers here hold the intake key {rotated.key.key_id.hex()}. Back up {files.hands} now.")
+        if not rotated.is_sealing:
+            click.echo("Bring that file to the workers of other machines, then: pimcollect keys rotate")
+            return
+        click.echo(f"The door here seals to it. Bring {files.door} to doors of other machines; no restart is needed.")
+        click.echo("Machines that collect for this one: pimcollect keys export-intake, and import it there.")
+        _seal_all_anew(desk, files)
+        _tell_old_keys(desk, files)
+
+
+@keys.command()
+@click.argument("key_id")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(key_id: str, *, yes: bool) -> None:
+    """Remove an old private intake key for good, once nothing is sealed to it any more.
+
+    What only it opens is lost then: dumps of the database from before, and files that are still being carried here.
+    """
+    with open_desk() as desk:
+        files = KeyFiles(desk.settings.door_keys, desk.settings.hands_keys)
+        files.read()
+        if not yes:
+            click.confirm("Every machine that collects for this one has carried all and has the new key?", abort=True)
+        _seal_all_anew(desk, files)
+        with desk.transaction() as session:
+            retired = retire_intake_key(session, COMMAND_LINE, key_id, files)
+        _seal_all_anew(desk, files)
+        with desk.transaction() as session:
+            forget_intake_key(session, COMMAND_LINE, retired, files)
+    click.echo(f"The key {retired.hex()} is removed here. Destroy its copies: backups, and workers of other machines.")
+
+
+def _seal_all_anew(desk: Desk, files: KeyFiles) -> None:
+    """One transaction for a few values, so that workers and doors go on meanwhile."""
+    door, hands = files.read()
+    for place in PLACES:
+        after: UUID | None = FIRST
+        while after is not None:
+            with desk.transaction() as session:
+                after = seal_anew(session, COMMAND_LINE, place, hands, to=door.intake, after=after)
+
+
+def _tell_old_keys(desk: Desk, files: KeyFiles) -> None:
+    door, hands = files.read()
+    with desk.transaction() as session:
+        for old in list_old_keys(session, COMMAND_LINE, hands, sealing=door.intake):
+            needed = f"still needed: {say_needed(old.needed)}" if old.needed else "needed by nothing any more"
+            click.echo(f"Old key {old.key_id}: {needed}. To remove it: pimcollect keys forget {old.key_id}")

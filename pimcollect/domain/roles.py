@@ -97,6 +97,8 @@ GRANTS: dict[str, frozenset[Role]] = {
     "members.create": frozenset({Role.ADMIN, Role.OPERATOR}),
     "members.change": frozenset({Role.ADMIN, Role.OPERATOR}),
     "members.own_password": frozenset(MEMBER_ROLES),
+    "keys.rotate": _OPERATOR,
+    "keys.forget": _OPERATOR,
     "service.watch": frozenset({Role.ADMIN, Role.OPERATOR}),
 }
 """Permission (`noun.verb`) -> the roles that have it. Nobody has what does not stand here."""

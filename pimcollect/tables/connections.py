@@ -15,6 +15,11 @@ from pimcollect.tables.entries import HELD, UNTOUCHED, EntryRow
 from pimcollect.tables.forms import FormRow
 
 
+def token_context(connection: UUID) -> str:
+    """What a sealed token is bound to."""
+    return f"connection|{connection}"
+
+
 class ConnectionRow(Base):
     """One form of ours at one server, with what is needed to call it and what the last pull found."""
 
@@ -41,7 +46,7 @@ class ConnectionRow(Base):
     there: Mapped[str | None]
     """The form's name there: Kobo's asset uid, Central's `project/form id`, Ona's number. Empty until published."""
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """A JSON object {"user", "secret"}, sealed to the intake key under the context `connection|<id>`."""
+    """A JSON object {"user", "secret"}, sealed to the intake key under `token_context`."""
     opened_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     closed_at: Mapped[datetime | None]
     cursor: Mapped[dict[str, Any]] = mapped_column(default=dict)

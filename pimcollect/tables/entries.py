@@ -36,7 +36,7 @@ MOST_ATTEMPTS = 8
 
 
 class EntryRow(Base):
-    """One accepted delivery. The body is sealed to the intake key under the context `entry|<id>`."""
+    """One accepted delivery. The body is sealed to the intake key, bound to form and identity."""
 
     __tablename__ = "entries"
     __table_args__ = (

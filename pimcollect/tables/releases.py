@@ -74,6 +74,11 @@ class ReleaseRow(Base):
     checked_at: Mapped[datetime | None]
 
 
+def hook_secret_context(hook: UUID) -> str:
+    """What the sealed secret of a registered hook is bound to."""
+    return f"hook secret|{hook}"
+
+
 class RegisteredHookRow(Base):
     """The hook that a connected server posts to, with its secret sealed to the workers, who register it there."""
 
@@ -81,7 +86,7 @@ class RegisteredHookRow(Base):
     connection: Mapped[UUID] = mapped_column(ForeignKey(ConnectionRow.id), primary_key=True)
     hook: Mapped[UUID] = mapped_column(ForeignKey(HookRow.id), unique=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    """Sealed to the intake key under the context `hook secret|<hook>`."""
+    """Sealed to the intake key under `hook_secret_context`."""
     sha256: Mapped[str]
     """Of the secret, as the hook has it."""
 

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from pimcollect.actions.connections import ask_pull, close_connection, connect_server, list_connections, token_context
+from pimcollect.actions.connections import ask_pull, close_connection, connect_server, list_connections
 from pimcollect.domain.roles import COMMAND_LINE, Actor, Role
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.connections import ConnectionRow, find_due_connections
+from pimcollect.tables.connections import ConnectionRow, find_due_connections, token_context
 from pimcollect.vault import DoorKeys, HandsKeys, open_value
 from tests.factories.door import put_form
 

@@ -15,6 +15,7 @@ from pimcollect.config import Settings
 from pimcollect.db import open_engine
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import Bell
+from pimcollect.key_files import follow_key_file
 from pimcollect.tables.forms import FormRow
 from pimcollect.vault import read_door_keys
 from webhooks.hooks import SECRET_HEADER, Hooks
@@ -47,7 +48,8 @@ def put_form(session: Session, form: str = "pm_kac") -> None:
 def make_app(settings: Settings, engine: Engine | None = None, *, puts: Engine | None = None) -> Flask:
     """The door alone, as the web process builds it; `puts` = an engine of autocommit, as it has there."""
     engine = engine or open_engine(settings.database_url, pool_size=8)
-    door = Door(puts or engine, read_door_keys(settings.door_keys), Hooks(engine), Bell(settings.redis_url))
+    read_keys = follow_key_file(settings.door_keys, read_door_keys)
+    door = Door(puts or engine, read_keys, Hooks(engine), Bell(settings.redis_url))
     return create_door(door, max_body_bytes=settings.max_body_bytes)
 
 

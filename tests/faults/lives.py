@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import json
 import os
 import signal
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-from pimcollect.vault import create_open_key
+from pimcollect.vault import read_hands_keys
 from tests.bench.killer import CLOCK, WEB, WEB_PARENT, WORKER_CHILD, WORKERS, find_victims
 from tests.bench.memory import read_rss
 from tests.faults.field import Field, open_field
@@ -63,24 +58,12 @@ def restart_rolling(*, is_quick: bool) -> Found:
         return field.judge(found, crowds=(crowd,))
 
 
-def _write_keys(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change a key file as a whole: a reader sees the old or the new one."""
-    document = json.loads(path.read_text())
-    change(document)
-    new = path.with_suffix(".new")
-    new.touch(mode=0o600)
-    new.write_text(json.dumps(document))
-    new.replace(path)
-
-
 def _rotate(field: Field) -> None:
-    """A new intake key: the workers know it first, then the door seals to it. The old one stays for what it sealed."""
-    key, keys = create_open_key(), field.station.home / "keys"
-    private, public = (base64.b64encode(raw).decode() for raw in (key.raw, key.seal_key.raw))
-    _write_keys(keys / "hands.json", lambda document: document["intake"].insert(0, private))
-    _restart(field, WORKERS)
-    _write_keys(keys / "door.json", lambda document: document.update(intake=public))
-    _restart(field, WEB_PARENT)
+    """A new intake key by the command, while everything runs; the old one goes at once."""
+    field.station.run("keys", "rotate")
+    old = [key.seal_key.key_id.hex() for key in read_hands_keys(field.station.home / "keys" / "hands.json").intake[1:]]
+    for one in old:
+        field.station.run("keys", "forget", one, "--yes")
 
 
 def _hide_keys(field: Field, *, seconds: float) -> None:
@@ -95,7 +78,7 @@ def _hide_keys(field: Field, *, seconds: float) -> None:
 
 
 def turn_keys(*, is_quick: bool) -> Found:
-    """F25. Ten new intake keys under load, and private keys that are away for a while."""
+    """F25. Ten new intake keys under load, each old one forgotten, and private keys that are away for a while."""
     found, times, away = Found(), 1 if is_quick else 10, 1.0 if is_quick else 3.0
     with open_field(seed=25) as field:
 
@@ -107,9 +90,10 @@ def turn_keys(*, is_quick: bool) -> Found:
         crowd = field.send(times * 5 * _RATE, seconds=times * 5.0, meanwhile=turn)
         found.note_waits([wait for _, _, wait in crowd.answers])
         field.settle()
-        listed = json.loads((field.station.home / "keys" / "hands.json").read_text())["intake"]
-        found.notes["keys"] = len(listed)
-        found.expect(len(listed) == times + 1, f"{len(listed)} keys")
+        left = len(read_hands_keys(field.station.home / "keys" / "hands.json").intake)
+        found.expect(left == 1, f"{left} keys left")
+        held = field.station.query("SELECT count(*) FROM entries WHERE reason = 'key_missing'")
+        found.expect(held == [(0,)], f"{held} are held for want of a key")
         return field.judge(found, crowds=(crowd,))
 
 

@@ -210,7 +210,7 @@ TABLE = (
     Fault(
         "F25",
         "keys turn over or are away",
-        "10 new intake keys under load, then no private keys for some seconds",
+        "10 new intake keys under load, each old one removed, then no private keys for some seconds",
         "taken all the while, 0 lost",
         lives.turn_keys,
     ),

@@ -16,11 +16,11 @@ from pimcollect.config import Settings
 from pimcollect.db import open_engine
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import SETTLE, Bell
+from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import HandsKeys, open_value
 from tests.factories.door import OpenDoor, make_app, open_door, put_form
 from tests.payloads import read_wire
 from webhooks.hooks import SECRET_HEADER
-from webhooks.inbox import entry_context
 
 WIRE = read_wire()
 

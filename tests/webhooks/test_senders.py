@@ -18,11 +18,11 @@ from pimcollect.actions.inbox import replay_entry
 from pimcollect.config import Settings
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import DoorKeys, HandsKeys, open_value
 from tests.factories.door import OpenDoor, make_app, open_door, put_form
 from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
 from webhooks.hooks import SECRET_HEADER
-from webhooks.inbox import entry_context
 
 BASE = SCENARIOS["base_answers"]
 SECRET = "Nadia-Canary"

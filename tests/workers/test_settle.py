@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -166,13 +167,14 @@ def test_what_cannot_be_settled_is_held_sealed_with_its_reason(
 
 def test_a_lost_key_holds_the_entry_and_a_key_that_comes_back_settles_it(household: Household, engine: Engine) -> None:
     household.post(BASE)
-    kept = household.hands.keys
-    object.__setattr__(household.hands.keys, "intake", (create_open_key(),))
+    kept = household.hands.read_keys
+    others = replace(kept(), intake=(create_open_key(),))
+    household.hands.read_keys = lambda: others
     try:
         household.settle()
         assert one(engine, "SELECT state, reason FROM entries") == {"state": "held", "reason": "key_missing"}
     finally:
-        household.hands.keys = kept
+        household.hands.read_keys = kept
 
 
 def test_a_bad_entry_falls_out_of_its_batch_alone_and_is_held_after_several_tries(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -52,7 +53,8 @@ class PhoneDoor:
     """For whatever takes more than one statement, and for reading."""
     puts: Engine
     """Of autocommit: most submissions are one statement, durable when they are answered."""
-    keys: DoorKeys
+    read_keys: Callable[[], DoorKeys]
+    """The door's keys; others as soon as the file was replaced."""
     callers: Callers
     forms: Forms
     bell: Bell
@@ -60,14 +62,22 @@ class PhoneDoor:
     largest: int
     """Bytes of one post."""
 
+    @property
+    def keys(self) -> DoorKeys:
+        """The door's keys as they are now."""
+        return self.read_keys()
 
-def open_phone_door(settings: Settings, keys: DoorKeys, *, engine: Engine, puts: Engine, bell: Bell) -> PhoneDoor:
-    """The door of a web process."""
+
+def open_phone_door(
+    settings: Settings, read_keys: Callable[[], DoorKeys], *, engine: Engine, puts: Engine, bell: Bell
+) -> PhoneDoor:
+    """The door of a web process. What callers are known by stays when the intake key is another one."""
+    keys = read_keys()
     tries = Tries(settings.redis_url, keys.digest)
     return PhoneDoor(
         engine=engine,
         puts=puts,
-        keys=keys,
+        read_keys=read_keys,
         callers=Callers(engine, keys, tries),
         forms=Forms(engine),
         bell=bell,

@@ -185,7 +185,7 @@ def _is_done(engine: Engine, kobo: ReenactedKobo) -> bool:
     return bool(row.is_pulled and row.known == len(kobo.rows) and not row.waiting and not row.failures)
 
 
-def judge(engine: Engine, kobo: ReenactedKobo, *, deleted: set[str], result: Result) -> None:
+def judge(engine: Engine, kobo: ReenactedKobo, *, result: Result) -> None:
     """Compare every root and its newest edition, both ways."""
     there = {row["meta/rootUuid"].removeprefix("uuid:"): row["_uuid"] for row in kobo.rows.values()}
     with engine.connect() as connection:
@@ -198,8 +198,8 @@ def judge(engine: Engine, kobo: ReenactedKobo, *, deleted: set[str], result: Res
     result.there = len(there)
     result.missing = len(there.keys() - here.keys())
     result.older = sum(root in here and here[root].edition_id != edition for root, edition in there.items())
-    result.not_erased = sum(root in here and here[root].erased_at is None for root in deleted)
-    result.not_erased += len(here.keys() - there.keys() - deleted)
+    # also what came there while it was pulled, and was deleted there again
+    result.not_erased = sum(row.erased_at is None for root, row in here.items() if root not in there)
 
 
 def play(*, count: int, kills: int, life: int, seed: int = 1) -> Result:
@@ -214,7 +214,6 @@ def play(*, count: int, kills: int, life: int, seed: int = 1) -> Result:
         stack.callback(engine.dispose)
         _, version = release_household(settings, engine)
         fill(kobo, version, count=count, seed=seed)
-        everybody = {row["meta/rootUuid"].removeprefix("uuid:") for row in kobo.rows.values()}
         _connect(settings, engine, kobo)
         processes = stack.enter_context(run_service(settings))
         started = time.monotonic()
@@ -237,8 +236,7 @@ def play(*, count: int, kills: int, life: int, seed: int = 1) -> Result:
             time.sleep(0.5)
         result.seconds = time.monotonic() - started
         result.troubles = dict(kobo.told)
-        left = {row["meta/rootUuid"].removeprefix("uuid:") for row in kobo.rows.values()}
-        judge(engine, kobo, deleted=everybody - left, result=result)
+        judge(engine, kobo, result=result)
     return result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,8 +25,9 @@ from pimcollect.domain.catalogue import (
 )
 from pimcollect.domain.conditions import names_used
 from pimcollect.domain.documents import read_json
+from pimcollect.domain.phrases import phrase
 from pimcollect.domain.version import FlagRule, Pathway
-from pimcollect.errors import ErrorCode, PimError
+from pimcollect.errors import ErrorCode, FaultyError, PimError
 from pimcollect.schemas.bank import ASKING, FILES, FREE_TEXTS
 
 LANGUAGE = "en"
@@ -82,19 +83,22 @@ def read_catalogue(document: Mapping[str, Any]) -> Catalogue:
     return make_catalogue(document)
 
 
-class BankError(PimError):
+class BankError(FaultyError):
     """A bank that was not taken, with all that is wrong in it; told one fault a line."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
-        self.summary = f"The bank was not taken. Faults: {len(self.faults)}."
-        lines = [f"  {fault}" for fault in self.faults[:_SHOWN]]
-        if len(self.faults) > _SHOWN:
-            lines.append(f"  And {len(self.faults) - _SHOWN} more.")
+    faults: tuple[Fault, ...]
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        summary = phrase("The bank was not taken. Faults: %(number)s.", number=len(faults))
+        lines = [f"  {fault}" for fault in faults[:_SHOWN]]
+        if len(faults) > _SHOWN:
+            lines.append(f"  And {len(faults) - _SHOWN} more.")
         super().__init__(
             ErrorCode.BAD_BANK,
-            "\n".join((self.summary, *lines)) + "\n",
-            remedy="Correct the file and import it again; nothing was changed.",
+            summary,
+            faults,
+            told="\n".join((summary, *lines)) + "\n",
+            remedy=phrase("Correct the file and import it again; nothing was changed."),
         )
 
 

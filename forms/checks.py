@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from forms.files import find_known
 from forms.layout import AFTER_REFUSAL, AGREED, CONSENT_MODULE, OBSERVED, REFERRAL_MODULE, Layout
-from forms.lints import Severity
+from forms.lints import Lint, Severity, find
 from forms.lints_book import open_sheets
 from forms.lints_logic import lint_logic
 from forms.rows import DERIVED, LISTED, Row
 from forms.workbook import Sheets
 from pimcollect.domain.catalogue import EXCLUSIVE, Catalogue, find_references
+from pimcollect.domain.phrases import phrase
 from pimcollect.domain.version import ConsentMap
-from pimcollect.errors import ErrorCode, PimError
+from pimcollect.errors import ErrorCode, FaultyError
 
 _NAME = re.compile(r"^[a-z_][a-z0-9_]{0,31}$")
 
@@ -49,8 +50,9 @@ OPEN_ALTHOUGH_SENSITIVE = ("D05", "T05", "O02")
 _ONCE = 20
 
 
-def find_faults(catalogue: Catalogue, layout: Layout, consent: ConsentMap) -> tuple[str, ...]:
-    """Everything that forbids freezing this layout, in the order of the rows; empty when all is well."""
+def find_faults(catalogue: Catalogue, layout: Layout, consent: ConsentMap) -> tuple[Lint, ...]:
+    """Everything that forbids freezing this layout, in the order of the rows; empty when all is well. Each is named by
+    its item and question; the sheet that would give it a row is not written yet."""
     return (
         *_check_names(layout),
         *_check_references(layout),
@@ -59,68 +61,89 @@ def find_faults(catalogue: Catalogue, layout: Layout, consent: ConsentMap) -> tu
         *_check_gates(layout),
         *_check_sensitive(catalogue, layout),
         *_check_entity(catalogue, layout),
-        *(() if consent.keep else ("The form has no consent question: nothing would be kept.",)),
+        *_check_consent(consent),
     )
 
 
+class FormError(FaultyError):
+    """A form that is not built, with all that forbids it."""
+
+    def __init__(self, form: str, faults: Sequence[Lint]) -> None:
+        summary = phrase("The form %(form)s cannot be built.", form=form)
+        lines = [f"{one.code} {one.where}: {one.text}. {one.mend}" for one in faults[:_ONCE]]
+        more = [f"And {len(faults) - _ONCE} more."] if len(faults) > _ONCE else []
+        super().__init__(
+            ErrorCode.BAD_FORM,
+            summary,
+            faults,
+            told=" ".join((summary, *lines, *more)),
+            remedy=phrase("Correct the bank and import it again."),
+        )
+
+
 def refuse_faults(catalogue: Catalogue, layout: Layout, consent: ConsentMap) -> None:
-    """Raise PimError(BAD_FORM) that lists the faults, if there are any."""
+    """Raise FormError that lists the faults, if there are any."""
     _refuse(layout.form, find_faults(catalogue, layout, consent))
 
 
 def refuse_broken(layout: Layout, sheets: Sheets) -> None:
-    """Raise PimError(BAD_FORM) when an expression of the laid out sheets would break the form on a telephone."""
+    """Raise FormError when an expression of the laid out sheets would break the form on a telephone."""
     book = open_sheets(sheets, files=find_known(layout))
-    errors = [one for one in lint_logic(book) if one.severity is Severity.ERROR]
-    _refuse(layout.form, tuple(f"{one.code} {one.where}: {one.text}. {one.mend}" for one in errors))
+    _refuse(layout.form, [one for one in lint_logic(book) if one.severity is Severity.ERROR])
 
 
-def _refuse(form: str, faults: tuple[str, ...]) -> None:
+def _refuse(form: str, faults: Sequence[Lint]) -> None:
     if faults:
-        more = f" And {len(faults) - _ONCE} more." if len(faults) > _ONCE else ""
-        raise PimError(
-            ErrorCode.BAD_FORM,
-            f"The form {form} cannot be built. {' '.join(faults[:_ONCE])}{more}",
-            remedy="Correct the bank and import it again.",
-        )
+        raise FormError(form, faults)
 
 
-def _check_names(layout: Layout) -> Iterator[str]:
+def _fault(code: str, row: Row, text: str = "") -> Lint:
+    name = f"{row.item} {row.name}".strip()
+    return find(code, "survey", name=name, text=text, severity=Severity.ERROR)
+
+
+def _check_names(layout: Layout) -> Iterator[Lint]:
     seen: set[str] = set()
     for row in layout.rows:
         if row.kind in ("end_group", "end_repeat"):
             continue
         if not _NAME.match(row.name):
-            yield f"{row.item} {row.name}: not a name that every server takes (a-z, 0-9, _; at most 32)."
+            yield _fault("X14", row)
         if row.name in seen:
-            yield f"{row.item} {row.name}: this name stands in the form twice."
+            yield _fault("X14", row, phrase("this name stands in the form twice"))
         seen.add(row.name)
 
 
-def _check_references(layout: Layout) -> Iterator[str]:
+def _check_references(layout: Layout) -> Iterator[Lint]:
     names = {row.name for row in layout.rows if row.is_question or row.kind == "begin_repeat"}
     for row in layout.rows:
-        used = find_references(*row.expressions)
-        for name in sorted(used - names):
-            yield f"{row.item} {row.name}: it refers to {name}, which the form does not ask."
+        for name in sorted(find_references(*row.expressions) - names):
+            yield _fault("X01", row, phrase("it refers to %(name)s, which the form does not ask", name=name))
 
 
-def _check_lists(layout: Layout) -> Iterator[str]:
+def _check_lists(layout: Layout) -> Iterator[Lint]:
     for row in layout.rows:
         if row.kind not in LISTED or row.file:
             continue
         choices = layout.lists.get(row.choices, ())
         if not choices:
-            yield f"{row.item} {row.name}: the list {row.choices} is not there or empty."
+            yield _fault("X01", row, phrase("the list %(list)s is not there or empty", list=row.choices))
         has_exclusive = any(choice.code in EXCLUSIVE for choice in choices)
         if row.kind == "select_multiple" and has_exclusive and "count-selected" not in row.constraint:
-            yield f"{row.item} {row.name}: a code that stands alone needs a constraint (L15)."
+            yield _fault("L15", row)
 
 
-def _check_types(layout: Layout) -> Iterator[str]:
+def _check_types(layout: Layout) -> Iterator[Lint]:
     for row in layout.rows:
         if row.kind not in ALLOWED_TYPES:
-            yield f"{row.item} {row.name}: the type {row.kind} is not allowed in a form from the bank (L07)."
+            text = phrase("the type %(type)s is not allowed in a form from the bank", type=row.kind)
+            yield _fault("L07", row, text)
+
+
+def _check_consent(consent: ConsentMap) -> Iterator[Lint]:
+    if not consent.keep:
+        text = phrase("the form has no consent question: nothing would be kept")
+        yield find("X13", "survey", text=text)
 
 
 def _walk(layout: Layout) -> Iterator[tuple[Row, tuple[str, ...]]]:
@@ -135,14 +158,14 @@ def _walk(layout: Layout) -> Iterator[tuple[Row, tuple[str, ...]]]:
             above.append(row.relevant)
 
 
-def _check_gates(layout: Layout) -> Iterator[str]:
+def _check_gates(layout: Layout) -> Iterator[Lint]:
     """After consent, whatever is asked stands behind it; a gate stands alone or among `and`s, never behind an `or`."""
     gate = OBSERVED if any(row.name == "obs_only" for row in layout.rows) else AGREED
     for row, conditions in _walk(layout):
         if not row.module or row.module == CONSENT_MODULE or row.name in AFTER_REFUSAL or not row.is_question:
             continue
         if not any(gate in _split_and(condition) for condition in conditions):
-            yield f"{row.item} {row.name}: it can be asked without consent."
+            yield _fault("X13", row, phrase("it can be asked without consent"))
 
 
 def _split_and(condition: str) -> list[str]:
@@ -163,7 +186,7 @@ def _split_and(condition: str) -> list[str]:
     return [*terms, condition[start:].strip()]
 
 
-def _check_sensitive(catalogue: Catalogue, layout: Layout) -> Iterator[str]:
+def _check_sensitive(catalogue: Catalogue, layout: Layout) -> Iterator[Lint]:
     items = {item.id: item for item in catalogue.items}
     for row in layout.rows:
         item = items.get(row.item)
@@ -172,12 +195,12 @@ def _check_sensitive(catalogue: Catalogue, layout: Layout) -> Iterator[str]:
         if item.module == REFERRAL_MODULE:
             continue
         if not item.is_gated and item.id not in OPEN_ALTHOUGH_SENSITIVE:
-            yield f"{item.id} {row.name}: a sensitive question must stand behind the screening (L04)."
+            yield _fault("L04", row)
         if row.is_required:
-            yield f"{item.id} {row.name}: a sensitive answer must not be required (L14)."
+            yield _fault("L14", row)
 
 
-def _check_entity(catalogue: Catalogue, layout: Layout) -> Iterator[str]:
+def _check_entity(catalogue: Catalogue, layout: Layout) -> Iterator[Lint]:
     """What a later visit sees stands in clear on every telephone: only answers that tell nothing about a person."""
     if layout.entity is None:
         return
@@ -186,4 +209,5 @@ def _check_entity(catalogue: Catalogue, layout: Layout) -> Iterator[str]:
     for name in sorted((find_references(layout.entity.label) | saved) & items.keys()):
         item = items[name]
         if item.sensitivity in ("H", "S") or item.disclosure not in ("none", "comm") or item.treatment == "vault":
-            yield f"{item.id} {name}: the entity list {layout.entity.list} would show it in clear (X09)."
+            text = phrase("the entity list %(list)s would show it in clear", list=layout.entity.list)
+            yield find("X09", "survey", name=f"{item.id} {name}", text=text)

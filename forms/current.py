@@ -12,10 +12,12 @@ from forms import starter
 from forms.bank import read_catalogue, read_document, read_starter
 from forms.overlaps import FormTexts
 from forms.places import read_starter_places
+from forms.reasons import NOT_ACTIVE, STATES
 from forms.services import Codes
 from pimcollect.domain.catalogue import Catalogue, NamedPlace
 from pimcollect.domain.governance import State
 from pimcollect.domain.pathways import UNKNOWN
+from pimcollect.domain.phrases import phrase
 from pimcollect.domain.treatments import AGE_CUTS, band_label
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import PlaceRow, find_bank, find_bank_version, find_places
@@ -91,9 +93,7 @@ def find_held(session: Session, catalogue: Catalogue, *, is_field_test: bool = F
     asked = {State.ACTIVE, State.FIELD_TEST, State.ENDORSED} if is_field_test else {State.ACTIVE}
     states = {(row.item, row.key): row.state for row in find_item_states(session)}
     found = {item.id: states.get((item.id, item.key), State.DRAFT) for item in catalogue.items}
-    return {
-        item: f"is not active: {State(state).replace('_', ' ')}" for item, state in found.items() if state not in asked
-    }
+    return {item: phrase(NOT_ACTIVE, state=STATES[state]) for item, state in found.items() if state not in asked}
 
 
 def lay_wordings(catalogue: Catalogue, wordings: Mapping[str, Mapping[str, str]]) -> Catalogue:

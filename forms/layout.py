@@ -9,6 +9,7 @@ from forms.bank import rule_names
 from forms.files import find_external, lay_files
 from forms.mistakes import CONTAINERS
 from forms.parts import expand
+from forms.reasons import UNDECIDED
 from forms.rewording import reword, reword_choice
 from forms.rows import OPEN_LISTS, PLACE_LISTS, PURPOSE_MARK, VERSION_MARK, Row, find_own_list, list_places
 from forms.selection import Selection
@@ -28,6 +29,7 @@ from pimcollect.domain.catalogue import (
     Text,
     find_references,
 )
+from pimcollect.domain.phrases import phrase
 from pimcollect.domain.version import TEST
 from pimcollect.errors import ErrorCode, PimError
 
@@ -313,7 +315,7 @@ def _find_lost_rules(catalogue: Catalogue, chosen: set[str]) -> list[str]:
         part for item in catalogue.items if item.id in chosen for part in PARTS.get(item.type, ())
     }
     return [
-        f"{rule.id} the rule needs {', '.join(lost)}, which this form does not ask"
+        f"{rule.id} {phrase(UNDECIDED, names=lost)}"
         for rule in catalogue.flags
         if (lost := sorted(rule_names(rule.expression) - names))
     ]

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pimcollect.domain.phrases import phrase
+
 
 class Severity(StrEnum):
     """An error must be mended before people are asked; a warning is for an information officer to judge."""
@@ -26,46 +28,110 @@ class Rule:
 _E, _W = Severity.ERROR, Severity.WARNING
 
 RULES: dict[str, Rule] = {
-    "L01": Rule(_E, "no purpose or need", "Write into `use` what is measured and which decision it serves."),
-    "L02": Rule(_W, "no analysis plan", "Name the matrix category and the disaggregation."),
-    "L03": Rule(_E, "a direct identifier outside the referral module", "Seal it in M17 (vault), or leave it out."),
-    "L04": Rule(_E, "a sensitive question before the screening", "Let its `rel` need ${ers_decision}."),
-    "L05": Rule(_E, "own experience of violence, or a respondent under 18", "Ask about perceptions, and adults only."),
-    "L06": Rule(_E, "free text outside the vault", "Use a list of choices, or treat it as vault."),
-    "L07": Rule(_E, "position, photo, sound, device or telephone", "Take the row out."),
-    "L08": Rule(_W, "no way to say `does not know` or `prefers not to say`", "Add dk or pns to the list."),
-    "L09": Rule(_W, "a flag whose pathway nobody serves in the area", "Add a service, or close the question there."),
-    "L10": Rule(_W, "a translation that nobody has approved", "Let an information officer read and approve it."),
-    "L11": Rule(_W, "a key twice, or nearly the same question twice", "Merge them, or say how they differ."),
-    "L12": Rule(_E, "one key with different type, recall or list", "Give the different question a key of its own."),
-    "L13": Rule(_W, "over the time budget", "Cut questions that nothing reads (X10)."),
-    "L14": Rule(_E, "a sensitive answer that is required", "Let people pass it over."),
-    "L15": Rule(_E, "a code that stands alone, without a constraint", "Forbid other codes beside it."),
-    "L16": Rule(_W, "a list of areas that is not the gazetteer's", "Use the area lists of the gazetteer."),
-    "L17": Rule(_W, "unused for several rounds", "Retire it, or ask it again."),
-    "L18": Rule(_W, "a column of the choices sheet that reaches the telephone", "Keep remarks on the survey sheet."),
-    "L19": Rule(_E, "a unit or category that the matrix does not know", "Use one of the codes of the matrix."),
-    "L20": Rule(_W, "a risk without a question about the threat", "Add a threat question, or drop the risk's number."),
-    "B01": Rule(_W, "no purpose", "Write one for the tool, or another end: without a purpose no form is released."),
-    "B02": Rule(_W, "translations of an older wording", "Translate anew what the English says now."),
-    "B03": Rule(_W, "sensitive wording that was not translated back", "Let somebody else translate it back."),
-    "B04": Rule(_W, "a disaggregation that cannot be made", "Name a set that items name, and the list of its source."),
-    "B05": Rule(_W, "a place whose end is unclear", "Give it a last day and what it became, in one area above."),
-    "X00": Rule(_E, "pyxform cannot read it", "Correct the row that it names."),
-    "X01": Rule(_E, "a reference to nothing", "Correct the name, or add the question."),
-    "X02": Rule(_E, "a function that no telephone knows", "Correct its spelling."),
-    "X03": Rule(_E, "a regular expression that cannot be read", "Correct the pattern."),
-    "X04": Rule(_E, "a choice filter on a column that is not there", "Add the column to the choices, or correct it."),
-    "X05": Rule(_E, "a file that is missing", "Put it beside the workbook, or take the name out."),
-    "X06": Rule(_E, "questions that wait for each other", "Break the circle at one of them."),
-    "X07": Rule(_E, "a missing translation", "Fill the cell: people would read `-`, or nothing."),
-    "X08": Rule(_E, "a treatment that breaks the threshold of a flag rule", "Let the bands begin where the rule cuts."),
-    "X09": Rule(_E, "personal data in a name of the record or in the audit log", "Take it out: it leaves unsealed."),
-    "X10": Rule(_W, "a question that nothing reads", "Cut it, or plan what will be done with it."),
-    "X11": Rule(_W, "a column that pyxform ignores", "Correct its spelling."),
-    "X12": Rule(_E, "brackets or quotes that do not close", "Close them."),
-    "X13": Rule(_E, "asked without consent", "Ask for consent first; when you adopt the form, name it with --consent."),
-    "X14": Rule(_W, "a name that not every server takes", "Use a-z, 0-9 and _, at most 32, each once."),
+    "L01": Rule(
+        _E, phrase("no purpose or need"), phrase("Write into `use` what is measured and which decision it serves.")
+    ),
+    "L02": Rule(_W, phrase("no analysis plan"), phrase("Name the matrix category and the disaggregation.")),
+    "L03": Rule(
+        _E,
+        phrase("a direct identifier outside the referral module"),
+        phrase("Seal it in M17 (vault), or leave it out."),
+    ),
+    "L04": Rule(_E, phrase("a sensitive question before the screening"), phrase("Let its `rel` need ${ers_decision}.")),
+    "L05": Rule(
+        _E,
+        phrase("own experience of violence, or a respondent under 18"),
+        phrase("Ask about perceptions, and adults only."),
+    ),
+    "L06": Rule(_E, phrase("free text outside the vault"), phrase("Use a list of choices, or treat it as vault.")),
+    "L07": Rule(_E, phrase("position, photo, sound, device or telephone"), phrase("Take the row out.")),
+    "L08": Rule(
+        _W, phrase("no way to say `does not know` or `prefers not to say`"), phrase("Add dk or pns to the list.")
+    ),
+    "L09": Rule(
+        _W,
+        phrase("a flag whose pathway nobody serves in the area"),
+        phrase("Add a service, or close the question there."),
+    ),
+    "L10": Rule(
+        _W, phrase("a translation that nobody has approved"), phrase("Let an information officer read and approve it.")
+    ),
+    "L11": Rule(
+        _W, phrase("a key twice, or nearly the same question twice"), phrase("Merge them, or say how they differ.")
+    ),
+    "L12": Rule(
+        _E,
+        phrase("one key with different type, recall or list"),
+        phrase("Give the different question a key of its own."),
+    ),
+    "L13": Rule(_W, phrase("over the time budget"), phrase("Cut questions that nothing reads (X10).")),
+    "L14": Rule(_E, phrase("a sensitive answer that is required"), phrase("Let people pass it over.")),
+    "L15": Rule(_E, phrase("a code that stands alone, without a constraint"), phrase("Forbid other codes beside it.")),
+    "L16": Rule(
+        _W, phrase("a list of areas that is not the gazetteer's"), phrase("Use the area lists of the gazetteer.")
+    ),
+    "L17": Rule(_W, phrase("unused for several rounds"), phrase("Retire it, or ask it again.")),
+    "L18": Rule(
+        _W,
+        phrase("a column of the choices sheet that reaches the telephone"),
+        phrase("Keep remarks on the survey sheet."),
+    ),
+    "L19": Rule(
+        _E, phrase("a unit or category that the matrix does not know"), phrase("Use one of the codes of the matrix.")
+    ),
+    "L20": Rule(
+        _W,
+        phrase("a risk without a question about the threat"),
+        phrase("Add a threat question, or drop the risk's number."),
+    ),
+    "B01": Rule(
+        _W,
+        phrase("no purpose"),
+        phrase("Write one for the tool, or another end: without a purpose no form is released."),
+    ),
+    "B02": Rule(_W, phrase("translations of an older wording"), phrase("Translate anew what the English says now.")),
+    "B03": Rule(
+        _W, phrase("sensitive wording that was not translated back"), phrase("Let somebody else translate it back.")
+    ),
+    "B04": Rule(
+        _W,
+        phrase("a disaggregation that cannot be made"),
+        phrase("Name a set that items name, and the list of its source."),
+    ),
+    "B05": Rule(
+        _W, phrase("a place whose end is unclear"), phrase("Give it a last day and what it became, in one area above.")
+    ),
+    "X00": Rule(_E, phrase("pyxform cannot read it"), phrase("Correct the row that it names.")),
+    "X01": Rule(_E, phrase("a reference to nothing"), phrase("Correct the name, or add the question.")),
+    "X02": Rule(_E, phrase("a function that no telephone knows"), phrase("Correct its spelling.")),
+    "X03": Rule(_E, phrase("a regular expression that cannot be read"), phrase("Correct the pattern.")),
+    "X04": Rule(
+        _E,
+        phrase("a choice filter on a column that is not there"),
+        phrase("Add the column to the choices, or correct it."),
+    ),
+    "X05": Rule(_E, phrase("a file that is missing"), phrase("Put it beside the workbook, or take the name out.")),
+    "X06": Rule(_E, phrase("questions that wait for each other"), phrase("Break the circle at one of them.")),
+    "X07": Rule(_E, phrase("a missing translation"), phrase("Fill the cell: people would read `-`, or nothing.")),
+    "X08": Rule(
+        _E,
+        phrase("a treatment that breaks the threshold of a flag rule"),
+        phrase("Let the bands begin where the rule cuts."),
+    ),
+    "X09": Rule(
+        _E,
+        phrase("personal data in a name of the record or in the audit log"),
+        phrase("Take it out: it leaves unsealed."),
+    ),
+    "X10": Rule(_W, phrase("a question that nothing reads"), phrase("Cut it, or plan what will be done with it.")),
+    "X11": Rule(_W, phrase("a column that pyxform ignores"), phrase("Correct its spelling.")),
+    "X12": Rule(_E, phrase("brackets or quotes that do not close"), phrase("Close them.")),
+    "X13": Rule(
+        _E,
+        phrase("asked without consent"),
+        phrase("Ask for consent first; when you adopt the form, name it with --consent."),
+    ),
+    "X14": Rule(_W, phrase("a name that not every server takes"), phrase("Use a-z, 0-9 and _, at most 32, each once.")),
 }
 """L01 to L20 are those of the bank (docs/imo/lints.md), B those of its other parts; X are about workbooks, beyond
 pyxform and ODK Validate."""

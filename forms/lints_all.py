@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from forms.child import run_in_child
@@ -27,6 +27,7 @@ from forms.workbook import lay_sheets
 from forms.xform import to_clean_xform
 from forms.xlsforms import XlsForm, read_sheets
 from pimcollect.domain.catalogue import Catalogue, NamedPlace
+from pimcollect.domain.phrases import phrase, read_phrase, write_phrase
 from pimcollect.errors import ErrorCode, PimError
 
 
@@ -63,7 +64,7 @@ def _lint_all(
     served: tuple[Served, ...],
 ) -> Iterator[Lint]:
     if not any(selection.tool in one.tools for one in catalogue.purposes):
-        yield find("B01", "purposes", name=selection.tool, text="the bank has no purpose for this tool")
+        yield find("B01", "purposes", name=selection.tool, text=phrase("the bank has no purpose for this tool"))
     for item in selection.items:
         yield from lint_item(item, catalogue)
     for lint in lint_bank(replace(catalogue, items=selection.items)):
@@ -107,12 +108,15 @@ def lint_file(data: bytes, *, name: str, files: Collection[str] | None = None) -
     """
     check_workbook(data)
     found = run_in_child("lints", data, name=name, files=None if files is None else sorted(files))
-    return tuple(Lint(**{**one, "severity": Severity(one["severity"])}) for one in found)
+    return tuple(
+        Lint(**{**one, "text": read_phrase(one["text"]), "severity": Severity(one["severity"])}) for one in found
+    )
 
 
 def parse_lints(data: bytes, *, name: str, files: Collection[str] | None) -> list[dict[str, Any]]:
     """The same in this process, for the child: plain JSON."""
-    return [asdict(one) for one in lint_sheets_of(read_sheets(data), name=name, files=files)]
+    lints = lint_sheets_of(read_sheets(data), name=name, files=files)
+    return [{**vars(one), "text": write_phrase(one.text)} for one in lints]
 
 
 def lint_sheets_of(form: XlsForm, *, name: str, files: Collection[str] | None = None) -> tuple[Lint, ...]:

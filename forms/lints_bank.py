@@ -11,6 +11,7 @@ from forms.lints_logic import is_dynamic
 from forms.overlaps import find_doubles
 from pimcollect.domain.catalogue import SELECTS, Catalogue, Item
 from pimcollect.domain.expressions import find_breaks
+from pimcollect.domain.phrases import phrase
 
 UNITS = ("hh", "person", "community", "site")
 CATEGORIES = ("POP", "PNA", "PM", "CM", "RME", "SSA", "SEC", "CWC")
@@ -73,18 +74,18 @@ def lint_item(item: Item, catalogue: Catalogue) -> Iterator[Lint]:
     if item.type == "text" and item.treatment != "vault":
         yield say("L06", "type")
     if _lacks_way_out(item, catalogue):
-        yield say("L08", "choices", f"the list {item.choices} has neither dk nor pns")
+        yield say("L08", "choices", phrase("the list %(list)s has neither dk nor pns", list=item.choices))
     if item.unit not in UNITS:
-        yield say("L19", "lvl", f"{item.unit or 'nothing'} is no unit of the matrix")
+        yield say("L19", "lvl", phrase("%(code)s is no unit of the matrix", code=item.unit or "-"))
     if item.matrix and item.matrix not in CATEGORIES:
-        yield say("L19", "matrix", f"{item.matrix} is no category of the matrix")
+        yield say("L19", "matrix", phrase("%(code)s is no category of the matrix", code=item.matrix))
 
 
 def _lint_experience(item: Item, catalogue: Catalogue) -> Iterator[Lint]:
     if item.module == GBV_MODULE:
         is_private = item.unit in ("hh", "person") and item.disclosure not in ("none", "comm")
         if is_private or any(_OWN.search(text) for text in item.label.values()):
-            yield find("L05", "items", name=f"{item.id} q", text="it asks what somebody went through")
+            yield find("L05", "items", name=f"{item.id} q", text=phrase("it asks what somebody went through"))
     if item.disclosure == "quasi" and item.unit == "person" and item.type in SELECTS and "age" in item.name:
         young = [
             choice.code
@@ -92,7 +93,8 @@ def _lint_experience(item: Item, catalogue: Catalogue) -> Iterator[Lint]:
             if (found := _YOUNG.match(choice.code)) and int(found[1]) < _ADULT
         ]
         if young:
-            yield find("L05", "items", name=f"{item.id} choices", text=f"{', '.join(young)}: a respondent under 18")
+            text = phrase("%(codes)s: a respondent under 18", codes=young)
+            yield find("L05", "items", name=f"{item.id} choices", text=text)
 
 
 def _lacks_way_out(item: Item, catalogue: Catalogue) -> bool:
@@ -107,14 +109,17 @@ def _lint_doubles(catalogue: Catalogue) -> Iterator[Lint]:
     for row in find_doubles(catalogue):
         name = f"{row['one']} {row['other']}"
         if row["kind"] == "key twice":
-            code = "L12" if row["remark"] else "L11"
-            yield find(code, "items", name=name, text=f"both have the key {row['key']}" + _because(row["remark"]))
+            yield find(
+                "L12" if row["remark"] else "L11", "items", name=name, text=_say_double(row["key"], row["remark"])
+            )
         else:
-            yield find("L11", "items", name=name, text="their wording is nearly the same")
+            yield find("L11", "items", name=name, text=phrase("their wording is nearly the same"))
 
 
-def _because(remark: str) -> str:
-    return f", with {remark}" if remark else ""
+def _say_double(key: str, remark: str) -> str:
+    if not remark:
+        return phrase("both have the key %(key)s", key=key)
+    return phrase("both have the key %(key)s, with %(remark)s", key=key, remark=remark)
 
 
 def lint_unused(items: Iterable[Item], rounds: Mapping[str, tuple[str, Sequence[Collection[str]]]]) -> Iterator[Lint]:
@@ -125,4 +130,9 @@ def lint_unused(items: Iterable[Item], rounds: Mapping[str, tuple[str, Sequence[
     asked = {item for _, versions in last.values() for version in versions for item in version}
     for item in items:
         if item.id not in asked and tools & set(item.tools):
-            yield find("L17", "items", name=item.id, text=f"no form asked it in its last {ROUNDS} versions")
+            yield find(
+                "L17",
+                "items",
+                name=item.id,
+                text=phrase("no form asked it in its last %(number)s versions", number=ROUNDS),
+            )

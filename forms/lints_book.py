@@ -57,11 +57,6 @@ class Line:
         return file if kind.endswith("_from_file") else ""
 
     @property
-    def source(self) -> str:
-        """Where its choices come from, in words."""
-        return f"the file {self.file}" if self.file else f"the list {self.list_name}"
-
-    @property
     def called(self) -> str:
         """What people know the row by: a question, a choice of a list, an entity list."""
         owner = "" if self.sheet == "survey" else self["list_name"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from forms.checks import find_faults
 from forms.layout import Layout
@@ -19,14 +19,12 @@ from forms.wishes import Served
 from forms.wording import LANGUAGE_NAMES
 from pimcollect.domain.catalogue import SCREENING, Catalogue, Item, NamedPlace, find_references
 from pimcollect.domain.grammar import find_field, names_used, parse_rule
+from pimcollect.domain.phrases import phrase
 from pimcollect.domain.version import Question, Version
 
 BUDGET = 30
 """Minutes that an interview may last (L13)."""
 
-_LINT = re.compile(r"\(([LX]\d\d)\)\.?$")
-_FAULTS = {"refers to": "X01", "the list": "X01", "consent": "X13", "name": "X14"}
-"""Words of a fault of forms.checks that carries no code -> the lint that it is; the first that fits."""
 _NAMED = 3
 """So many labels in common with the gazetteer make a list one of areas."""
 
@@ -36,27 +34,21 @@ def lint_layout(catalogue: Catalogue, selection: Selection, layout: Layout, rows
     version = plan_version(catalogue, selection, layout)
     names = {row.name for row in layout.rows}
     for fault in find_faults(catalogue, layout, plan_consent(names)):
-        yield _read_fault(fault, rows)
+        yield replace(fault, row=rows.get(fault.name.rpartition(" ")[2], 0))
     if selection.minutes > BUDGET:
-        text = f"{selection.minutes} minutes are assumed, {BUDGET} are planned for; --minutes {BUDGET} cuts the rest"
+        text = phrase(
+            "%(minutes)s minutes are assumed, %(budget)s are planned for; a time budget cuts the rest",
+            minutes=selection.minutes,
+            budget=BUDGET,
+        )
         yield find("L13", "settings", name=selection.form, text=text)
     for language in layout.languages:
         if number := count_drafted(catalogue, layout, language):
-            text = f"{number} texts are machine-drafted and not approved"
+            text = phrase("%(number)s texts are machine-drafted and not approved", number=number)
             yield find("L10", "settings", name=LANGUAGE_NAMES[language], text=text)
     yield from _lint_threats(selection)
     yield from lint_thresholds(version)
     yield from _lint_uses(catalogue, selection, version, rows)
-
-
-def _read_fault(fault: str, rows: Mapping[str, int]) -> Lint:
-    """A sentence of forms.checks as a lint: its code stands at its end, the question's name before the colon."""
-    place, _, text = fault.partition(": ")
-    name = place.split(" ")[-1] if text else ""
-    found = _LINT.search(fault)
-    code = found[1] if found else next((code for words, code in _FAULTS.items() if words in fault), "X00")
-    row = rows.get(name, 0)
-    return find(code, "survey", row=row, name=place if text else "", text=text or fault, severity=Severity.ERROR)
 
 
 def lint_pathways(version: Version, places: tuple[NamedPlace, ...], served: tuple[Served, ...]) -> Iterator[Lint]:
@@ -75,9 +67,14 @@ def lint_pathways(version: Version, places: tuple[NamedPlace, ...], served: tupl
         known = covered.get(pathway, set())
         lost = [] if None in known else [area for area in areas if area not in known]
         if lost or not known:
-            where = "anywhere" if not known else f"in {', '.join(lost)}"
-            rules = ", ".join(rule.id for rule in version.flags if rule.pathway == pathway)
-            text = f"nobody serves it {where}" + (f"; raised by {rules}" if rules else "; people can ask for it")
+            rules = [rule.id for rule in version.flags if rule.pathway == pathway]
+            text = phrase(
+                "%(unserved)s; %(raised)s",
+                unserved=phrase("nobody serves it in %(areas)s", areas=lost)
+                if known
+                else phrase("nobody serves it anywhere"),
+                raised=phrase("raised by %(rules)s", rules=rules) if rules else phrase("people can ask for it"),
+            )
             yield find("L09", "pathways", name=pathway, text=text)
 
 
@@ -91,7 +88,12 @@ def lint_areas(layout: Layout, places: tuple[NamedPlace, ...]) -> Iterator[Lint]
         said = [{text.casefold() for text in (one.code, *one.label.values())} for one in choices]
         same = [one for one in said if known & one]
         if len(same) >= _NAMED:
-            yield find("L16", "choices", name=name, text=f"{len(same)} of its codes or labels are areas")
+            yield find(
+                "L16",
+                "choices",
+                name=name,
+                text=phrase("%(number)s of its codes or labels are areas", number=len(same)),
+            )
 
 
 def lint_long_lists(layout: Layout) -> Iterator[Lint]:
@@ -100,7 +102,12 @@ def lint_long_lists(layout: Layout) -> Iterator[Lint]:
         for language in layout.languages:
             lost = [one.code for one in layout.lists[name] if language not in one.label]
             if lost:
-                text = f"{len(lost)} of its choices lack a {LANGUAGE_NAMES[language]} label, the first is {lost[0]}"
+                text = phrase(
+                    "%(number)s of its choices lack a %(language)s label, the first is %(code)s",
+                    number=len(lost),
+                    language=LANGUAGE_NAMES[language],
+                    code=lost[0],
+                )
                 yield find("X07", "choices", name=name, text=text)
 
 
@@ -109,8 +116,12 @@ def lint_names(places: tuple[NamedPlace, ...], languages: tuple[str, ...]) -> It
     for language in languages:
         lost = [place.code for place in places if language not in place.names]
         if lost:
-            more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
-            text = f"no {LANGUAGE_NAMES[language]} name for {', '.join(lost[:_NAMED])}{more}: English is shown"
+            shown = {"language": LANGUAGE_NAMES[language], "places": lost[:_NAMED], "number": len(lost) - _NAMED}
+            text = (
+                phrase("no %(language)s name for %(places)s and %(number)s more: English is shown", **shown)
+                if lost[_NAMED:]
+                else phrase("no %(language)s name for %(places)s: English is shown", **shown)
+            )
             yield find("X07", "places", name=f"name_{language}", text=text, severity=Severity.WARNING)
 
 
@@ -123,8 +134,9 @@ def _lint_threats(selection: Selection) -> Iterator[Lint]:
     threats = {number for item in selection.items if item.component == "T" for number in _numbers(item)}
     risks = {number for item in selection.items for number in _numbers(item)}
     for number in sorted(risks - threats, key=int):
-        items = ", ".join(item.id for item in selection.items if number in _numbers(item))
-        yield find("L20", "items", name=f"risk {number}", text=f"asked by {items}, none of them about the threat")
+        items = [item.id for item in selection.items if number in _numbers(item)]
+        text = phrase("asked by %(items)s, none of them about the threat", items=items)
+        yield find("L20", "items", name=f"risk {number}", text=text)
 
 
 def lint_thresholds(version: Version) -> Iterator[Lint]:
@@ -171,18 +183,19 @@ def _find_break(question: Question, operator: ast.cmpop, right: ast.expr) -> str
         mixed = {broader for code, broader in options["map"].items() if code in codes} & {
             broader for code, broader in options["map"].items() if code not in codes
         }
-        return f"{', '.join(sorted(map(str, mixed)))} mixes codes that the rule tells apart" if mixed else ""
+        codes_told = sorted(map(str, mixed))
+        return phrase("%(codes)s mixes codes that the rule tells apart", codes=codes_told) if mixed else ""
     if isinstance(value, bool) or not isinstance(value, int):
         return ""
     edges = {value + 1} if isinstance(operator, ast.Gt | ast.LtE) else {value}
     if isinstance(operator, ast.Eq | ast.NotEq):
         edges = {value, value + 1}
     if kind == "band" and (lost := edges - set(options["cuts"]) - {0}):
-        return f"the rule cuts at {min(lost)}, and no band begins there"
+        return phrase("the rule cuts at %(cut)s, and no band begins there", cut=min(lost))
     if kind == "topcode" and max(edges) > options["from"]:
-        return f"the rule cuts at {max(edges)}, and {options['from']} and more are one"
+        return phrase("the rule cuts at %(cut)s, and %(top)s and more are one", cut=max(edges), top=options["from"])
     if kind == "round" and any(edge % options["to"] for edge in edges):
-        return f"the rule cuts at {min(edges)}, and the answer is rounded to {options['to']}"
+        return phrase("the rule cuts at %(cut)s, and the answer is rounded to %(to)s", cut=min(edges), to=options["to"])
     return ""
 
 
@@ -201,9 +214,15 @@ def _lint_uses(catalogue: Catalogue, selection: Selection, version: Version, row
         if not (item.name in read or item.id in FIGURES or item.module in (*CONTROLS, DEMOGRAPHICS) or "->" in item.use)
     ]
     for item in idle:
-        text = f"no rule, figure or decision reads it; cutting it saves {item.seconds} seconds"
+        text = phrase(
+            "no rule, figure or decision reads it; cutting it saves %(seconds)s seconds", seconds=item.seconds
+        )
         yield find("X10", "survey", row=rows.get(item.name, 0), name=f"{item.id} {item.name}", text=text)
     if len(idle) > 1:
-        minutes = sum(item.seconds for item in idle) / 60
-        text = f"cutting all {len(idle)} of these saves {minutes:.1f} of {selection.minutes} minutes"
+        text = phrase(
+            "cutting all %(number)s of these saves about %(saved)s of %(whole)s minutes",
+            number=len(idle),
+            saved=f"{sum(item.seconds for item in idle) / 60:.1f}",
+            whole=selection.minutes,
+        )
         yield find("X10", "settings", name=selection.form, text=text)

@@ -12,6 +12,7 @@ from forms.columns import LOGIC, split_column
 from forms.lints import Lint, find
 from forms.lints_book import Book, Line
 from pimcollect.domain.expressions import find_breaks, find_circular, find_filter_words
+from pimcollect.domain.phrases import phrase
 
 _REFERENCE = re.compile(r"\$\{\s{0,9}(?:last-saved#)?([^}\s$]{0,255})\s{0,9}\}")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")
@@ -80,7 +81,13 @@ def lint_logic(book: Book) -> Iterator[Lint]:
             yield from _lint_expression(line[column], column, line, known)
     for name in find_names(book.settings.get("instance_name", "")):
         if name not in known.names:
-            yield find("X01", "settings", row=2, name="instance_name", text=f"it refers to {name}, which is not there")
+            yield find(
+                "X01",
+                "settings",
+                row=2,
+                name="instance_name",
+                text=phrase("it refers to %(name)s, which is not there", name=name),
+            )
     yield from _lint_circles(book, known)
     yield from _lint_names(book)
 
@@ -93,7 +100,7 @@ def _lint_names(book: Book) -> Iterator[Lint]:
         if not name or line.kind.startswith("end"):
             continue
         if name in seen:
-            text = f"this name stands in row {seen[name]} already"
+            text = phrase("this name stands in row %(row)s already", row=seen[name])
             yield find("X14", "survey", row=line.row, name=name, text=text)
         elif not _NAME.match(name):
             yield find("X14", "survey", row=line.row, name=name)
@@ -106,21 +113,33 @@ def _lint_references(line: Line, known: Names) -> Iterator[Lint]:
         if column in (*LOGIC, *_SAID, *_ENTITY, "trigger", "parameters", "save_to", "type"):
             for name in dict.fromkeys(find_names(cell)):
                 if name not in known.names:
-                    text = f"{header} refers to {name or 'nothing'}, which is not there"
+                    text = phrase("%(column)s refers to %(name)s, which is not there", column=header, name=name or "-")
                     yield find("X01", line.sheet, row=line.row, name=line.called, text=text)
 
 
 def _lint_expression(text: str, column: str, line: Line, known: Names) -> Iterator[Lint]:
     for code, words in find_breaks(text, known.paths):
-        yield find(code, line.sheet, row=line.row, name=line.called, text=f"{column}: {words}")
+        yield find(
+            code,
+            line.sheet,
+            row=line.row,
+            name=line.called,
+            text=phrase("%(column)s: %(words)s", column=column, words=words),
+        )
 
 
 def _lint_filter(line: Line, book: Book) -> Iterator[Lint]:
     text, filled = _REFERENCE.sub(" ", line["choice_filter"]), book.find_columns(line)
     for word in find_filter_words(text) if filled else ():
         if word not in filled:
-            words = f"{line.source} has no column {word}, or it is empty"
-            yield find("X04", "survey", row=line.row, name=line["name"], text=words)
+            text = (
+                phrase("the file %(file)s has no column %(column)s", file=line.file, column=word)
+                if line.file
+                else phrase(
+                    "the list %(list)s has no column %(column)s, or it is empty", list=line.list_name, column=word
+                )
+            )
+            yield find("X04", "survey", row=line.row, name=line["name"], text=text)
 
 
 def _lint_circles(book: Book, known: Names) -> Iterator[Lint]:
@@ -135,5 +154,5 @@ def _lint_circles(book: Book, known: Names) -> Iterator[Lint]:
         waits[name] = own | {one for group in known.above.get(name, ()) for one in find_names(group["relevant"])}
     circular = find_circular(waits)
     for name in sorted(circular, key=lambda one: rows[one].row):
-        others = ", ".join(sorted(waits[name] & circular))
-        yield find("X06", "survey", row=rows[name].row, name=name, text=f"it stands in a circle with {others}")
+        text = phrase("it stands in a circle with %(others)s", others=sorted(waits[name] & circular))
+        yield find("X06", "survey", row=rows[name].row, name=name, text=text)

@@ -12,6 +12,7 @@ from forms.lints_book import Book, Line
 from forms.lints_logic import find_names
 from forms.outline import Field
 from pimcollect.domain.catalogue import EXCLUSIVE
+from pimcollect.domain.phrases import phrase
 
 SENSES = read_words(
     """geopoint geotrace geoshape start-geopoint background-geopoint background-audio image photo audio video
@@ -87,13 +88,13 @@ def _lint_translations(book: Book) -> Iterator[Lint]:
     languages = _languages(book)
     default = book.settings.get("default_language", "")
     if default and default not in {split_column(one)[1] for name in _BOTH for one in book.headers[name]}:
-        text = f"default_language is {default}, which no column has"
+        text = phrase("default_language is %(language)s, which no column has", language=default)
         yield find("X07", "settings", row=2, name="default_language", text=text)
     for line in (*book.survey, *book.choices):
         for column, known in _find_spoken(line, book).items():
-            missing = ", ".join(language for language in languages if language not in known)
+            missing = [language for language in languages if language not in known]
             if missing:
-                text = f"{column} is missing in {missing}"
+                text = phrase("%(column)s is missing in %(languages)s", column=column, languages=missing)
                 yield find("X07", line.sheet, row=line.row, name=line.called, text=text)
 
 
@@ -116,7 +117,7 @@ def _lint_columns(book: Book) -> Iterator[Lint]:
         if column in _SURVEY or "::" in column:
             continue
         if near := get_close_matches(column, _SURVEY, n=1, cutoff=0.75):
-            text = f"it is not read; is {near[0]} meant?"
+            text = phrase("it is not read; is %(column)s meant?", column=near[0])
             yield find("X11", "survey", row=1, name=header, text=text)
     filters = " ".join(line["choice_filter"] for line in book.survey)
     for header in book.headers["choices"][:_WIDEST]:
@@ -125,7 +126,8 @@ def _lint_columns(book: Book) -> Iterator[Lint]:
             continue
         is_mark = any(mark in column for mark in _MARKS)
         severity = Severity.ERROR if is_mark else Severity.WARNING
-        yield find("L18", "choices", row=1, name=header, text="every telephone gets this column", severity=severity)
+        text = phrase("every telephone gets this column")
+        yield find("L18", "choices", row=1, name=header, text=text, severity=severity)
 
 
 def _lint_metadata(book: Book) -> Iterator[Lint]:
@@ -135,9 +137,10 @@ def _lint_metadata(book: Book) -> Iterator[Lint]:
         settings = line["parameters"].lower().replace(" ", "")
         for name in ("track-changes=true", "identify-user=true", "track-changes-reasons=on-form-edit"):
             if name in settings:
-                yield find("X09", "survey", row=line.row, name=line["name"], text=f"{name} writes it into audit.csv")
+                text = phrase("%(setting)s writes it into audit.csv", setting=name)
+                yield find("X09", "survey", row=line.row, name=line["name"], text=text)
         if "location-" in settings:
-            text = "the audit log records where each question was asked"
+            text = phrase("the audit log records where each question was asked")
             yield find("X09", "survey", row=line.row, name=line["name"], text=text)
 
 
@@ -150,12 +153,13 @@ def _lint_naming(book: Book) -> Iterator[Lint]:
     for sheet, row, name, text in places:
         for one in dict.fromkeys(find_names(text)):
             severity = Severity.ERROR if one in personal else Severity.WARNING
-            yield find("X09", sheet, row=row, name=name, text=f"it shows the answer {one} in clear", severity=severity)
+            shown = phrase("it shows the answer %(name)s in clear", name=one)
+            yield find("X09", sheet, row=row, name=name, text=shown, severity=severity)
     for line in book.survey:
         for column in LOGIC:
             for one in find_names(line[column]):
                 if one in personal and f"last-saved#{one}" in line[column]:
-                    text = f"the telephone keeps the answer {one} of the person before"
+                    text = phrase("the telephone keeps the answer %(name)s of the person before", name=one)
                     yield find("X09", "survey", row=line.row, name=line["name"], text=text)
 
 
@@ -164,7 +168,7 @@ def _lint_files(book: Book, files: frozenset[str]) -> Iterator[Lint]:
         for line in lines:
             for wanted in dict.fromkeys(_find_files(line)):
                 if wanted not in files:
-                    text = f"{wanted} is not beside the workbook"
+                    text = phrase("%(file)s is not beside the workbook", file=wanted)
                     yield find("X05", sheet, row=line.row, name=line["name"], text=text)
 
 
@@ -193,24 +197,24 @@ def _lint_question(line: Line, book: Book) -> Iterator[Lint]:
     if not line.is_question:
         return
     if identifies(_field(line)):
-        yield say("L03", "it looks as if it identifies people")
+        yield say("L03", phrase("it looks as if it identifies people"))
     elif line.kind == "text" and "regex(" not in line["constraint"]:
-        yield say("L06", "free text: people write names into it")
+        yield say("L06", phrase("free text: people write names into it"))
     if line.kind in SENSES:
-        yield say("L07", f"{line.kind} is collected")
+        yield say("L07", phrase("%(type)s is collected", type=line.kind))
     rows = book.lists.get(line.list_name, ())
     alone = [row["name"] for row in rows if row["name"] in EXCLUSIVE]
     if line.kind == "select_multiple" and alone and "selected(" not in line["constraint"].replace(" ", ""):
-        yield say("L15", f"{', '.join(alone)} can be chosen beside others", Severity.ERROR)
+        yield say("L15", phrase("%(codes)s can be chosen beside others", codes=alone), Severity.ERROR)
     if line.list_name and line.list_name.lower() in AREAS:
-        yield say("L16", f"the list {line.list_name} holds areas")
+        yield say("L16", phrase("the list %(list)s holds areas", list=line.list_name))
 
 
 def _lint_analysis(book: Book) -> Iterator[Lint]:
     """Where a workbook plans its analysis (koboloadeR's columns), a question without a plan can be cut."""
     columns = {split_column(header)[0] for header in book.headers["survey"]} & ANALYSIS
     if not columns:
-        yield find("X10", "survey", row=1, text="no column says what is done with any answer")
+        yield find("X10", "survey", row=1, text=phrase("no column says what is done with any answer"))
         return
     read = {
         name for line in book.survey for column in LOGIC for name in find_names(line[column]) if name != line["name"]
@@ -218,10 +222,15 @@ def _lint_analysis(book: Book) -> Iterator[Lint]:
     asked = [line for line in book.survey if line.kind in _ANALYSED]
     idle = [line for line in asked if line["name"] not in read and not any(line[column] for column in columns)]
     for line in idle:
-        minutes = _SECONDS.get(line.kind, _OTHERS) / 60
-        text = f"no analysis is planned; cutting it saves about {minutes:.1f} minutes"
+        minutes = f"{_SECONDS.get(line.kind, _OTHERS) / 60:.1f}"
+        text = phrase("no analysis is planned; cutting it saves about %(minutes)s minutes", minutes=minutes)
         yield find("X10", "survey", row=line.row, name=line["name"], text=text)
     if len(idle) > 1:
         saved, whole = (sum(_SECONDS.get(line.kind, _OTHERS) for line in lines) / 60 for lines in (idle, asked))
-        text = f"cutting all {len(idle)} of these saves about {saved:.1f} of {whole:.1f} minutes"
+        text = phrase(
+            "cutting all %(number)s of these saves about %(saved)s of %(whole)s minutes",
+            number=len(idle),
+            saved=f"{saved:.1f}",
+            whole=f"{whole:.1f}",
+        )
         yield find("X10", "survey", row=1, text=text)

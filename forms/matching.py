@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from forms.identifiers import fold
+from forms.reasons import CHOICES, OTHER_TYPE, SAME_CHOICES, SAME_KEY, SAME_NAME, WORDING
 from forms.translations import SOURCE
 from pimcollect.domain.catalogue import SELECTS, Catalogue, Item
+from pimcollect.domain.phrases import phrase
 from pimcollect.domain.similarity import cut_triples, find_pairs
 
 SURE = 0.8
@@ -118,13 +120,13 @@ def _match(asked: Asked, item: Item, words: float, compare: Callable[[str, str],
 
 
 def _say_why(asked: Asked, item: Item, words: float, name: float, choices: float | None) -> str:
-    reasons = ["the same key"] if asked.key and asked.key == item.key else []
-    reasons += [f"wording {words:.2f}"] if words else []
-    reasons += ["the same name"] if name == 1.0 else []
+    reasons = [SAME_KEY] if asked.key and asked.key == item.key else []
+    reasons += [phrase(WORDING, score=f"{words:.2f}")] if words else []
+    reasons += [SAME_NAME] if name == 1.0 else []
     if choices is not None:
-        reasons.append("the same choices" if choices == 1.0 else f"choices {choices:.2f}")
+        reasons.append(SAME_CHOICES if choices == 1.0 else phrase(CHOICES, score=f"{choices:.2f}"))
     if asked.type != item.type:
-        reasons.append(f"another type ({item.type})")
+        reasons.append(phrase(OTHER_TYPE, type=item.type))
     return ", ".join(reasons)
 
 

@@ -15,8 +15,10 @@ from forms.lints_book import Line
 from forms.lints_sheets import SENSES
 from forms.matching import SURE, Match
 from forms.outline import Field
+from forms.reasons import BAD_LIST, OF_THE_PHONE, OTHER_LANGUAGE, SENSED, UNKNOWN_TYPE, WORKED_OUT
 from forms.subjects import find_subject
 from pimcollect.domain.catalogue import SELECTS, Catalogue
+from pimcollect.domain.phrases import phrase
 
 SAME, NEW, LEAVE = "same", "new", "leave"
 """What an information officer decides on a question: it is an item of the bank, a new one, or only the form's own."""
@@ -111,15 +113,15 @@ class Drafter:
     def _find_against(self, one: Field, line: Line) -> str:
         """Why the bank cannot hold it as an item; the form keeps it all the same."""
         if one.type in SENSES:
-            return "the bank asks no position, picture, sound, device or account (L07)"
+            return SENSED
         if one.type == "calculate":
-            return "worked out, not asked"
+            return WORKED_OUT
         if one.type in METADATA:
-            return "of the telephone, not asked"
+            return OF_THE_PHONE
         if one.type not in TYPES:
-            return f"the bank has no items of the type {one.type}"
+            return phrase(UNKNOWN_TYPE, type=one.type)
         if one.type in (*SELECTS, "rank") and one.choices and not self.name_list(one.choices):
-            return f"the list {one.choices} has codes that the bank does not take, a code twice, or no labels"
+            return phrase(BAD_LIST, list=one.choices)
         if one.outside and not _FILE.match(_file_of(line)):
             return one.outside
         return ""
@@ -129,7 +131,7 @@ class Drafter:
         if one.outside:
             remarks.append(one.outside)
         if self._language != "default" and "(en)" not in self._language and fold(self._language) != "english":
-            remarks.append(f"the wording is {self._language}: write it in English")
+            remarks.append(phrase(OTHER_LANGUAGE, language=self._language))
         return "; ".join(remarks)
 
     def _draft(self, line: Line, one: Field, nearest: Match | None, label: str) -> dict[str, Any]:

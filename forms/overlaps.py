@@ -10,6 +10,7 @@ from typing import Any
 from lxml import etree
 
 from pimcollect.domain.catalogue import Catalogue, Item
+from pimcollect.domain.phrases import phrase
 from pimcollect.domain.similarity import find_pairs
 
 _XFORMS = "{http://www.w3.org/2002/xforms}"
@@ -106,7 +107,7 @@ def find_overlaps(one: FormTexts, other: FormTexts) -> list[dict[str, Any]]:
     ):
         a, b = mine[pair.one], theirs[pair.other]
         if (not a.key or a.key != b.key) and not (a.is_own and b.is_own):
-            remark = "the same choices" if a.codes and a.codes == b.codes else ""
+            remark = phrase("the same choices") if a.codes and a.codes == b.codes else ""
             key = " / ".join(text for text in (a.key, b.key) if text)
             rows.append(_row("nearly the same", key, [a.path], [b.path], remark, pair.score))
     return rows
@@ -126,7 +127,11 @@ def _find_difference(
     """Why answers under one key may not be counted together although the key says so."""
     one = [(mine[path].type, mine[path].codes) for path in sorted(keys[0][key])]
     other = [(theirs[path].type, theirs[path].codes) for path in sorted(keys[1][key])]
-    return "" if sorted(map(str, one)) == sorted(map(str, other)) or one == other else "other type or other choices"
+    return (
+        ""
+        if sorted(map(str, one)) == sorted(map(str, other)) or one == other
+        else phrase("other type or other choices")
+    )
 
 
 def _concept(key: str) -> str:
@@ -149,7 +154,7 @@ def find_doubles(catalogue: Catalogue) -> list[dict[str, Any]]:
     lists = {item.id: (item.type, item.choices) for item in catalogue.items}
     for pair in find_pairs({item.id: item.label.get(_LANGUAGE, "") for item in catalogue.items}):
         if keys[pair.one] != keys[pair.other]:
-            remark = "the same type and choices" if lists[pair.one] == lists[pair.other] else ""
+            remark = phrase("the same type and choices") if lists[pair.one] == lists[pair.other] else ""
             key = f"{keys[pair.one]} / {keys[pair.other]}"
             rows.append(_row("nearly the same", key, [pair.one], [pair.other], remark, pair.score))
     return rows
@@ -159,4 +164,6 @@ def _find_same_keys(by_key: Mapping[str, list[Item]]) -> Iterator[dict[str, Any]
     for key, items in sorted(by_key.items()):
         for other in items[1:]:
             is_same = (items[0].type, items[0].choices) == (other.type, other.choices)
-            yield _row("key twice", key, [items[0].id], [other.id], "" if is_same else "other type or other choices")
+            yield _row(
+                "key twice", key, [items[0].id], [other.id], "" if is_same else phrase("other type or other choices")
+            )

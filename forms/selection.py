@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from forms.reasons import LEFT_OUT, LOCKED, NOT_ASKED, UNSPOKEN
 from forms.uses import find_needs
 from forms.wishes import REFERRAL_MODULE, TOOLS, Cut, Wish, choose_wanted, cut_to, offer_referral
 from pimcollect.domain.catalogue import Catalogue, Item
+from pimcollect.domain.phrases import phrase
 from pimcollect.errors import ErrorCode, PimError
 
 
@@ -173,11 +175,11 @@ def _find_reason_against(
         texts = [one.label for one in catalogue.washington]
         texts += [choice.label for choice in catalogue.lists[catalogue.washington_list]]
         if not all(texts):
-            return "official wording is locked and not loaded"
+            return LOCKED
         if lost := [language for language in languages if not all(text.get(language) for text in texts)]:
-            return f"official wording is not loaded in {', '.join(lost)}"
+            return phrase(UNSPOKEN, languages=lost)
     absent = sorted(name for name in find_needs(item, catalogue) if name in by_name and tool not in by_name[name].tools)
-    return f"needs {', '.join(absent)}, which this tool does not ask" if absent else ""
+    return phrase(NOT_ASKED, names=absent) if absent else ""
 
 
 def _refuse_orphans(catalogue: Catalogue, by_name: dict[str, Item], chosen: set[str], refused: dict[str, str]) -> None:
@@ -193,5 +195,5 @@ def _refuse_orphans(catalogue: Catalogue, by_name: dict[str, Item], chosen: set[
             )
             if lost:
                 chosen.discard(item.id)
-                refused[item.id] = f"needs {', '.join(lost)}, which was left out"
+                refused[item.id] = phrase(LEFT_OUT, names=lost)
                 is_settled = False

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from forms.bank import rule_names
 from forms.lints import read_words
+from forms.reasons import USES
 from pimcollect.domain.catalogue import SCREENING, Catalogue, Item, find_references
 
 FIGURES = read_words(
@@ -37,16 +38,7 @@ class Use(IntEnum):
     @property
     def words(self) -> str:
         """Why it would be kept."""
-        return {
-            Use.NONE: "nothing reads it",
-            Use.DECISION: "it serves a decision, no figure and no flag",
-            Use.FIGURE: "a standard figure is made of it",
-            Use.FLAG: "a flag rule reads it",
-            Use.CORE: "it is in the short form",
-            Use.BREAKDOWN: "answers are broken down by it",
-            Use.NAMED: "you named it",
-            Use.CONTROL: "every form asks it",
-        }[self]
+        return USES[self]
 
 
 def find_needs(item: Item, catalogue: Catalogue) -> frozenset[str]:

@@ -8,15 +8,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from forms.bank import rule_names
+from forms.reasons import CUT, UNSERVED
 from forms.uses import FEEDBACK, Use, find_needs, rank_items
 from pimcollect.domain.catalogue import Catalogue, Item, NamedPlace
+from pimcollect.domain.phrases import phrase
 from pimcollect.errors import ErrorCode, PimError
 
 TOOLS: Mapping[str, str] = {"H": "household", "K": "key informant", "F": "focus group", "O": "observation"}
 REFERRAL_MODULE = "M17"
 _ID = re.compile(r"^[a-z][a-z0-9_]{0,31}$")
 _SHOWN = 10
-_CUT = "cut for time"
 
 
 @dataclass(frozen=True)
@@ -132,12 +133,12 @@ def find_unserved(
     above = {place.code: place.parent for place in places}
     near = {area, *climb(area, above), *(code for code in above if area in climb(code, above))}
     open_ = {one.pathway for one in served if one.place is None or one.place in near}
-    found = {}
+    found: dict[str, str] = {}
     for item in catalogue.items:
         rules = [rule for rule in catalogue.flags if item.name in rule_names(rule.expression)]
         lost = sorted({rule.pathway for rule in rules} - open_)
         if rules and item.sensitivity in ("H", "S") and len(lost) == len({rule.pathway for rule in rules}):
-            found[item.id] = f"nobody serves {', '.join(lost)} in {area}"
+            found[item.id] = phrase(UNSERVED, pathways=lost, area=area)
     return found
 
 
@@ -169,12 +170,12 @@ class Cut:
     use: Use
 
     def __str__(self) -> str:
-        return f"{self.item.id} {_CUT}: {self.use.words}; saves {self.item.seconds} s"
+        return f"{self.item.id} {phrase(CUT, use=self.use.words, seconds=self.item.seconds)}"
 
 
 def is_cut(line: str) -> bool:
     """Whether a line of what a version left out was a cut for time."""
-    return line.partition(" ")[2].startswith(_CUT)
+    return line.partition(" ")[2].startswith(CUT.partition("%")[0])
 
 
 def cut_to(

@@ -42,7 +42,7 @@ from pimcollect.web.headers import carry_headers, guard_headers
 from pimcollect.web.languages import blueprint as languages
 from pimcollect.web.languages import speak
 from pimcollect.web.store import open_store
-from pimcollect.web.words import teach_templates
+from pimcollect.web.telling import teach_templates
 from webhooks.hooks import Hooks
 from webhooks.openrosa.door import open_phone_door
 from webhooks.openrosa.routes import create_phone_door

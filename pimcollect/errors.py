@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -48,3 +49,12 @@ class PimError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
+
+
+class FaultyError(PimError):
+    """An error that is a list of faults: pages tell the summary and each fault by itself."""
+
+    def __init__(self, code: ErrorCode, summary: str, faults: Sequence[object], *, told: str, remedy: str) -> None:
+        super().__init__(code, told, remedy=remedy)
+        self.summary = summary
+        self.faults = tuple(faults)

@@ -24,11 +24,12 @@ from pimcollect.domain.changes import (
 )
 from pimcollect.domain.gazetteer import read_gazetteer
 from pimcollect.domain.governance import Life, State, Verb
+from pimcollect.domain.phrases import phrase
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.domain.touched import find_touched, is_severe
 from pimcollect.domain.translations import list_written
 from pimcollect.domain.weights import Weight
-from pimcollect.errors import ErrorCode, PimError
+from pimcollect.errors import ErrorCode, FaultyError, PimError
 from pimcollect.tables.catalogue import BankRow, find_bank, store_bank
 from pimcollect.tables.governance import (
     BankChangeRow,
@@ -109,20 +110,25 @@ def _find_obstacles(
     if session.scalar(
         select(BankRow.id).where(BankRow.version == bank.version, BankRow.sha256 != bank.sha256).limit(1)
     ):
-        yield f"Version {bank.version} is kept already with other content: give this one another version."
+        yield phrase(
+            "Version %(version)s is kept already with other content: give this one another version.",
+            version=bank.version,
+        )
     for item in find_gone(old, bank.document):
         if item in begun:
-            yield f"{item} cannot vanish, its code and meaning stay for ever: put it back and retire it."
+            yield phrase(
+                "%(item)s cannot vanish, its code and meaning stay for ever: put it back and retire it.", item=item
+            )
     for item, key in find_kept_keys(weights, old, bank.document).items():
         if item in begun:
-            yield f"{item} breaks its series: give it another key, for example {key}."
+            yield phrase("%(item)s breaks its series: give it another key, for example %(key)s.", item=item, key=key)
 
 
 def _find_moving(document: Document, old: Document, open_: set[str], weights: Mapping[str, Weight]) -> Iterator[str]:
     """What is under review stays as it is: people agree to what they have read."""
     heavier = {item for item, weight in weights.items() if weight > Weight.PATCH}
     for item in sorted(open_ & (heavier | set(find_gone(old, document)))):
-        yield f"{item} is under review: let its proposer take it back first, or leave it alone."
+        yield phrase("%(item)s is under review: let its proposer take it back first, or leave it alone.", item=item)
 
 
 def _find_retired_keys(document: Document, old: Document, lives: list[ItemStateRow]) -> Iterator[str]:
@@ -130,7 +136,11 @@ def _find_retired_keys(document: Document, old: Document, lives: list[ItemStateR
     before = {row["id"]: row["key"] for row in old["items"]}
     for row in document["items"]:
         if (row["id"], row["key"]) in retired and before.get(row["id"]) != row["key"]:
-            yield f"{row['id']} asks for the key {row['key']}, which was retired before: give it another."
+            yield phrase(
+                "%(item)s asks for the key %(key)s, which was retired before: give it another.",
+                item=row["id"],
+                key=row["key"],
+            )
 
 
 def _find_unlocked(document: Document, old: Document) -> Iterator[str]:
@@ -147,9 +157,9 @@ def _find_unlocked(document: Document, old: Document) -> Iterator[str]:
 
     labels = [*document["wg_ss"]["items"], *document["choice_lists"][document["wg_ss"]["answers"]]]
     if any(row["label"] is not None for row in labels):
-        yield "The official wording does not travel in a bank: leave it out, and load it by its own command."
+        yield phrase("The official wording does not travel in a bank: leave it out, and load it by its own command.")
     if bones(document) != bones(old):
-        yield "The official questions are locked: put their names, order and answers back as exported."
+        yield phrase("The official questions are locked: put their names, order and answers back as exported.")
 
 
 def _find_approvals(
@@ -157,21 +167,23 @@ def _find_approvals(
 ) -> Iterator[str]:
     for item, weight in weights.items():
         if weight is Weight.MAJOR and item in begun:
-            yield f"{item} breaks its series"
+            yield phrase("%(item)s breaks its series", item=item)
     for one in changes:
         if one.is_loosening and (one.part != "item" or one.id in begun | open_):
-            yield f"{one.id} {one.field} protects less than before"
+            yield phrase("%(item)s %(field)s protects less than before", item=one.id, field=one.field)
         elif one.weight is Weight.MAJOR and one.part not in ("item", "list", "locked", "variant"):
-            yield f"{one.part} {one.id}: {one.why}"
+            yield phrase("%(item)s: %(why)s", item=f"{one.part} {one.id}", why=one.why)
 
 
 def _refuse(comparison: Comparison) -> None:
     if comparison.obstacles:
         more = len(comparison.obstacles) - _SHOWN
-        raise PimError(
+        raise FaultyError(
             ErrorCode.BAD_BANK,
-            " ".join(comparison.obstacles[:_SHOWN]) + (f" And {more} more." if more > 0 else ""),
-            remedy="Correct the file and import it again; nothing was changed.",
+            phrase("The bank was not taken. Faults: %(number)s.", number=len(comparison.obstacles)),
+            comparison.obstacles,
+            told=" ".join(comparison.obstacles[:_SHOWN]) + (f" And {more} more." if more > 0 else ""),
+            remedy=phrase("Correct the file and import it again; nothing was changed."),
         )
 
 
@@ -200,9 +212,11 @@ def import_bank(
     _refuse(comparison)
     if comparison.approvals and not is_endorsed_elsewhere:
         more = len(comparison.approvals) - _SHOWN
-        raise PimError(
+        raise FaultyError(
             ErrorCode.NOT_ALLOWED,
-            f"Others must agree first: {'; '.join(comparison.approvals[:_SHOWN])}"
+            phrase("Others must agree first, so it can only be proposed."),
+            comparison.approvals,
+            told=f"Others must agree first: {'; '.join(comparison.approvals[:_SHOWN])}"
             + (f"; and {more} more." if more > 0 else "."),
             remedy="Propose it: pimcollect bank propose FILE --by name@example.org. Nothing was changed.",
         )

@@ -7,10 +7,11 @@ import hashlib
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from pimcollect.domain.phrases import phrase
 from pimcollect.domain.release_checks import PHONES, find_obstacles
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.domain.version import TEST, read_version
-from pimcollect.errors import ErrorCode, PimError
+from pimcollect.errors import ErrorCode, FaultyError, PimError
 from pimcollect.servers.odk import read_stated
 from pimcollect.servers.xforms import read_expressions, read_paths
 from pimcollect.tables.catalogue import read_directory
@@ -66,10 +67,13 @@ def require_releasable(session: Session, form: str, *, server: str = PHONES) -> 
         expressions=tuple(read_expressions(row.xform, heads=find_heads(session, row.id))),
     )
     if obstacles:
-        raise PimError(
+        summary = phrase("%(form)s is not released.", form=" ".join(filter(None, (form, row.version))))
+        raise FaultyError(
             ErrorCode.NOT_POSSIBLE_NOW,
-            f"{form} {row.version} is not released. {' '.join(obstacles)}",
-            remedy="Mend that, build it again where the form must change, then release.",
+            summary,
+            obstacles,
+            told=" ".join((summary, *obstacles)),
+            remedy=phrase("Mend that, build it again where the form must change, then release."),
         )
     return row
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pimcollect.domain.phrases import phrase
 from pimcollect.domain.slips import is_slip
 from pimcollect.domain.weights import (
     FIELDS,
@@ -188,7 +189,7 @@ def _weigh_field(part: str) -> Weigher:
         if (part, field) in WORDINGS:
             return _weigh_wording(before, after)
         # a field that nobody has weighed yet counts as the heaviest
-        return FIELDS.get((part, field), (Weight.MAJOR, "not known how much this changes"))
+        return FIELDS.get((part, field), (Weight.MAJOR, phrase("not known how much this changes")))
 
     return weigh_one
 
@@ -241,16 +242,22 @@ def _item_weigher(old: Document, new: Document) -> Weigher:
             lists = old["choice_lists"].get(before, ()), new["choice_lists"].get(after, ())
             heaviest = max(_compare_list("", *lists), key=lambda one: one.weight, default=None)
             return (
-                (heaviest.weight, heaviest.why) if heaviest else (Weight.PATCH, "the same choices under another name")
+                (heaviest.weight, heaviest.why)
+                if heaviest
+                else (Weight.PATCH, phrase("the same choices under another name"))
             )
         if field == "tools":
             is_more = set(before) <= set(after)
-            return (Weight.MINOR, "one more tool asks it") if is_more else (Weight.MAJOR, "a tool no longer asks it")
+            return (
+                (Weight.MINOR, phrase("one more tool asks it"))
+                if is_more
+                else (Weight.MAJOR, phrase("a tool no longer asks it"))
+            )
         if field == "sens":
             is_raised = SENSITIVITIES.index(after) > SENSITIVITIES.index(before)
-            return Weight.MINOR, "sensitivity raised" if is_raised else "sensitivity lowered"
+            return Weight.MINOR, phrase("sensitivity raised") if is_raised else phrase("sensitivity lowered")
         if field == "treat" and {before, after} <= {"keep", "restrict", "redact"}:
-            return Weight.MINOR, "the same values, seen by others"
+            return Weight.MINOR, phrase("the same values, seen by others")
         return plain(id_, field, before, after)
 
     return weigh_one
@@ -258,10 +265,10 @@ def _item_weigher(old: Document, new: Document) -> Weigher:
 
 def _weigh_wording(before: str, after: str) -> tuple[Weight, str]:
     if not before or not after:
-        return Weight.MINOR, "wording loaded or taken away"
+        return Weight.MINOR, phrase("wording loaded or taken away")
     if is_slip(before, after):
-        return Weight.PATCH, "a slip mended"
-    return Weight.MAJOR, "another wording asks something else"
+        return Weight.PATCH, phrase("a slip mended")
+    return Weight.MAJOR, phrase("another wording asks something else")
 
 
 def _compare_lists(old: Mapping[str, Sequence[Row]], new: Mapping[str, Sequence[Row]]) -> Iterator[Change]:
@@ -276,10 +283,12 @@ def _compare_list(name: str, old: Sequence[Row], new: Sequence[Row]) -> Iterator
     before, after = _by(old, "code"), _by(new, "code")
     for code in before.keys() | after.keys():
         if code not in before:
-            yield Change("list", name, code, "", _show(after[code]["label"]), Weight.MINOR, "a choice added")
+            yield Change("list", name, code, "", _show(after[code]["label"]), Weight.MINOR, phrase("a choice added"))
             continue
         if code not in after:
-            yield Change("list", name, code, _show(before[code]["label"]), "", Weight.MAJOR, "an answer removed")
+            yield Change(
+                "list", name, code, _show(before[code]["label"]), "", Weight.MAJOR, phrase("an answer removed")
+            )
             continue
         for field in ("label", "aggregate_to", "wording", "parent", "image", "audio"):
             shown = _show(before[code].get(field)), _show(after[code].get(field))
@@ -291,7 +300,7 @@ def _compare_list(name: str, old: Sequence[Row], new: Sequence[Row]) -> Iterator
     orders = [code for code in before if code in after], [code for code in after if code in before]
     if orders[0] != orders[1]:
         shown = " ".join(orders[0]), " ".join(orders[1])
-        yield Change("list", name, "order", *shown, Weight.PATCH, "another order of the choices")
+        yield Change("list", name, "order", *shown, Weight.PATCH, phrase("another order of the choices"))
 
 
 def _weigh_choice(field: str, before: str, after: str) -> tuple[Weight, str]:
@@ -299,6 +308,10 @@ def _weigh_choice(field: str, before: str, after: str) -> tuple[Weight, str]:
         return _weigh_wording(before, after)
     if field == "aggregate_to":
         if not before:
-            return Weight.MINOR, "a coarser code to share"
-        return Weight.MAJOR, "shared under another code than before"
-    return (Weight.MINOR, "offered after other answers") if field == "parent" else (Weight.PATCH, "a remark")
+            return Weight.MINOR, phrase("a coarser code to share")
+        return Weight.MAJOR, phrase("shared under another code than before")
+    return (
+        (Weight.MINOR, phrase("offered after other answers"))
+        if field == "parent"
+        else (Weight.PATCH, phrase("a remark"))
+    )

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from posixpath import dirname, normpath
 from typing import NamedTuple
 
+from pimcollect.domain.phrases import phrase
+
 _KNOWN = """
     last position count id local-name namespace-uri name string concat starts-with contains substring-before
     substring-after substring string-length normalize-space translate boolean not true false lang number sum
@@ -57,11 +59,12 @@ def find_broken(expressions: Sequence[Expression], paths: Collection[str]) -> It
     """Path and words of everything that breaks a compiled form on a telephone: expressions and circles."""
     for one in expressions:
         for _, words in find_breaks(one.text, paths):
-            yield one.path, f"{one.kind}: {words}"
+            yield one.path, phrase("%(column)s: %(words)s", column=one.kind, words=words)
         for word in _find_lost_columns(one):
-            yield one.path, f"{one.kind}: the list has no column {word}, or it is empty"
+            words = phrase("the list has no column %(column)s, or it is empty", column=word)
+            yield one.path, phrase("%(column)s: %(words)s", column=one.kind, words=words)
     for path in sorted(find_circular(_find_waits(expressions, paths))):
-        yield path, "it waits for itself, by way of others"
+        yield path, phrase("it waits for itself, by way of others")
 
 
 def _find_waits(expressions: Sequence[Expression], paths: Collection[str]) -> dict[str, set[str]]:
@@ -104,14 +107,14 @@ def find_breaks(text: str, paths: Collection[str]) -> Iterator[tuple[str, str]]:
         return
     for name in dict.fromkeys(_CALL.findall(bare)):
         if name not in FUNCTIONS and name not in OPERATORS and "::" not in name:
-            yield "X02", f"there is no function {name}()"
+            yield "X02", phrase("there is no function %(name)s()", name=name)
     for path in dict.fromkeys(_PATH.findall(bare)):
         below = "/" + path.split("/", 2)[2]
         if below not in paths and not below.startswith(_META):
-            yield "X01", f"there is no {path}"
+            yield "X01", phrase("there is no %(path)s", path=path)
     for one, other in _PATTERN.findall(text[:LONGEST]):
         if not _is_pattern(one or other):
-            yield "X03", "the pattern of regex() cannot be read"
+            yield "X03", phrase("the pattern of regex() cannot be read")
 
 
 def find_filter_words(text: str) -> tuple[str, ...]:
@@ -131,13 +134,13 @@ def read_columns(head: bytes) -> frozenset[str]:
 def _find_open(bare: str) -> str:
     """What does not close in an expression without its literals; empty when all does."""
     if "'" in bare or '"' in bare:
-        return "a quote does not close"
+        return phrase("a quote does not close")
     depth = 0
     for sign in bare:
         depth += (sign == "(") - (sign == ")")
         if depth < 0:
             break
-    return "a bracket does not close, or closes nothing" if depth else ""
+    return phrase("a bracket does not close, or closes nothing") if depth else ""
 
 
 def _is_pattern(pattern: str) -> bool:

@@ -8,6 +8,7 @@ from datetime import date
 
 from pimcollect.domain.expressions import Expression, find_broken
 from pimcollect.domain.outcomes import Directory
+from pimcollect.domain.phrases import phrase
 from pimcollect.domain.version import Version
 
 OWN_NAMES = ("pim_form_id", "pim_catalogue_version")
@@ -44,22 +45,22 @@ def find_obstacles(
 
 def _check_origin(version: Version, *, server: str) -> Iterator[str]:
     if version.origin == "adopted" and server != PHONES:
-        yield "It was adopted: publish it where it was made, and open a hook or a connection for it."
+        yield phrase("It was adopted: publish it where it was made, and open a hook or a connection for it.")
 
 
 def _check_consent(version: Version) -> Iterator[str]:
     if not version.consent.keep:
-        yield "It has no question for consent: nothing that it collects could be kept."
+        yield phrase("It has no question for consent: nothing that it collects could be kept.")
 
 
 def _check_purpose(version: Version, *, is_field_test: bool) -> Iterator[str]:
     if version.origin == "bank" and not version.purpose and not is_field_test:
-        yield "It says of no purpose: write one into the bank for its tool, and build it again."
+        yield phrase("It says of no purpose: write one into the bank for its tool, and build it again.")
 
 
 def _check_wording(version: Version, *, is_field_test: bool) -> Iterator[str]:
     if version.drafted and not is_field_test:
-        yield f"Nobody has approved its machine-drafted wording: {', '.join(version.drafted)}."
+        yield phrase("Nobody has approved its machine-drafted wording: %(languages)s.", languages=version.drafted)
 
 
 def _check_pathways(version: Version, directory: Directory, *, on: date) -> Iterator[str]:
@@ -73,9 +74,9 @@ def _check_pathways(version: Version, directory: Directory, *, on: date) -> Iter
         if not places:
             nowhere.append(pathway)
         elif lost and None not in places:
-            yield f"Nobody takes what it may find on {pathway} in {', '.join(lost)}."
+            yield phrase("Nobody takes what it may find on %(pathway)s in %(areas)s.", pathway=pathway, areas=lost)
     if nowhere:
-        yield f"Nobody takes what it may find: no working service on {', '.join(nowhere)}."
+        yield phrase("Nobody takes what it may find: no working service on %(pathways)s.", pathways=nowhere)
 
 
 def _find_areas(version: Version, directory: Directory) -> set[str]:
@@ -114,12 +115,13 @@ def _check_names(paths: Collection[str], *, server: str) -> Iterator[str]:
     names = Counter(path.rpartition("/")[2] for path in set(paths))
     twice = sorted(name for name, number in names.items() if number > 1)
     if twice:
-        yield f"KoboToolbox takes a name only once in a form; given twice: {', '.join(twice[:10])}."
+        yield phrase("KoboToolbox takes a name only once in a form; given twice: %(names)s.", names=twice[:10])
     lacking = [name for name in OWN_NAMES if name not in names]
     if lacking:
-        yield (
-            f"It lacks the calculations {' and '.join(lacking)}: KoboToolbox replaces a form's own id and version, so "
-            "its submissions could not be told from those of another version."
+        yield phrase(
+            "It lacks the calculations %(names)s: KoboToolbox replaces a form's own id and version, so its submissions "
+            "could not be told from those of another version.",
+            names=lacking,
         )
 
 
@@ -127,6 +129,6 @@ def _check_expressions(expressions: Sequence[Expression], paths: Collection[str]
     """A telephone would not open the form, or would stop in the middle of an interview."""
     broken = list(dict.fromkeys(find_broken(expressions, paths)))
     for path, words in broken[:_MOST_TOLD]:
-        yield f"It would break on the phone at {path}: {words}."
+        yield phrase("It would break on the phone at %(path)s: %(words)s.", path=path, words=words)
     if len(broken) > _MOST_TOLD:
-        yield f"And {len(broken) - _MOST_TOLD} more."
+        yield phrase("And %(number)s more.", number=len(broken) - _MOST_TOLD)

@@ -12,7 +12,7 @@ from forms.places import read_starter_places
 from forms.translations import translate
 from pimcollect.domain.catalogue import Catalogue
 from pimcollect.tables.catalogue import find_bank, find_bank_sha, find_place_names, has_places
-from pimcollect.web.words import choose_text
+from pimcollect.web.telling import choose_text
 
 _KEPT = "catalogue"
 _STARTER = "starter"

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from pimcollect.domain.catalogue import Catalogue
 from pimcollect.domain.packages import PICTURES
 from pimcollect.web.catalogue import name_places, read_bank
-from pimcollect.web.words import CASE_FIELDS, MEMBER_FIELDS, choose_text, say
+from pimcollect.web.telling import choose_text, say
+from pimcollect.web.words import CASE_FIELDS, MEMBER_FIELDS
 
 _MEMBER_LISTS = {"sex": "sex", "rel": "rel", "caregiver": "yn"}
 """Field of a family member -> the bank's choice list of its codes."""

@@ -35,7 +35,8 @@ from pimcollect.web.catalogue import name_places, read_bank
 from pimcollect.web.persons import Person, read_person
 from pimcollect.web.seats import REVEALS, seat
 from pimcollect.web.store import acting, reading
-from pimcollect.web.words import STATES, say
+from pimcollect.web.telling import say
+from pimcollect.web.words import STATES
 
 blueprint = Blueprint("referrals", __name__, url_prefix="/referrals")
 _OVER = [state.value for state in referrals.State if state not in referrals.OPEN]

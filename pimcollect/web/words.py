@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
-
-from flask import Flask, current_app, request
-from flask_babel import format_date, format_datetime, format_timedelta, get_locale
 from flask_babel import lazy_gettext as _
-from flask_security import current_user
-
-from pimcollect.web.access import allows
 
 STATES = {
     "waiting": _("New"),
@@ -212,6 +200,26 @@ FORM_PARTS = {
     "rule": _("flag rule"),
     "form": _("form"),
 }
+FORM_FIELDS = {
+    "asked": _("asked"),
+    "label": _("wording"),
+    "choice": _("answer"),
+    "rule": _("flag rule"),
+    "type": _("type"),
+    "treatment": _("what happens to it"),
+    "is_gated": _("behind the screening"),
+    "sensitivity": _("sensitivity"),
+    "disclosure": _("what it tells about a person"),
+    "choices": _("list of answers"),
+    "title": _("title"),
+    "bank_version": _("version of the bank"),
+    "languages": _("languages"),
+    "consent": _("consent"),
+    "purpose": _("purpose"),
+    "is_encrypted": _("encrypted on the phone"),
+    "left_out": _("left out"),
+    "drafted": _("wording that nobody approved"),
+}
 FORM_LANGUAGES = {"en": _("English"), "fr": _("French"), "ar": _("Arabic")}
 CASE_FIELDS = {
     "ref_name": _("Name to use"),
@@ -226,95 +234,3 @@ MEMBER_FIELDS = {
     "rel": _("Relation"),
     "caregiver": _("Caregiver lives here"),
 }
-
-_TWO = 2
-"""From two on a larger unit is used: 47 hours, but 2 days."""
-
-
-def say(words: dict[str, Any], code: str | None) -> str:
-    """The word for a code."""
-    if not code:
-        return ""
-    return str(words[code]) if code in words else code.replace("_", " ")
-
-
-def choose_text(texts: Mapping[str, str], fallback: str = "") -> tuple[str, str]:
-    """A wording of the bank in the page's language, else in English, else in any; and the language that it is in."""
-    for language in (str(get_locale()), "en", *texts):
-        if texts.get(language):
-            return texts[language], language
-    return fallback, "en"
-
-
-def moment(at: datetime) -> str:
-    """A time in the zone of the installation, which is said: `20 Nov 2026, 16:00 EET`."""
-    local = at.astimezone(current_app.config["TIMEZONE"])
-    return f"{format_datetime(local, 'd MMM y, HH:mm', rebase=False)} {local.tzname()}"
-
-
-def month(day: date) -> str:
-    """A month of a year."""
-    return str(format_date(day, "LLLL y"))
-
-
-def distance(at: datetime, now: datetime | None = None) -> str:
-    """How far away a time is: `in 3 hours`, `2 days ago`. Never says more time than there is left."""
-    left = at - (now or datetime.now(UTC))
-    unit = next(
-        (one for one in (timedelta(days=1), timedelta(hours=1)) if abs(left) >= _TWO * one), timedelta(minutes=1)
-    )
-    return str(format_timedelta(left // unit * unit, add_direction=True, threshold=_TWO))
-
-
-def teach_templates(app: Flask, *, timezone: str) -> None:
-    """Give every template the words, the zone of its times, and what it may show to whom.
-
-    The sheet's address changes with the sheet, so that a browser never dresses a new page in an old one.
-    """
-    sheet = (Path(app.root_path) / "static" / "pim.css").read_bytes()
-    app.jinja_env.globals["sheet_version"] = hashlib.sha256(sheet).hexdigest()[:8]
-    app.config["TIMEZONE"] = UTC if timezone == "UTC" else ZoneInfo(timezone)
-    app.jinja_env.globals.update(
-        STATES=STATES,
-        URGENCIES=URGENCIES,
-        COURSES=COURSES,
-        DECLINE_REASONS=DECLINE_REASONS,
-        CLOSE_REASONS=CLOSE_REASONS,
-        REVEAL_REASONS=REVEAL_REASONS,
-        MOVE_REASONS=DECLINE_REASONS | CLOSE_REASONS,
-        HELD_REASONS=HELD_REASONS,
-        SERVERS=SERVERS,
-        HOOK_LACKS=HOOK_LACKS,
-        PHONE_KINDS=PHONE_KINDS,
-        DOERS=DOERS,
-        PULL_STATES=PULL_STATES,
-        PULL_MENDS=PULL_MENDS,
-        MENDS=MENDS,
-        TALLIES=TALLIES,
-        SUBMISSION_STATES=SUBMISSION_STATES,
-        ENTRY_STATES=ENTRY_STATES,
-        ROLES=ROLES,
-        SENSITIVITIES=SENSITIVITIES,
-        TOOLS=TOOLS,
-        TREATMENTS=TREATMENTS,
-        FORM_LANGUAGES=FORM_LANGUAGES,
-        FORM_PARTS=FORM_PARTS,
-        LIVES=LIVES,
-        STEPS=STEPS,
-        REFUSALS=REFUSALS,
-        WEIGHTS=WEIGHTS,
-        DRAFTS=DRAFTS,
-        PARTS_OF_BANK=PARTS_OF_BANK,
-        CASE_FIELDS=CASE_FIELDS,
-        say=say,
-        choose_text=choose_text,
-        moment=moment,
-        month=month,
-        distance=distance,
-        allows=allows,
-    )
-
-    @app.context_processor
-    def who_reads() -> dict[str, Any]:
-        # an error page must not ask the database, which may be what is broken
-        return {"member": current_user if request.endpoint else None}

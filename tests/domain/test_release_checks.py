@@ -90,7 +90,7 @@ def test_kobo_takes_a_name_once_and_needs_ours() -> None:
     twice = (*OWN, "/a/name", "/b/name", "/a/name")
     assert "given twice: name" in look(paths=twice)
     assert look(paths=twice, server="central") == ""
-    assert "pim_form_id and pim_catalogue_version" in look(paths=())
+    assert "pim_form_id, pim_catalogue_version" in look(paths=())
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def layout(catalogue: Catalogue, places: tuple[NamedPlace, ...]) -> Layout:
 
 def _faults(catalogue: Catalogue, layout: Layout) -> str:
     names = {row.name for row in layout.rows}
-    return " ".join(find_faults(catalogue, layout, plan_consent(names)))
+    return " ".join(f"{one.where}: {one.text}" for one in find_faults(catalogue, layout, plan_consent(names)))
 
 
 def _change(layout: Layout, changed: str, /, **fields: object) -> Layout:
@@ -44,18 +44,18 @@ def _without_gate(layout: Layout) -> Layout:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda one: _change(one, "dem_sex", name="Dem Sex"), "not a name"),
-        (lambda one: _change(one, "dem_sex", name="a" * 33), "not a name"),
+        (lambda one: _change(one, "dem_sex", name="Dem Sex"), "a name that not every server takes"),
+        (lambda one: _change(one, "dem_sex", name="a" * 33), "a name that not every server takes"),
         (lambda one: _change(one, "dem_sex", name="dem_age"), "dem_age: this name stands in the form twice"),
         (lambda one: _change(one, "dem_sex", name="con"), "con: this name stands in the form twice"),
         (lambda one: _change(one, "dem_sex", relevant="${gone}='x'"), "it refers to gone"),
         (lambda one: _change(one, "dem_sex", type="select_one gone"), "the list gone is not there"),
-        (lambda one: _change(one, "dem_sex", type="geopoint"), "geopoint is not allowed"),
+        (lambda one: _change(one, "dem_sex", type="geopoint"), "the type geopoint is not allowed"),
         (lambda one: _change(one, "svc_unmet", constraint=""), "svc_unmet: a code that stands alone"),
         (lambda one: _change(one, "doc_have", relevant="${dem_group}!='host'"), ""),
         (_without_gate, "dem_sex: it can be asked without consent"),
         (lambda one: _change(one, "clo_harm", relevant=""), "clo_harm: it can be asked without consent"),
-        (lambda one: _change(one, "inc_urgent", is_required=True), "must not be required"),
+        (lambda one: _change(one, "inc_urgent", is_required=True), "inc_urgent: a sensitive answer that is required"),
     ],
 )
 def test_a_fault_is_found_and_named(
@@ -80,7 +80,7 @@ def test_a_sensitive_item_that_lost_its_gate_stops_the_build(
     catalogue: Catalogue, places: tuple[NamedPlace, ...]
 ) -> None:
     opened = replace(catalogue, items=tuple(_open(item) for item in catalogue.items))
-    with pytest.raises(PimError, match="T06 inc_missing: a sensitive question must stand behind the screening"):
+    with pytest.raises(PimError, match="L04 survey T06 inc_missing: a sensitive question before the screening"):
         build_form(opened, "hh", places=places)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import threading
 from collections.abc import Iterator
@@ -33,6 +34,11 @@ _CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
 @cache
 def _hash_once(salt: str) -> str:
     return hash_password(PASSWORD, salt=salt)
+
+
+def read_text(page: str) -> str:
+    """What a page says, without its markup."""
+    return html.unescape(" ".join(re.sub(r"<[^>]*>", "", page).split()))
 
 
 @dataclass

@@ -24,7 +24,7 @@ from pimcollect.tables.catalogue import BankRow
 from pimcollect.tables.governance import BankChangeRow, ItemStateRow, VerdictRow
 from pimcollect.tables.translations import TranslationMarkRow
 from pimcollect.tables.uploads import BankUploadRow
-from tests.web.site import Site, Visitor
+from tests.web.site import Site, Visitor, read_text
 
 STARTER: dict[str, Any] = json.loads(starter.read_bytes("bank.json"))
 WRONG = {**STARTER["items"][0], "sens": "<b>Q"}
@@ -102,7 +102,7 @@ def test_a_file_that_is_no_bank_is_refused_in_words_and_leaves_nothing(
 def test_the_faults_of_a_file_are_a_list(banked: Site) -> None:
     wrong = [{**row, "sens": "Q"} for row in STARTER["items"][:2]]
     page = send_bank(banked.logged_in(Role.IMO), {**STARTER, "items": wrong}).text
-    assert "The bank was not taken. Faults: 2." in page
+    assert "The bank was not taken. Faults: 2." in read_text(page)
     alert = page.split("notice bad")[1].split("</ul>")[0]
     assert alert.count("sens: Must be one of") == alert.count("<li>") == 2
 
@@ -303,6 +303,10 @@ def test_a_form_is_read_as_people_will_read_it_and_linted(banked: Site) -> None:
     lints = visitor.read("/forms/hh/lints?languages=fr").text
     assert "L10" in lints
     assert "machine-drafted and not approved" in lints
+    visitor.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "ar"
+    arabic = visitor.read("/forms/hh/lints?languages=fr").text.partition('<ul class="rows">')[2].partition("</ul>")[0]
+    assert 'lang="en"' not in arabic
+    assert "نصوص صاغتها آلة ولم تُعتمد" in arabic
     for path in ("/forms/gone/lints", "/forms/gone/preview"):
         assert visitor.read(path).status_code == 404
 

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -15,6 +16,9 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
+import forms
+import pimcollect.actions
+import pimcollect.domain
 import pimcollect.web
 from pimcollect.actions.inbox import MENDS as MENDS_FOR_COMMANDS
 from pimcollect.actions.reveals import REASONS as REVEALS
@@ -23,7 +27,7 @@ from pimcollect.domain.outcomes import Course, HeldReason
 from pimcollect.domain.referrals import CLOSE_REASONS, DECLINE_REASONS, State
 from pimcollect.domain.roles import MEMBER_ROLES, Role
 from pimcollect.errors import PimError
-from pimcollect.web import words
+from pimcollect.web import telling, words
 from tests.web.site import Site
 
 WEB = Path(next(iter(pimcollect.web.__path__)))
@@ -31,15 +35,21 @@ LANGUAGES = ("fr", "ar")
 _PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
-def texts() -> set[str]:
-    """Every text that a page says, as its code and templates hold it."""
+@cache
+def texts() -> frozenset[str]:
+    """Every text that a page says, as its code and templates hold it; and the phrases of rules, which pages say too."""
     found = extract_from_dir(
         WEB,
         method_map=[("**.py", "python"), ("**/templates/**.html", "jinja2")],
         options_map={"**/templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true"}},
         keywords={"gettext": None, "ngettext": (1, 2), "lazy_gettext": None, "_": None},
     )
-    return {one[2] if isinstance(one[2], str) else one[2][0] for one in found}
+    said = [one[2] if isinstance(one[2], str) else one[2][0] for one in found]
+    for package in (forms, pimcollect.domain, pimcollect.actions):
+        (folder,) = package.__path__
+        told = extract_from_dir(folder, method_map=[("**.py", "python")], keywords={"phrase": None, "pattern": None})
+        said += [str(one[2]) for one in told]
+    return frozenset(said)
 
 
 def read_catalog(language: str) -> Catalog:
@@ -136,7 +146,7 @@ def test_a_time_is_said_in_the_zone_of_the_installation(make_site: Callable[...,
     at = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
     for zone, said in (("UTC", "20 Nov 2026, 14:00 UTC"), ("Africa/Tripoli", "20 Nov 2026, 16:00 EET")):
         with make_site(timezone=zone).app.test_request_context():
-            assert words.moment(at) == said
+            assert telling.moment(at) == said
 
 
 def test_an_unknown_time_zone_is_a_mistake_that_is_named() -> None:
@@ -152,4 +162,4 @@ def test_a_deadline_never_promises_more_time_than_there_is(site: Site, hours: fl
     now = datetime(2026, 11, 20, 12, 0, 1, tzinfo=UTC)
     at = datetime(2026, 11, 20, 12, 0, tzinfo=UTC) + timedelta(hours=hours)
     with site.app.test_request_context():
-        assert words.distance(at, now) == said
+        assert telling.distance(at, now) == said

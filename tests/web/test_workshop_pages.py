@@ -23,7 +23,7 @@ from pimcollect.tables.uploads import PROPOSALS, BankUploadRow
 from tests.forms.hostile import REFUSED
 from tests.forms.xlsforms.build import write_case
 from tests.forms.xlsforms.whole import WINTER
-from tests.web.site import Site, Visitor
+from tests.web.site import Site, Visitor, read_text
 from tests.web.test_bank_pages import STARTER, count, edited, find_value, put, send_bank
 
 
@@ -90,8 +90,15 @@ def test_a_chosen_form_is_cut_to_its_minutes_and_says_what_went_and_why(banked: 
     assert f"It takes {document['minutes']} of 12 minutes." in page
     cuts = [line for line in document["left_out"] if "cut for time" in line]
     assert cuts
-    told = page.split("Cut for time, and why", 1)[1].split("</ul>", 1)[0]
+    told = read_text(page.split("Cut for time, and why", 1)[1].split("</ul>", 1)[0])
     assert all(line in told for line in cuts)
+    visitor.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "ar"
+    arabic = (
+        visitor.read(sent.location).text.partition('<section aria-labelledby="built"')[2].partition("</section>")[0]
+    )
+    assert arabic.count("<li>") == len(document["left_out"])
+    assert 'lang="en"' not in arabic.partition("</h2>")[2]
+    visitor.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
     again = visitor.read("/forms/choose?form=north").text
     assert 'value="svc_unmet"' in again
     for code in ("M06", "fr", "H"):

@@ -1,0 +1,67 @@
+"""Why a question or rule is not in a form, and what an intake says of one: frozen as plain English, told in any
+language by the pattern that it was made of."""
+
+from __future__ import annotations
+
+from pimcollect.domain.phrases import pattern, recall_phrase
+
+NOT_ASKED = pattern("needs %(names)s, which this tool does not ask")
+LEFT_OUT = pattern("needs %(names)s, which was left out")
+LOCKED = pattern("official wording is locked and not loaded")
+UNSPOKEN = pattern("official wording is not loaded in %(languages)s")
+NOT_ACTIVE = pattern("is not active: %(state)s")
+UNSERVED = pattern("nobody serves %(pathways)s in %(area)s")
+UNDECIDED = pattern("the rule needs %(names)s, which this form does not ask")
+CUT = pattern("cut for time: %(use)s; saves %(seconds)s s")
+STATES = {
+    "draft": pattern("draft"),
+    "proposed": pattern("proposed"),
+    "in_review": pattern("in review"),
+    "community_check": pattern("community check"),
+    "field_test": pattern("field test"),
+    "endorsed": pattern("endorsed"),
+    "deprecated": pattern("deprecated"),
+    "retired": pattern("retired"),
+}
+"""Of an item that no form may ask now."""
+USES = (
+    pattern("nothing reads it"),
+    pattern("it serves a decision, no figure and no flag"),
+    pattern("a standard figure is made of it"),
+    pattern("a flag rule reads it"),
+    pattern("it is in the short form"),
+    pattern("answers are broken down by it"),
+    pattern("you named it"),
+    pattern("every form asks it"),
+)
+"""Why a question would be kept, by its use: the first is cut first."""
+
+SAME_KEY = pattern("the same key")
+WORDING = pattern("wording %(score)s")
+SAME_NAME = pattern("the same name")
+SAME_CHOICES = pattern("the same choices")
+CHOICES = pattern("choices %(score)s")
+OTHER_TYPE = pattern("another type (%(type)s)")
+SENSED = pattern("the bank asks no position, picture, sound, device or account (L07)")
+WORKED_OUT = pattern("worked out, not asked")
+OF_THE_PHONE = pattern("of the telephone, not asked")
+UNKNOWN_TYPE = pattern("the bank has no items of the type %(type)s")
+BAD_LIST = pattern("the list %(list)s has codes that the bank does not take, a code twice, or no labels")
+OTHER_LANGUAGE = pattern("the wording is %(language)s: write it in English")
+
+_REASONS = (
+    *(NOT_ASKED, LEFT_OUT, LOCKED, UNSPOKEN, NOT_ACTIVE, UNSERVED, UNDECIDED, CUT, *STATES.values(), *USES),
+    *(SAME_KEY, WORDING, SAME_NAME, SAME_CHOICES, CHOICES, OTHER_TYPE),
+    *(SENSED, WORKED_OUT, OF_THE_PHONE, UNKNOWN_TYPE, BAD_LIST, OTHER_LANGUAGE),
+)
+
+
+def recall_left_out(line: str) -> tuple[str, str]:
+    """Id of an item or rule, and why it was left out, of a line that was frozen with a version."""
+    id_, _, reason = line.partition(" ")
+    return id_, recall_phrase(reason, _REASONS)
+
+
+def recall_remarks(text: str, between: str) -> tuple[str, ...]:
+    """The reasons or remarks of an intake, one by one."""
+    return tuple(recall_phrase(one, _REASONS) for one in text.split(between) if one)

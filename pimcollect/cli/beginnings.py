@@ -38,9 +38,7 @@ def choose_one(found: Sequence[One], *, what: str, remedy: str) -> One:
 def check_length(text: str, *, what: str, remedy: str) -> None:
     """Raises PimError when that is too little to tell one from another."""
     if len(text) < FEWEST:
-        raise PimError(
-            ErrorCode.NOT_FOUND, f"Too short for the id of a {what}: {FEWEST} characters at least.", remedy=remedy
-        )
+        raise PimError(ErrorCode.NOT_FOUND, f"Too short for an id: {FEWEST} characters at least.", remedy=remedy)
 
 
 def is_beginning(text: str) -> bool:
@@ -56,7 +54,7 @@ def find_id(session: Session, column: InstrumentedAttribute[UUID], text: str, *,
     """
     digits = text.strip().lower().replace("-", "")
     if not _HEX.fullmatch(digits) or len(digits) > _DIGITS:
-        raise PimError(ErrorCode.NOT_FOUND, f"This is no id of a {what}, nor the beginning of one.", remedy=remedy)
+        raise PimError(ErrorCode.NOT_FOUND, "This is no id, nor the beginning of one.", remedy=remedy)
     if len(digits) == _DIGITS:
         return UUID(digits)
     check_length(digits, what=what, remedy=remedy)

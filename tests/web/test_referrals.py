@@ -144,6 +144,22 @@ def test_a_decline_needs_a_coded_reason(site: Site) -> None:
     assert "We have no capacity now" in visitor.read(f"/referrals/{row.reference}").text
 
 
+def test_what_was_accepted_by_mistake_is_given_back_and_the_case_stays_for_another_service(site: Site) -> None:
+    visitor = site.monitor()
+    colleague = site.logged_in(Role.MONITOR, mail="colleague@example.org", service="SAFE-NORTH")
+    row = site.desk.referral()
+    path = f"/referrals/{row.reference}"
+    visitor.send(f"{path}/accept")
+    assert "Give it back" not in colleague.read(path).text
+    assert colleague.send(f"{path}/decline", reason="not_offered").status_code == 403
+    assert "Give it back" in visitor.read(path).text
+    assert visitor.send(f"{path}/decline", reason="not_offered").status_code == 303
+    given = read_row(site, row)
+    assert (given.state, given.accepted_by) == ("declined", None)
+    assert site.desk.read(CaseRow, id=row.case_id).sealed is not None
+    assert visitor.send(f"{path}/reveal", reason="contact").status_code == 409
+
+
 def test_a_move_that_is_not_possible_says_the_present_state(site: Site) -> None:
     visitor = site.monitor()
     row = site.desk.referral()

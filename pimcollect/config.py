@@ -41,6 +41,8 @@ class Settings:
     web_threads: int = 8
     max_body_bytes: int = 10 * _MEGABYTE
     """Largest accepted delivery in bytes; Kobo and Collect send up to 10 MB."""
+    worker_bytes: int = 1024 * _MEGABYTE
+    """Address space of one working process; one that wants more is refused it, and the machine stays well."""
     entry_days: int = 90
     """A settled entry, emptied, is deleted so many days later; its submission still knows its copies."""
     trusted_proxies: int = 0
@@ -132,6 +134,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         web_processes=whole("PIMCOLLECT_WEB_PROCESSES", 2, low=1, high=64),
         web_threads=whole("PIMCOLLECT_WEB_THREADS", 8, low=1, high=128),
         max_body_bytes=whole("PIMCOLLECT_MAX_BODY_MB", 10, low=1, high=100) * _MEGABYTE,
+        # below this the reader of pictures, which sets a limit of its own, could not start
+        worker_bytes=whole("PIMCOLLECT_WORKER_MB", 1024, low=1024, high=65536) * _MEGABYTE,
         entry_days=whole("PIMCOLLECT_ENTRY_DAYS", 90, low=1, high=3650),
         trusted_proxies=whole("PIMCOLLECT_TRUSTED_PROXIES", 0, low=0, high=5),
         private_hosts=tuple(env.get("PIMCOLLECT_PRIVATE_HOSTS", "").lower().replace(",", " ").split()),

@@ -6,6 +6,7 @@ what its error said.
 
 from __future__ import annotations
 
+import resource
 import sys
 import time
 from functools import partial
@@ -65,9 +66,19 @@ def open_worker(queue: str, connection: Redis) -> QuietWorker:
     )
 
 
+def bound_memory(most: int) -> None:
+    """Refuse this process, and what it starts, more address space than that: what asks for it raises MemoryError.
+
+    Without it one body could take the memory of the whole machine. macOS does not hold to it.
+    """
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
 def work_queue(queue: str, settings: Settings) -> None:
     """Work until told to stop, or until it is time for a fresh process. Waits for a Redis that is away."""
     configure_logging(f"worker.{queue}")
+    bound_memory(settings.worker_bytes)
     connection = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=_WORKER_TTL, protocol=2)
     while not _answers(connection):
         time.sleep(_KNOCK_SECONDS)

@@ -45,6 +45,8 @@ BATCH = 250
 DECIDE_SECONDS = 60.0
 """What opening and deciding a batch may take: a thousand times what it does take."""
 _JOB_SECONDS = 60.0
+_MOST_TIMES_OUT_OF_MEMORY = 3
+"""Alone each time. Fewer than other failures: each time costs the machine a gigabyte for a moment."""
 _log = open_log("settle")
 
 
@@ -89,16 +91,27 @@ def settle_batch(own: Hands, *, limit: int = BATCH) -> int:
         _settle_together(own, ids)
     except Exception as error:
         _log.warning("batch_fell_apart", error=type(error).__name__, count=len(ids))
-        for entry in ids if len(ids) > 1 else ():
-            _settle_alone(own, entry)
+        if len(ids) == 1:
+            _note_failure(own, ids[0], error, tried=attempts[ids[0]])
+        else:
+            for entry in ids:
+                _settle_alone(own, entry, tried=attempts[entry])
     return len(attempts)
 
 
-def _settle_alone(own: Hands, entry: UUID) -> None:
+def _settle_alone(own: Hands, entry: UUID, *, tried: int) -> None:
     try:
         _settle_together(own, [entry])
     except Exception as error:
-        _log.error("entry_failed", error=type(error).__name__, entry=entry)
+        _note_failure(own, entry, error, tried=tried)
+
+
+def _note_failure(own: Hands, entry: UUID, error: Exception, *, tried: int) -> None:
+    """Say which one failed, of its error the class only; hold what wanted too much memory often enough."""
+    _log.error("entry_failed", error=type(error).__name__, entry=entry)
+    if isinstance(error, MemoryError) and tried >= _MOST_TIMES_OUT_OF_MEMORY:
+        with transaction(own.sessions) as session:
+            hold_entry(session, entry, HeldReason.OUT_OF_MEMORY)
 
 
 def _settle_together(own: Hands, ids: list[UUID]) -> None:

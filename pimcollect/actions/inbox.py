@@ -43,6 +43,8 @@ MENDS = {
     "conflict": "A phone sent something else under the id of a submission that is here. Ask the enumerator which one "
     "is right: replay puts this one in its place, unless that one was corrected since; discard drops it.",
     "failing": "It failed several times: an error of ours. Run `pimcollect doctor`, update, then replay.",
+    "out_of_memory": "It wanted more memory than a worker may have, several times. Ask the team what was sent; if it "
+    "is right, raise PIMCOLLECT_WORKER_MB, start the workers again, then replay. Else discard it.",
     "key_missing": "It was sealed or encrypted with a key that the workers do not hold. If this machine collects for "
     "another, carry it there (docs/operators/carried.md). Else put the old key back (docs/operators/keys.md), then "
     "replay.",

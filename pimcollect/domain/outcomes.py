@@ -45,6 +45,8 @@ class HeldReason(StrEnum):
     """A phone sent other content under the id of a submission that is here."""
     FAILING = "failing"
     """Tried several times and never finished; an error of ours."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """Alone in a worker it wanted more memory than one may have, several times."""
     KEY_MISSING = "key_missing"
     """Sealed with a key that is not here."""
 

@@ -61,6 +61,7 @@ HELD_REASONS = {
     "edition_early": _("It is an edit that came before the edition that it changes."),
     "conflict": _("A phone sent something else under the number of a submission that is here."),
     "failing": _("It was tried several times and never finished. That is our mistake."),
+    "out_of_memory": _("It wanted more memory than a worker may have, several times."),
     "key_missing": _("It was sealed with a key that is not here any more."),
 }
 MENDS = {
@@ -76,6 +77,9 @@ MENDS = {
     "edition_early": _("Nothing: it is tried again when that one comes, or after a quarter of an hour."),
     "conflict": _("Ask the enumerator which is right. Trying again puts this in its place, unless that was corrected."),
     "failing": _("Ask the administrator to run the doctor command and to update, then try again."),
+    "out_of_memory": _(
+        "Ask the team what was sent. If it is as it should be, ask the administrator to give more memory."
+    ),
     "key_missing": _("Ask the administrator to put the old key back, then try again."),
 }
 SERVERS = {"kobo": "KoboToolbox", "ona": "Ona", "central": "ODK Central", "mapped": _("Another sender")}

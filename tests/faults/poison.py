@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -29,8 +28,6 @@ from tests.journeys.station import wait_for
 
 _BASE = SCENARIOS["base_answers"]
 _MARK = "dem_group"
-_ROOM = 1_500_000_000
-"""Bytes of address space that a poisoned worker may have: two gigabytes more are not there for real."""
 _HANG_SECONDS = 2.0
 """What a decision may take here; in service it is longer, and so would be this experiment."""
 _END_SECONDS = 600.0
@@ -71,11 +68,14 @@ KINDS: dict[str, Callable[[], None]] = {
 }
 
 
+_STARVED = 2
+"""Of them those that want more memory than there is."""
+
+
 def _work_poisoned() -> int:
     from workers import settle
     from workers.__main__ import main
 
-    resource.setrlimit(resource.RLIMIT_AS, (_ROOM, _ROOM))
     real = settle.decide
     marks = {f"poison-{number}": act for number, act in enumerate(KINDS.values())}
 
@@ -150,6 +150,8 @@ def send_poison(*, is_quick: bool) -> Found:
             again = household.post(_BASE)
             wait_for("one more", lambda: _count(engine, _SETTLED) == neighbours + 1, seconds=60)
             assert again
+        starved = _count(engine, "SELECT count(*) FROM entries WHERE reason = 'out_of_memory' AND attempts = 3")
+        found.expect(starved == _STARVED, f"{starved} are held for the memory that they wanted")
         most = _count(engine, "SELECT max(attempts) FROM entries WHERE state = 'held'")
         found.notes["attempts"] = most
         found.expect(most <= MOST_ATTEMPTS + 1, f"{most} attempts")
@@ -165,7 +167,7 @@ def send_poison(*, is_quick: bool) -> Found:
 
 _UNTOUCHED = "SELECT count(*) FROM entries WHERE state = 'untouched'"
 _SETTLED = "SELECT count(*) FROM entries WHERE state = 'settled'"
-_HELD = "SELECT count(*) FROM entries WHERE state = 'held' AND reason = 'failing'"
+_HELD = "SELECT count(*) FROM entries WHERE state = 'held' AND reason IN ('failing', 'out_of_memory')"
 
 if __name__ == "__main__":
     sys.exit(_work_poisoned())

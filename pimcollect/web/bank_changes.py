@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from forms import starter
 from forms.bank import read_document
 from forms.bank_files import read_bank_bytes, write_bank_bytes
+from forms.drafts import find_untranslated
 from forms.overlaps import find_doubles
 from forms.places import read_starter_places
 from pimcollect.actions.banks import Bank, Comparison, compare_bank
@@ -98,6 +99,12 @@ def _read_upload() -> Bank:
     return Bank(catalogue.version, catalogue.sha256, document)
 
 
+def _find_lacking(session: Session, bank: Bank) -> tuple[Mapping[str, Any], ...]:
+    """New texts of a bank that some language lacks."""
+    current = find_bank(session)
+    return tuple(find_untranslated(current.document if current else _read(session, _STARTER), bank.document))
+
+
 @blueprint.get("/import")
 def show_import() -> str:
     """Where a bank is sent to."""
@@ -112,12 +119,15 @@ def preview() -> ResponseReturnValue:
     allow(actor, "bank.import")
     try:
         bank = _read_upload()
+        lacking = _find_lacking(reading(), bank)
         with acting() as session:
             comparison = preview_bank(session, actor, bank)
     except PimError as error:
         return _render_import(error), find_status(error)
     changes = comparison.changes
-    return _render_import(comparison=comparison, bank=bank, changes=order_changes(changes), total=len(changes))
+    return _render_import(
+        comparison=comparison, bank=bank, changes=order_changes(changes), total=len(changes), lacking=lacking
+    )
 
 
 @blueprint.post("/confirm")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from forms.current import read_current
@@ -27,13 +29,17 @@ from pimcollect.domain.roles import allow, may
 from pimcollect.errors import PimError
 from pimcollect.tables.catalogue import has_places
 from pimcollect.tables.forms import FormVersionRow, find_forms
+from pimcollect.tables.phones import find_shown
 from pimcollect.tables.releases import find_releases
 from pimcollect.web.access import acting_member
 from pimcollect.web.catalogue import read_bank
 from pimcollect.web.release_words import RELEASE_STATES, STEPS
 from pimcollect.web.store import acting, reading
+from pimcollect.web.words import FORM_LANGUAGES
 
 blueprint = Blueprint("forms", __name__, url_prefix="/forms")
+_MOST_ACTIONS = 3
+"""Of a form, in sight; the others stand behind one word."""
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -54,6 +60,9 @@ def _render_list(mistake: PimError | None = None, built: str = "") -> str:
         purposes=catalogue.purposes,
         are_starter_places=not has_places(session),
         releases=_find_present_releases(session),
+        shown=_find_shown(session),
+        list_actions=_list_actions,
+        MOST_ACTIONS=_MOST_ACTIONS,
         RELEASE_STATES=RELEASE_STATES,
         STEPS=STEPS,
         mistake=mistake,
@@ -67,6 +76,36 @@ def _find_present_releases(session: Session) -> dict[str, list[dict[str, Any]]]:
     for one in find_releases(session) if may(acting_member(), "forms.release") else ():
         if one["is_newest"] or one["state"] in (State.WAITING, State.STOPPED):
             found[one["form"]].append(one)
+    return found
+
+
+def _find_shown(session: Session) -> dict[str, str]:
+    """Form -> its version as our own phones are shown it; nothing for who may not release."""
+    return {one.form: one.stated for one in find_shown(session)} if may(acting_member(), "forms.release") else {}
+
+
+def _list_actions(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Address and text of everything that this member can do with a form, the most wanted first."""
+    form, actor = row["id"], acting_member()
+    found = [(url_for("forms_pages.show_preview", form=form), _("How it reads"))]
+    if may(actor, "forms.build"):
+        found.append((url_for("forms_pages.show_lints", form=form), _("Lints")))
+    if may(actor, "forms.release"):
+        found.append((url_for("releases.show", form=form), _("Releases")))
+    found.append((url_for("form_notes.show", form=form), _("Review notes")))
+    found += [
+        (url_for("forms.download", version=row["version_id"], kind=kind), text)
+        for kind, text in (("xlsx", "XLSForm"), ("xml", "XForm"), ("json", _("Version")))
+    ]
+    if row["origin"] == "bank" and may(actor, "forms.build"):
+        found.append((url_for("forms_choice.show", form=form), _("Build again")))
+    if row["versions"] > 1:
+        found.append((url_for("forms_pages.show_versions", form=form), _("Versions")))
+    open_ = _("Open translations")
+    found += [
+        (url_for("bank_translations.show_list", language=code), f"{open_}: {FORM_LANGUAGES.get(code, code)}")
+        for code in row["drafted"] or ()
+    ]
     return found
 
 

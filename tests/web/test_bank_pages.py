@@ -122,6 +122,9 @@ def test_a_preview_takes_nothing_and_the_confirmation_takes_what_was_seen(banked
     answer = send_file(visitor, write_bank_bytes(edited(hint="<i>Slowly</i>"), "xlsx"), "bank.xlsx")
     assert answer.status_code == 200
     assert "&lt;i&gt;Slowly&lt;/i&gt;" in answer.text
+    told = read_text(answer.text.partition('<details class="notice">')[2].partition("</details>")[0])
+    assert "New texts that lack a language: 1" in told
+    assert "Questions F01.hint (French, Arabic)" in told
     assert count(banked, BankRow) == 1
     taken = visitor.send("/bank/versions/confirm", sha256=find_value(answer.text, "sha256"), verb="take")
     assert taken.location == "/bank/versions?taken=2026.2"

@@ -15,7 +15,7 @@ from pimcollect.web import release_words as words
 from tests.factories.releases import PUBLIC, Press, freeze
 from tests.reenacted.kobo_forms import KoboForms
 from tests.web.browser import DESKTOP, PHONE, open_browser, open_window
-from tests.web.site import PASSWORD, Site
+from tests.web.site import PASSWORD, Site, read_text
 from tests.workers.releasing import hurry, open_server
 
 
@@ -104,6 +104,18 @@ def test_our_own_phones_are_told_as_a_place_where_it_is(site: Site, press: Press
     assert "Our own phones ·" in page
     assert f'<b>Released</b> <bdi dir="ltr">{freeze().version.version}</bdi>' in page
     assert "Not released to any server yet." not in page
+    listed = visitor.read("/forms").text
+    assert f'Our own phones · Released <bdi dir="ltr">{freeze().version.version}</bdi>' in listed
+    assert "Our own phones" not in site.logged_in(Role.DPO, mail="dpo@example.org").read("/forms").text
+
+
+def test_a_form_in_the_list_shows_three_actions_and_the_others_behind_one_word(site: Site, press: Press) -> None:
+    page = site.logged_in(Role.IMO).read("/forms").text
+    row = page.partition('<li class="row">')[2].partition("</details>")[0]
+    seen, _, folded = row.partition("<details>")
+    assert [read_text(f"<a {one}") for one in seen.split("<a ")[1:]] == ["How it reads", "Lints", "Releases"]
+    assert folded.count('class="button"') >= 4
+    assert "XLSForm" in folded
 
 
 def test_what_a_server_says_is_shown_as_text_and_never_as_markup(site: Site, press: Press, kobo: KoboForms) -> None:

@@ -25,6 +25,7 @@ from pimcollect.domain.answers import flatten
 from pimcollect.domain.phones import PhoneKind
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import Bell
+from pimcollect.key_files import follow_key_file
 from pimcollect.vault import read_door_keys
 from webhooks.openrosa.door import open_phone_door
 from webhooks.openrosa.routes import create_phone_door
@@ -97,8 +98,8 @@ def open_phones(settings: Settings, engine: Engine, *forms: str) -> Phones:
 
 def make_phone_app(settings: Settings, engine: Engine, *, puts: Engine) -> Flask:
     """The phones' door as another web process has it."""
-    keys = read_door_keys(settings.door_keys)
-    return create_phone_door(open_phone_door(settings, keys, engine=engine, puts=puts, bell=Bell(settings.redis_url)))
+    read_keys, bell = follow_key_file(settings.door_keys, read_door_keys), Bell(settings.redis_url)
+    return create_phone_door(open_phone_door(settings, read_keys, engine=engine, puts=puts, bell=bell))
 
 
 @contextmanager

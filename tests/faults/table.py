@@ -136,8 +136,8 @@ TABLE = (
         "F15",
         "poison",
         "deliveries that raise, exhaust memory, leave, loop for ever, take 2 GB, crash the interpreter",
-        "held after at most 8 attempts, for memory after 3 (the sheet proposes 5; random kills of F01 can hit an innocent "
-        "one as often); neighbours settle",
+        "held after at most 8 attempts, for memory after 3 (the sheet proposes 5; random kills of F01 can hit an "
+        "innocent one as often); neighbours settle",
         poison.send_poison,
         left_out="a decision that hangs is ended after 2 s here, after 60 s in service",
     ),

@@ -47,6 +47,8 @@ ALLOWED_TYPES = frozenset(
 OPEN_ALTHOUGH_SENSITIVE = ("D05", "T05", "O02")
 """Items of sensitivity H or S that may stand before the gate (lint L04); M17 besides them."""
 
+_LEAVES_NOTHING = ("restrict", "derive", "redact", "drop", "never_store")
+
 _ONCE = 20
 
 
@@ -201,7 +203,8 @@ def _check_sensitive(catalogue: Catalogue, layout: Layout) -> Iterator[Lint]:
 
 
 def _check_entity(catalogue: Catalogue, layout: Layout) -> Iterator[Lint]:
-    """What a later visit sees stands in clear on every telephone: only answers that tell nothing about a person."""
+    """What a later visit sees stands in clear on every telephone: only answers that tell nothing about a person, and of
+    which something is left when they were treated."""
     if layout.entity is None:
         return
     items = {item.name: item for item in catalogue.items}
@@ -211,3 +214,7 @@ def _check_entity(catalogue: Catalogue, layout: Layout) -> Iterator[Lint]:
         if item.sensitivity in ("H", "S") or item.disclosure not in ("none", "comm") or item.treatment == "vault":
             text = phrase("the entity list %(list)s would show it in clear", list=layout.entity.list)
             yield find("X09", "survey", name=f"{item.id} {name}", text=text)
+        elif item.treatment in _LEAVES_NOTHING:
+            told = {"treatment": item.treatment, "list": layout.entity.list}
+            text = phrase("%(treatment)s leaves nothing of it for the entity list %(list)s", **told)
+            yield find("X15", "survey", name=f"{item.id} {name}", text=text, severity=Severity.ERROR)

@@ -7,7 +7,7 @@ import html
 import io
 import mimetypes
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -96,12 +96,19 @@ def describe_files(layout: Layout) -> tuple[FormFile, ...]:
     )
 
 
-def freeze_files(contents: Mapping[str, bytes]) -> tuple[FormFile, ...]:
-    """Files that somebody gave with a form, as a version names them, by name."""
+def freeze_files(contents: Mapping[str, bytes], *, lists: Collection[str] = ()) -> tuple[FormFile, ...]:
+    """Files that somebody gave with a form, as a version names them, by name; `lists` are those that are entity
+    lists."""
     check_sizes(contents)
     return tuple(
-        FormFile(name, guess_type(name), sha256(content).hexdigest()) for name, content in sorted(contents.items())
+        FormFile(name, guess_type(name), sha256(content).hexdigest(), is_entity_list=name in lists)
+        for name, content in sorted(contents.items())
     )
+
+
+def write_entity_list(properties: Iterable[str]) -> bytes:
+    """An entity list before the first visit: only its columns."""
+    return _write_rows([("name", "label", "__version", *sorted(properties))])
 
 
 def find_uris(xform: str) -> tuple[str, ...]:
@@ -155,7 +162,5 @@ def _write_list(choices: tuple[ListedChoice, ...], languages: tuple[str, ...]) -
 
 
 def _write_entity_list(layout: Layout, name: str) -> bytes:
-    """An entity list before the first visit: only its columns."""
     is_own = layout.entity is not None and layout.entity.list == name
-    saved = sorted({row.save_to for row in layout.rows if row.save_to}) if is_own else []
-    return _write_rows([("name", "label", "__version", *saved)])
+    return write_entity_list({row.save_to for row in layout.rows if row.save_to} if is_own else ())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from forms.consents import find_consent
 from forms.defaults import Fate, choose_calculation, choose_fate, identifies
-from forms.files import find_uris, freeze_files
+from forms.entities import find_labelled, find_losses, read_entities
+from forms.files import find_uris, freeze_files, write_entity_list
 from forms.outline import Field, Outline, read_outline
 from forms.overrides import Overrides, read_overrides
 from forms.release import Frozen
@@ -40,16 +41,17 @@ def adopt_form(
     treatments: bytes | None = None,
     form: str | None = None,
     files: Mapping[str, bytes] | None = None,
+    lists: Collection[str] = (),
 ) -> Adopted:
     """Freeze a version for an XLSForm made elsewhere. Pure: the same files give the same version.
 
     `name` is the file's name without ending, `consent` the question by which people agree, `treatments` the content of
     a treatments file, `form` another id for the form, `files` those that lie beside the workbook, by name: what the
-    form refers to is frozen with it. Raises PimError: BAD_FILE, TOO_LARGE, BAD_FORM,
-    CONSENT_NOT_NAMED, BAD_TREATMENT, BAD_EXPRESSION.
+    form refers to is frozen with it. `lists` are the entity lists that other forms fill. Raises PimError: BAD_FILE,
+    TOO_LARGE, BAD_FORM, CONSENT_NOT_NAMED, BAD_TREATMENT, BAD_EXPRESSION.
     """
     outline = read_outline(data, name=name)
-    return adopt_outline(outline, data, consent=consent, treatments=treatments, form=form, files=files)
+    return adopt_outline(outline, data, consent=consent, treatments=treatments, form=form, files=files, lists=lists)
 
 
 def adopt_outline(
@@ -60,14 +62,22 @@ def adopt_outline(
     treatments: bytes | None = None,
     form: str | None = None,
     files: Mapping[str, bytes] | None = None,
+    lists: Collection[str] = (),
 ) -> Adopted:
     """The same for a workbook `data` whose outline was read."""
     outline = replace(outline, form=check_id(form or outline.form))
     overrides = Overrides() if treatments is None else read_overrides(treatments, outline)
     fates = decide_fates(outline, overrides)
     wanted = find_uris(outline.xform)
-    kept = {name: files[name] for name in wanted if files and name in files}
-    version = replace(_make_version(outline, overrides, fates, consent), files=freeze_files(kept))
+    draft = _make_version(outline, overrides, fates, consent)
+    entities = read_entities(outline.xform, draft.questions, draft.repeats)
+    own = {f"{one.list}.csv": write_entity_list(one.properties) for one in entities}
+    given = {name: files[name] for name in wanted if files and name in files}
+    # what lies beside the workbook under the name of another form's list is a file of this form's own
+    known = {f"{name}.csv": write_entity_list(()) for name in lists if f"{name}.csv" not in given}
+    filled = {name: content for name, content in {**known, **own}.items() if name in wanted}
+    kept = {**filled, **given}
+    version = replace(draft, entities=entities, files=freeze_files(kept, lists=filled))
     content = f"{write_version(version)}\n{hashlib.sha256(data).hexdigest()}"
     short = hashlib.sha256(content.encode()).hexdigest()[:_HASH_LENGTH]
     version = replace(version, version=f"{outline.version or 'unversioned'}-{short}")
@@ -75,8 +85,17 @@ def adopt_outline(
     return Adopted(
         frozen=Frozen(version, data, outline.xform, kept),
         fates={one.path: fates[one.path] for one in outline.fields},
-        warnings=(*_warn(outline, overrides), *(_miss(name) for name in wanted if name not in kept)),
+        warnings=(
+            *_warn(outline, overrides),
+            *find_losses(entities, version.questions, labelled=find_labelled(outline.xform)),
+            *(_miss(name) for name in wanted if name not in kept),
+            *(_pass_over(name) for name in filled if name in given),
+        ),
     )
+
+
+def _pass_over(name: str) -> str:
+    return f"Phones that fetch {name} from here get the rows that submissions make, not those beside the workbook."
 
 
 def _miss(name: str) -> str:

@@ -134,10 +134,16 @@ def _find_entity(catalogue: Catalogue, selection: Selection, rows: list[Row]) ->
         create = entity.create_if or ("" if entity.update_if else gate)
         return replace(
             entity,
+            entity_id=_make_id(entity.entity_id) if create else entity.entity_id,
             create_if=_both(gate, create) if create else "",
             update_if=_both(gate, entity.update_if) if entity.update_if else "",
         )
     return None
+
+
+def _make_id(entity_id: str) -> str:
+    """A form that creates as well as updates needs a new id where none was chosen: without one nothing is created."""
+    return f"coalesce({entity_id}, uuid())" if entity_id and "uuid(" not in entity_id else entity_id
 
 
 def _tell(rows: list[Row], purpose: Purpose | None) -> list[Row]:

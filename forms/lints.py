@@ -132,6 +132,11 @@ RULES: dict[str, Rule] = {
         phrase("Ask for consent first; when you adopt the form, name it with --consent."),
     ),
     "X14": Rule(_W, phrase("a name that not every server takes"), phrase("Use a-z, 0-9 and _, at most 32, each once.")),
+    "X15": Rule(
+        _W,
+        phrase("something of an entity that never reaches phones"),
+        phrase("Write labels as concat('Site ', ${code}), of codes that are kept; keep entities out of repeats."),
+    ),
 }
 """L01 to L20 are those of the bank (docs/imo/lints.md), B those of its other parts; X are about workbooks, beyond
 pyxform and ODK Validate."""

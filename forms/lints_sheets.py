@@ -12,6 +12,7 @@ from forms.lints_book import Book, Line
 from forms.lints_logic import find_names
 from forms.outline import Field
 from pimcollect.domain.catalogue import EXCLUSIVE
+from pimcollect.domain.entities import read_label
 from pimcollect.domain.phrases import phrase
 
 SENSES = read_words(
@@ -56,6 +57,7 @@ def lint_sheets(book: Book, *, files: Collection[str] | None = None, is_ours: bo
     yield from _lint_columns(book)
     yield from _lint_metadata(book)
     yield from _lint_naming(book)
+    yield from _lint_entities(book)
     if files is not None:
         yield from _lint_files(book, frozenset(files))
     if not is_ours:
@@ -161,6 +163,29 @@ def _lint_naming(book: Book) -> Iterator[Lint]:
                 if one in personal and f"last-saved#{one}" in line[column]:
                     text = phrase("the telephone keeps the answer %(name)s of the person before", name=one)
                     yield find("X09", "survey", row=line.row, name=line["name"], text=text)
+
+
+def _lint_entities(book: Book) -> Iterator[Lint]:
+    """What is visited again goes back onto phones, in clear, made of treated answers alone."""
+    for line in book.survey:
+        if line["save_to"] and line.is_question and identifies(_field(line)):
+            text = phrase("the property %(name)s shows it in clear", name=line["save_to"])
+            yield find("X09", "survey", row=line.row, name=line["name"], text=text)
+    inside: list[str] = []
+    for line in book.survey:
+        if line.kind in ("begin_group", "begin_repeat"):
+            inside.append(line.kind)
+        elif line.kind in ("end_group", "end_repeat"):
+            del inside[-1:]
+        elif line["save_to"] and "begin_repeat" in inside:
+            text = phrase("it is saved from a repeat, whose members are people: no entity is kept of them")
+            yield find("X15", "survey", row=line.row, name=line["name"], text=text)
+    for line in book.entities:
+        label = line["label"]
+        keys = {f"${{{name}}}": name for name in find_names(label)}
+        if label and not read_label(label, keys):
+            text = phrase("it is more than texts and answers: phones show a short code in its place")
+            yield find("X15", "entities", row=line.row, name="label", text=text)
 
 
 def _lint_files(book: Book, files: frozenset[str]) -> Iterator[Lint]:

@@ -13,6 +13,17 @@ NOT_ACTIVE = pattern("is not active: %(state)s")
 UNSERVED = pattern("nobody serves %(pathways)s in %(area)s")
 UNDECIDED = pattern("the rule needs %(names)s, which this form does not ask")
 CUT = pattern("cut for time: %(use)s; saves %(seconds)s s")
+LABEL_LOST = pattern(
+    "the label of %(list)s shows %(names)s, of which nothing is kept that may stand on phones: they show a short code; "
+    "name a code that is kept"
+)
+LABEL_UNREAD = pattern(
+    "the label of %(list)s is more than texts and answers: phones show a short code; write concat('Site ', ${code})"
+)
+NOT_SAVED = pattern(
+    "of this answer nothing is kept that may stand on phones: %(property)s of %(list)s stays empty; take save_to out, "
+    "or treat it otherwise"
+)
 STATES = {
     "draft": pattern("draft"),
     "proposed": pattern("proposed"),
@@ -51,6 +62,7 @@ OTHER_LANGUAGE = pattern("the wording is %(language)s: write it in English")
 
 _REASONS = (
     *(NOT_ASKED, LEFT_OUT, LOCKED, UNSPOKEN, NOT_ACTIVE, UNSERVED, UNDECIDED, CUT, *STATES.values(), *USES),
+    *(LABEL_LOST, LABEL_UNREAD, NOT_SAVED),
     *(SAME_KEY, WORDING, SAME_NAME, SAME_CHOICES, CHOICES, OTHER_TYPE),
     *(SENSED, WORKED_OUT, OF_THE_PHONE, UNKNOWN_TYPE, BAD_LIST, OTHER_LANGUAGE),
 )

@@ -13,6 +13,7 @@ from typing import Any
 
 from forms import plan
 from forms.checks import refuse_broken, refuse_faults
+from forms.entities import PATH, find_losses, plan_entity
 from forms.files import describe_files
 from forms.layout import Layout, lay_out
 from forms.purposes import choose_purpose
@@ -131,6 +132,7 @@ def plan_version(catalogue: Catalogue, selection: Selection, layout: Layout) -> 
     """The version of a layout, still without its version string."""
     questions, repeats = plan.plan_questions(catalogue, layout)
     names = {question.key for question in questions if not question.repeat}
+    entities = plan_entity(layout)
     return Version(
         form=selection.form,
         title=selection.title,
@@ -148,11 +150,12 @@ def plan_version(catalogue: Catalogue, selection: Selection, layout: Layout) -> 
         requests=plan.plan_requests(catalogue, names),
         referral=plan.plan_referral(names, repeats),
         profile=plan.plan_profile(names),
-        left_out=layout.left_out,
+        left_out=(*layout.left_out, *find_losses(entities, questions, labelled={PATH})),
         purpose=selection.purpose,
         drafted=tuple(one for one in layout.languages if count_drafted(catalogue, layout, one)),
         files=describe_files(layout),
         minutes=selection.minutes,
+        entities=entities,
     )
 
 

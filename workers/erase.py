@@ -56,6 +56,7 @@ def _erase(own: Hands, session: Session, writing: Writing, *, form: str, one: Go
     row.state, row.may_share, row.erased_at = TOMBSTONE, False, func.clock_timestamp()
     row.screening = row.shared = row.restricted = row.findings = row.alike = row.twin = None
     row.digest = own.digest("erased")
+    writing.entities[row.id] = ()
     session.flush()
     forget_twin(session, row.id, finding=TWIN)
     reroute(own, session, writing, _decide_anew(row))

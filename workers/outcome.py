@@ -13,6 +13,7 @@ from pimcollect.domain.editions import Order, extend_chain, order_editions
 from pimcollect.domain.outcomes import Course, HeldReason, Item, Kept, Refused
 from pimcollect.tables.connections import ask_fetch
 from pimcollect.tables.entries import free_waiting, hold_entry
+from pimcollect.tables.phones import find_forms_on_phones
 from pimcollect.tables.referrals import find_origins
 from pimcollect.tables.submissions import (
     KEPT,
@@ -41,6 +42,7 @@ def store_outcomes(own: Hands, session: Session, decided: list[Decided]) -> list
     edits = [(one.form, one.edition_id) for one in placed if one.edition_id != one.root_id]
     stored = find_roots(session, [*((one.form, one.root_id) for one in placed), *edits])
     writing = Writing(known=_find_twins_referrals(own, session, placed))
+    placed = _drop_strange_entities(session, placed)
     for one in placed:
         row = stored.get((one.form, one.root_id))
         if one.edition_id != one.root_id and (one.form, one.edition_id) in stored:
@@ -116,6 +118,18 @@ def _find_twins_referrals(own: Hands, session: Session, placed: list[Decided]) -
     return find_origins(session, origins) if origins else {}
 
 
+def _drop_strange_entities(session: Session, placed: list[Decided]) -> list[Decided]:
+    """Entities go back onto phones of ours: of forms that only other servers have, nothing is kept."""
+    forms = {one.form for one in placed if isinstance(one.decision, Kept) and one.decision.entities}
+    strange = forms - find_forms_on_phones(session, forms) if forms else set()
+    return [
+        replace(one, decision=replace(one.decision, entities=()))
+        if one.form in strange and isinstance(one.decision, Kept)
+        else one
+        for one in placed
+    ]
+
+
 def _content(one: Decided) -> dict[str, Any]:
     """The columns that a decision fills."""
     decision = one.decision
@@ -163,6 +177,8 @@ def _write_new(own: Hands, writing: Writing, one: Decided) -> None:
         writing.tallies["refused", one.form, one.decision.month, place or NOWHERE, ""] += 1
         writing.settle(one, "refused")
         return
+    if one.decision.entities:
+        writing.entities[one.id] = one.decision.entities
     for item in one.decision.items:
         _count(writing, one, item)
         if item.course is not Course.COUNT:
@@ -201,5 +217,6 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
     row.fullness = one.fullness
     for name, value in {**content, **_likeness(one, content)}.items():
         setattr(row, name, value)
+    writing.entities[row.id] = one.decision.entities if isinstance(one.decision, Kept) else ()
     reroute(own, session, writing, one)
     writing.settle(one, outcome)

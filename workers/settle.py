@@ -207,6 +207,7 @@ def _decide(
         directory,
         received_at=row.received_at,
         pseudonyms=own.pseudonyms(),
+        told=opened.entities,
     )
     if isinstance(decision, Held):
         return decision

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
+from pimcollect.domain.entities import EntityChange
 from pimcollect.domain.outcomes import Course, Item, Kept, Refused
 from pimcollect.tables.base import Base, put_rows
 from pimcollect.tables.entries import settle_entries
@@ -22,6 +23,7 @@ from pimcollect.tables.pictures import MOST_PICTURES, PictureRow, picture_name_c
 from pimcollect.tables.referrals import CaseRow, MoveRow, NoticeRow, ReferralRow
 from pimcollect.tables.submissions import SubmissionRow, add_tallies
 from pimcollect.vault import seal_value
+from workers.entities import keep_entities
 from workers.envelopes import Inside
 from workers.hands import Hands
 
@@ -92,6 +94,8 @@ class Writing:
     tallies: Counter[tuple[str, str, date, str, str]] = field(default_factory=Counter)
     settled: list[tuple[UUID, str]] = field(default_factory=list)
     journal: list[dict[str, Any]] = field(default_factory=list)
+    entities: dict[UUID, tuple[EntityChange, ...]] = field(default_factory=dict)
+    """Submission -> what it says of entities now; nothing of them for one that says nothing any more."""
     known: dict[str, UUID] = field(default_factory=dict)
     """Origin -> referral: those of this batch, and of submissions that are possible duplicates of one in it."""
 
@@ -123,6 +127,7 @@ class Writing:
         )
         for table, rows in everything:
             put_rows(session, table, rows)
+        keep_entities(session, self.entities)
         add_tallies(session, dict(self.tallies))
         settle_entries(session, self.settled)
         shred_media(session, [entry for entry, _ in self.settled])

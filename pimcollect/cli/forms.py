@@ -27,6 +27,7 @@ from pimcollect.cli.desk import Desk, json_option, open_desk, print_rows
 from pimcollect.cli.form_keys import keys
 from pimcollect.cli.form_qr import qr_command
 from pimcollect.cli.form_releases import list_places, release_command
+from pimcollect.cli.forms_entities import entities_command
 from pimcollect.cli.forms_intake import intake_command, kept_command
 from pimcollect.cli.forms_lint import lint
 from pimcollect.cli.forms_print import notes, print_command
@@ -34,6 +35,7 @@ from pimcollect.cli.wishes import find_media, read_folder, say_cuts, wish_option
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.domain.version import TEST, Treatment
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.entities import find_list_names
 from pimcollect.tables.form_keys import find_newest_key
 from pimcollect.tables.forms import find_forms
 from pimcollect.tables.phones import find_shown
@@ -210,16 +212,17 @@ def adopt_command(
     """
     if file.stat().st_size > MAX_BYTES:
         raise PimError(ErrorCode.TOO_LARGE, f"The workbook is larger than {MAX_BYTES // 1024 // 1024} MB.")
-    adopted = adopt_form(
-        file.read_bytes(),
-        name=file.stem,
-        consent=consent,
-        treatments=treatments.read_bytes() if treatments else None,
-        form=form,
-        files=dict(read_folder(media or file.parent / f"{file.stem}-media")),
-    )
-    frozen = adopted.frozen
     with open_desk() as desk, desk.transaction() as session:
+        adopted = adopt_form(
+            file.read_bytes(),
+            name=file.stem,
+            consent=consent,
+            treatments=treatments.read_bytes() if treatments else None,
+            form=form,
+            files=dict(read_folder(media or file.parent / f"{file.stem}-media")),
+            lists=find_list_names(session),
+        )
+        frozen = adopted.frozen
         keep_version(
             session, COMMAND_LINE, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform, files=frozen.files
         )
@@ -287,5 +290,5 @@ def _say_places(row: dict[str, Any], places: dict[tuple[str, str], str]) -> str:
     return "\n".join(text if version == row["version"] else f"{version} {text}" for version, text in mine)
 
 
-for _command in (intake_command, kept_command):
+for _command in (intake_command, kept_command, entities_command):
     forms.add_command(_command)

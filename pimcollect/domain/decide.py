@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from pimcollect.domain.answers import AnswerReader, Answers, Findings
 from pimcollect.domain.clocks import due_at, month_of, to_utc
 from pimcollect.domain.consent import has_consent
 from pimcollect.domain.derived import plan_derivations
+from pimcollect.domain.entities import EntityWriter, ToldEntity
 from pimcollect.domain.flags import FlagRules, Raised
 from pimcollect.domain.outcomes import (
     Course,
@@ -37,7 +38,7 @@ REFUSED_LEVEL, KEPT_LEVEL = 1, 2
 class Prepared:
     """All that can be worked out once for a version. Raises PimError when the version cannot be used."""
 
-    __slots__ = ("derivations", "flags", "gate", "packer", "plan", "profiler", "reader", "version")
+    __slots__ = ("derivations", "entities", "flags", "gate", "packer", "plan", "profiler", "reader", "version")
 
     def __init__(self, version: Version) -> None:
         self.version = version
@@ -48,6 +49,7 @@ class Prepared:
         self.packer = Packer(version)
         self.profiler = Profiler(version)
         self.derivations = plan_derivations(version)
+        self.entities = EntityWriter(version)
 
 
 def prepare(version: Version) -> Prepared:
@@ -62,16 +64,20 @@ def decide(
     *,
     received_at: datetime,
     pseudonyms: Pseudonyms | None = None,
+    told: Sequence[ToldEntity] = (),
 ) -> Decision:
     """Decide what becomes of one delivery, from the flat shape a server sends.
 
-    `received_at` is aware: it starts the clocks and gives the month. Held(OTHER_FORM) when none of the answers belong
-    to this form. Never raises for anything that a body can hold; no outcome but the package repeats an untreated value.
+    `received_at` is aware: it starts the clocks and gives the month; `told` are the entities it names.
+    Held(OTHER_FORM) when none of the answers belong to this form. Never raises for anything that a body can hold; no
+    outcome but the package repeats an untreated value.
     """
     if not prepared.reader.knows_any(raw):
         return Held(HeldReason.OTHER_FORM)
     answers, findings = prepared.reader.read(raw)
-    return decide_answers(answers, findings, prepared, directory, received_at=received_at, pseudonyms=pseudonyms)
+    return decide_answers(
+        answers, findings, prepared, directory, received_at=received_at, pseudonyms=pseudonyms, told=told
+    )
 
 
 def decide_answers(
@@ -82,6 +88,7 @@ def decide_answers(
     *,
     received_at: datetime,
     pseudonyms: Pseudonyms | None = None,
+    told: Sequence[ToldEntity] = (),
 ) -> Decision:
     """The same, from answers that are typed already. `findings` are those of the reading; they are added to."""
     version = prepared.version
@@ -106,6 +113,7 @@ def decide_answers(
         treated=Treated(shared, restricted, findings),
         items=items,
         closed=closed,
+        entities=prepared.entities.write(told, shared, restricted, findings) if told else (),
     )
 
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from pimcollect.domain.entities import EntityChange
+
 
 class Course(StrEnum):
     """What happens on a pathway. The words are those of the bank's scenarios."""
@@ -180,6 +182,8 @@ class Kept:
     items: tuple[Item, ...]
     closed: tuple[str, ...] = ()
     """Keys of answers that came from parts that were not open; dropped before any rule ran."""
+    entities: tuple[EntityChange, ...] = ()
+    """What it makes of things that are visited again."""
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,27 @@ class FormFile:
 
 
 @dataclass(frozen=True)
+class LabelPart:
+    """A piece of an entity's label: a text, or the treated answer to a question (its key)."""
+
+    text: str = ""
+    question: str = ""
+
+
+@dataclass(frozen=True)
+class SavedEntity:
+    """What the form creates or changes in an entity list. Only what treatment leaves of an answer is ever used."""
+
+    list: str
+    path: str
+    """Of its element in a submission, below the root: `meta/entity`."""
+    label: tuple[LabelPart, ...]
+    """Empty: it cannot be made of treated answers, so a short code takes its place."""
+    properties: Mapping[str, str]
+    """Property of the list's rows -> key of the question."""
+
+
+@dataclass(frozen=True)
 class Version:
     """The whole frozen version. `sha256` identifies it; two equal selections have equal bytes."""
 
@@ -199,6 +220,7 @@ class Version:
     """How its items were chosen (`forms.wishes`), so that the same can be built again from a newer bank."""
     minutes: float = 0
     """Assumed length of the interview."""
+    entities: tuple[SavedEntity, ...] = ()
 
 
 def write_version(version: Version) -> str:
@@ -207,7 +229,7 @@ def write_version(version: Version) -> str:
     What came later stands there only when there is something to say: versions that are older than it keep their bytes.
     """
     document = {"format": FORMAT, **asdict(version)}
-    for later in ("drafted", "files", "purpose", "wish", "minutes"):
+    for later in ("drafted", "files", "purpose", "wish", "minutes", "entities"):
         if not document[later]:
             del document[later]
     if not document["consent"]["media"]:
@@ -264,4 +286,8 @@ def read_version(document: Mapping[str, Any]) -> Version:
         purpose=document.get("purpose", ""),
         wish=document.get("wish", {}),
         minutes=document.get("minutes", 0),
+        entities=tuple(
+            SavedEntity(**{**row, "label": tuple(LabelPart(**part) for part in row["label"])})
+            for row in document.get("entities", ())
+        ),
     )

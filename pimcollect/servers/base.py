@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from pimcollect.domain.entities import ToldEntity
 from pimcollect.plugins import find_plugin
 
 MAPPED = "mapped"
@@ -54,6 +55,8 @@ class Opened:
     raw: RawAnswers
     stated_version: str | None = None
     """The version that the XML's root states. Servers rewrite it, so it is a hint where our own field is missing."""
+    entities: tuple[ToldEntity, ...] = ()
+    """The entities that an XML names beside its answers."""
 
 
 class Reader(Protocol):

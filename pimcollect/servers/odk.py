@@ -6,6 +6,7 @@ The root says which form and version asked: `id` and `version`; a form without a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from io import BytesIO
@@ -13,6 +14,7 @@ from typing import Any
 
 from lxml import etree
 
+from pimcollect.domain.entities import MOST_TOLD, ToldEntity
 from pimcollect.errors import PimError
 from pimcollect.servers.base import Delivery, Opened
 from pimcollect.servers.flat import is_envelope, open_flat, read_id
@@ -31,6 +33,9 @@ _COUNT_ANSWERS: _Ask = etree.XPath(
     "count(/*/*[not(starts-with(local-name(), '_') or local-name()='meta' or local-name()='formhub')]"
     "/descendant-or-self::*[not(*)][normalize-space()])"
 )
+_ENTITIES: _Ask = etree.XPath("/*//*[local-name()='meta']/*[local-name()='entity'][@dataset]")
+_NUMBER = re.compile(r"([0-9]{1,9})(?:\.0+)?\Z")
+_YES = ("1", "true")
 _XFORMS = "{http://www.w3.org/2002/xforms}"
 
 
@@ -84,7 +89,28 @@ def read_opened(body: bytes, *, repeats: Collection[str]) -> Opened:
     # the same ids as the door has read, by the same questions
     edition, deprecated = _read_only_id(_INSTANCE_ID(root)), _read_only_id(_DEPRECATED_ID(root))
     first = _read_only_id(_ROOT_ID(root)) or (edition if deprecated is None else None)
-    return replace(opened, edition_id=edition, deprecated_id=deprecated, root_id=first)
+    entities = tuple(_read_entity(one) for one in _ENTITIES(root)[:MOST_TOLD])
+    return replace(opened, edition_id=edition, deprecated_id=deprecated, root_id=first, entities=entities)
+
+
+def _read_entity(node: etree._Element) -> ToldEntity:
+    """What the attributes say; the label inside is made of answers before treatment, so it is not read."""
+    above = reversed(list(node.iterancestors())[:-1])
+    return ToldEntity(
+        path="/".join(local_name(one) for one in (*above, node)),
+        list=_attribute(node, "dataset") or "",
+        id=_attribute(node, "id") or "",
+        creates=_attribute(node, "create") in _YES,
+        updates=_attribute(node, "update") in _YES,
+        base=_read_number(node, "baseVersion"),
+        trunk=_read_number(node, "trunkVersion"),
+        branch=_attribute(node, "branchId"),
+    )
+
+
+def _read_number(node: etree._Element, name: str) -> int | None:
+    found = _NUMBER.match(_attribute(node, name) or "")
+    return int(found[1]) if found else None
 
 
 def _find_mentioned(raw: Mapping[str, Any], names: Collection[str]) -> Iterator[tuple[str, str]]:

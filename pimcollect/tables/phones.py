@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -150,24 +151,17 @@ def find_phone_form(session: Session, version: UUID) -> PhoneFormRow | None:
     return session.scalar(select(PhoneFormRow).where(PhoneFormRow.version == version, PhoneFormRow.closed_at.is_(None)))
 
 
-def find_versions_of(session: Session, form: str) -> list[UUID]:
-    """The released versions of a form, newest first."""
-    return list(
-        session.scalars(
-            select(PhoneFormRow.version)
-            .where(PhoneFormRow.form == form)
-            .order_by(PhoneFormRow.released_at.desc())
-            .limit(MOST_SHOWN)
-        )
-    )
-
-
 def find_form_of(session: Session, form_id: str) -> tuple[str, bool] | None:
     """Our form that an XForm's own id belongs to, and whether it is open; None when phones never had it."""
     row = session.execute(
         select(PhoneFormRow.form, PhoneFormRow.closed_at).where(PhoneFormRow.form_id == form_id).limit(1)
     ).first()
     return None if row is None else (row.form, row.closed_at is None)
+
+
+def find_forms_on_phones(session: Session, forms: Collection[str]) -> set[str]:
+    """Those of the forms that phones have or had."""
+    return set(session.scalars(select(PhoneFormRow.form).where(PhoneFormRow.form.in_(forms)).distinct()))
 
 
 def show_version(session: Session, *, version: UUID, form: str, form_id: str, stated: str, md5: str) -> PhoneFormRow:

@@ -29,15 +29,17 @@ def write_book(
     choices: str = YES_NO,
     columns: str = "type | name | label | calculation",
     choice_columns: str = "list_name | name | label",
+    entities: str = "",
     **settings: str,
 ) -> bytes:
-    """An .xlsx of the rows; `settings` become the settings sheet."""
+    """An .xlsx of the rows; `settings` become the settings sheet, `entities` one of its name, its columns first."""
     buffer = io.BytesIO()
     book = xlsxwriter.Workbook(buffer, {"in_memory": True})
     for name, rows in (
         ("survey", [*_rows(columns), *_rows(survey)]),
         ("choices", [*_rows(choice_columns), *_rows(choices)]),
         ("settings", [list(settings), list(settings.values())]),
+        *((("entities", _rows(entities)),) if entities else ()),
     ):
         sheet = book.add_worksheet(name)
         for number, cells in enumerate(rows):

@@ -27,6 +27,11 @@ def _with(column: str) -> str:
     return f"type | name | label | {column}"
 
 
+def _sites(label: str) -> dict[str, str]:
+    """What makes an entity of the answers with a `save_to`."""
+    return {"columns": _with("save_to"), "entities": f"list_name | label\nsites | {label}"}
+
+
 Case = tuple[str, dict[str, str], dict[str, str]]
 
 CASES: list[Case] = [
@@ -168,6 +173,21 @@ CASES: list[Case] = [
         {"survey": "begin group | g | G\ninteger | a | A\nend group\ninteger | b | B"},
     ),
     ("X14", {"survey": f"note | {'a' * 33} | A"}, {"survey": f"note | {'a' * 32} | A"}),
+    (
+        "X09",
+        {"survey": "text | full_name | Your name | who", **_sites("'Site'")},
+        {"survey": "select_one yn | water | Water? | water", **_sites("'Site'")},
+    ),
+    (
+        "X15",
+        {"survey": "select_one yn | water | Water? | water", **_sites("if(${water} = 'yes', 'wet', 'dry')")},
+        {"survey": "select_one yn | water | Water? | water", **_sites("concat('Site ', ${water})")},
+    ),
+    (
+        "X15",
+        {"survey": "begin repeat | r | R\ninteger | n | N | n\nend repeat", **_sites("${n}")},
+        {"survey": "begin group | r | R\ninteger | n | N | n\nend group", **_sites("${n}")},
+    ),
 ]
 
 

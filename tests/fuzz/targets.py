@@ -16,6 +16,7 @@ from forms.safety import check_workbook
 from pimcollect.domain.decide import Prepared, decide, prepare
 from pimcollect.domain.documents import read_json
 from pimcollect.domain.outcomes import Kept
+from pimcollect.domain.version import LabelPart, SavedEntity
 from pimcollect.errors import PimError
 from pimcollect.schemas.mappings import read_mapping
 from pimcollect.servers import central, kobo, odk, ona
@@ -58,18 +59,23 @@ def _form() -> Prepared:
             question("years", "integer", repeat="hh"),
             choices={"needs": ("food", "gbv", "gbv_other")},
             repeats=("hh",),
+            entities=(SavedEntity("homes", "meta/entity", (LabelPart(question="needs"),), {"a": "age", "b": "text"}),),
         )
     )
 
 
 def _decide_anything(opened: Opened) -> None:
     """Whatever was read is decided without an error, and what is kept can be stored."""
-    decision = decide(opened.raw, _form(), directory(), received_at=RECEIVED, pseudonyms=open_pseudonyms())
+    told = {"received_at": RECEIVED, "pseudonyms": open_pseudonyms(), "told": opened.entities}
+    decision = decide(opened.raw, _form(), directory(), **told)  # type: ignore[arg-type]
     if isinstance(decision, Kept):
         assert str(opened.raw.get("agree")).strip() == "yes", "kept without one plain yes"
         kept = json.dumps([dict(decision.treated.shared), dict(decision.treated.restricted)], ensure_ascii=False)
         assert "\\u0000" not in kept
         kept.encode()
+        for one in decision.entities:
+            assert (one.list, set(one.properties) <= {"a"}) == ("homes", True), "more than was planned"
+            json.dumps([one.label, dict(one.properties), one.branch]).encode()
 
 
 def _read(reader: Reader, body: bytes) -> None:
@@ -141,6 +147,7 @@ def _seeds(*wires: str) -> list[bytes]:
 
 _FLAT = b'{"_uuid":"a","agree":"yes","age":"17","needs":"food gbv","hh":[{"hh/years":"3"}],"text":"x","_edited":true}'
 _XML = b'<s id="f" version="1"><agree>yes</agree><age>7</age><hh><years>3</years></hh><meta><instanceID>uuid:1</instanceID></meta></s>'  # noqa: E501
+_VISITED = b'<s id="f"><agree>yes</agree><age>7</age><text>x</text><meta><entity dataset="homes" id="6b4b1a52-0000-4000-8000-000000000001" update="1" create="1" baseVersion="3" trunkVersion="1" branchId="6b4b1a52-0000-4000-8000-000000000002"><label>A</label></entity><instanceID>uuid:1</instanceID></meta></s>'  # noqa: E501
 _ENVELOPE = b'<data id="f" encrypted="yes" xmlns="http://opendatakit.org/submissions"><base64EncryptedKey>AA==</base64EncryptedKey><meta><instanceID>uuid:1</instanceID></meta><media><file>a.jpg.enc</file></media><encryptedXmlFile>submission.xml.enc</encryptedXmlFile><base64EncryptedElementSignature>AA==</base64EncryptedElementSignature></data>'
 _MAPPED = b'{"id":"1","before":"0","data":{"ja":"yes","age":17,"needs":["food"],"hh":[{"years":3}]}}'
 _POST = (
@@ -195,7 +202,7 @@ TARGETS: dict[str, Target] = {
     "ona": Target(lambda body: _read(ona, body), [_FLAT, _XML], _JSON_WORDS),
     "mapped": Target(lambda body: _read(_MAPPING, body), [_MAPPED, _XML], _JSON_WORDS),
     "central": Target(lambda body: _read(central, body), [b'{"type":"submission.create","id":"1"}'], _JSON_WORDS),
-    "odk": Target(lambda body: _read(odk, body), [_XML, _ENVELOPE], _XML_WORDS),
+    "odk": Target(lambda body: _read(odk, body), [_XML, _VISITED, _ENVELOPE], _XML_WORDS),
     "envelope": Target(lambda body: _refused_in_words(read_envelope, body), [_ENVELOPE], _XML_WORDS),
     "picture": Target(
         _rebuild, [write(draw(8, 8), kind) for kind in ("JPEG", "PNG", "WEBP")], (b"IHDR", b"Exif", b"VP8X")

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from urllib.parse import quote
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from pimcollect.tables.form_files import FormFileRow, find_form_file, find_form_files
 from pimcollect.tables.forms import FormVersionRow
-from pimcollect.tables.phones import PhoneFormRow, ShownForm, find_shown, find_versions_of
+from pimcollect.tables.phones import PhoneFormRow, ShownForm, find_shown
+from webhooks.openrosa.entity_lists import find_deleted, find_md5
 from webhooks.openrosa.replies import document, element, wrap
 
 _LIST = "http://openrosa.org/xforms/xformsList"
 _MANIFEST = "http://openrosa.org/xforms/xformsManifest"
 _MOST_IDS = 1000
-_MOST_VERSIONS = 20
 
 
 def write_form_list(session: Session, *, base: str, form_id: str | None, all_versions: bool) -> str:
@@ -51,17 +49,23 @@ def find_xform(session: Session, version: UUID) -> str | None:
     )
 
 
-def write_manifest(session: Session, version: UUID, *, base: str) -> str:
-    """The files of a version; an entity list says where a phone asks what became of its items."""
-    files = find_form_files(session, version)
-    return document(wrap("manifest", (_write_file(one, f"{base}/forms/{version}") for one in files), xmlns=_MANIFEST))
+def write_manifest(engine: Engine, shown: PhoneFormRow, *, base: str) -> str:
+    """The files of a version; an entity list has the digest of its rows now, and says where a phone asks what became
+    of them."""
+    with Session(engine) as session:
+        files = find_form_files(session, shown.version)
+    at = f"{base}/forms/{shown.version}"
+    told = (
+        _write_file(one, at, md5=find_md5(engine, shown.form, one) if one.is_entity_list else one.md5) for one in files
+    )
+    return document(wrap("manifest", told, xmlns=_MANIFEST))
 
 
-def _write_file(file: FormFileRow, address: str) -> str:
+def _write_file(file: FormFileRow, address: str, *, md5: str) -> str:
     name = quote(file.name, safe="")
     parts = [
         element("filename", file.name),
-        element("hash", f"md5:{file.md5}"),
+        element("hash", f"md5:{md5}"),
         element("downloadUrl", f"{address}/files/{name}"),
     ]
     if not file.is_entity_list:
@@ -71,28 +75,16 @@ def _write_file(file: FormFileRow, address: str) -> str:
 
 
 def write_integrity(session: Session, shown: PhoneFormRow, name: str, ids: Iterable[str]) -> str | None:
-    """Of each item that was asked for: whether it was deleted. Items that no version ever had are left out, and None
-    is returned where the version has no such list.
-
-    An item is deleted when an earlier version listed it and the newest one does not.
-    """
+    """Of each entity that was asked for: whether it was erased. Those that never were in the list are left out, and
+    None is returned where the version has no such list."""
     file = find_form_file(session, shown.version, name)
     if file is None or not file.is_entity_list:
         return None
     wanted = list(dict.fromkeys(ids))[:_MOST_IDS]
-    versions = find_versions_of(session, shown.form)[:_MOST_VERSIONS]
-    listed = [_read_ids(session, version, name) for version in versions]
-    live = listed[0] if listed else frozenset()
-    ever = frozenset().union(*listed)
-    known = (one for one in wanted if one in ever)
-    told = (wrap("entity", [element("deleted", "false" if one in live else "true")], id=one) for one in known)
+    known = find_deleted(session, shown.form, file, wanted)
+    told = (
+        wrap("entity", [element("deleted", "true" if known[one] else "false")], id=one)
+        for one in wanted
+        if one in known
+    )
     return document(wrap("data", [wrap("entities", told)]))
-
-
-def _read_ids(session: Session, version: UUID, name: str) -> frozenset[str]:
-    """The ids of an entity list as it lies beside a version: the column `name` of its table."""
-    file = find_form_file(session, version, name)
-    if file is None or not file.is_entity_list:
-        return frozenset()
-    table = csv.DictReader(io.StringIO(file.content.decode("utf-8-sig", "replace"), newline=""))
-    return frozenset(row["name"] for row in table if row.get("name"))

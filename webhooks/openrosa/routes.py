@@ -25,6 +25,7 @@ from pimcollect.tables.form_files import find_form_file
 from pimcollect.tables.phones import find_phone_form
 from webhooks.openrosa.callers import Caller, RefusedError
 from webhooks.openrosa.door import PhoneDoor
+from webhooks.openrosa.entity_lists import CONTENT_TYPE, send_rows
 from webhooks.openrosa.lists import find_xform, write_form_list, write_integrity, write_manifest
 from webhooks.openrosa.posts import read_post
 from webhooks.openrosa.replies import mark, send_xml, tell
@@ -115,17 +116,20 @@ def _send_form(*, base: str, version: UUID) -> Response:
 
 def _send_manifest(*, base: str, version: UUID) -> Response:
     with Session(_door().engine) as session:
-        if find_phone_form(session, version) is None:
-            return tell("unknown_form", 404)
-        return send_xml(write_manifest(session, version, base=base))
+        shown = find_phone_form(session, version)
+    return tell("unknown_form", 404) if shown is None else send_xml(write_manifest(_door().engine, shown, base=base))
 
 
 def _send_file(*, base: str, version: UUID, name: str) -> Response:
     with Session(_door().engine) as session:
-        file = find_form_file(session, version, name) if find_phone_form(session, version) else None
-        if file is None:
+        shown = find_phone_form(session, version)
+        file = None if shown is None else find_form_file(session, version, name)
+        if shown is None or file is None:
             return tell("nothing_here", 404)
-        return Response(file.content, 200, content_type=file.content_type)
+        content = file.content  # loaded while the session is open
+    if file.is_entity_list:
+        return Response(send_rows(_door().engine, shown.form, file), 200, content_type=CONTENT_TYPE)
+    return Response(content, 200, content_type=file.content_type)
 
 
 def _send_integrity(*, base: str, version: UUID, name: str) -> Response:

@@ -147,16 +147,14 @@ def test_files_of_a_form_are_announced_with_their_digests_and_entity_lists_with_
     phones: Phones, engine: Engine, look: Look
 ) -> None:
     put_file(engine, "places & names.csv", b"name,label\na,A\n")
-    put_file(engine, "people.csv", b"name,label\none,1\ntwo,2\n", is_entity_list=True)
     keep(engine, "hh", title="Next")
-    put_file(engine, "people.csv", b"\xef\xbb\xbfname,label\r\ntwo,2\r\nthree,3\r\n", is_entity_list=True)
+    put_file(engine, "sites.csv", b"name,label,__version\n", is_entity_list=True)
     with serve(phones.app) as address:
         collect = Collect(f"{address}{phones.base}")
         (form,) = collect.fetch_list()
-        _, (people,) = collect.download(form)
-        assert people.content.endswith(b"three,3\r\n")
-        told = collect.ask_deleted(people, ["one", "two", "three", "never", "<&>"])
-        assert told == {"one": True, "two": False, "three": False}
+        _, (sites,) = collect.download(form)
+        assert sites.content == b"name,label,__version\n"
+        assert collect.ask_deleted(sites, ["one", "6b4b1a52-0000-4000-8000-000000000001", "<&>"]) == {}
         collect.close()
     ((old,),) = look("SELECT version FROM phone_forms ORDER BY released_at LIMIT 1")
     manifest = phones.client.get(f"{phones.base}/forms/{old}/manifest")

@@ -1,9 +1,14 @@
-"""`python -m workers`: a working process for each queue. `python -m workers clock`: what the clock has to do."""
+"""`python -m workers`: a working process for each queue. `python -m workers clock`: what the clock has to do.
+
+`python -m workers withdraw ID` is called by `pimcollect submissions withdraw`, which holds no private keys.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from functools import partial
+from uuid import UUID
 
 from pimcollect.config import Settings, read_settings
 from pimcollect.embedded import servers
@@ -33,6 +38,19 @@ def _keep_time(settings: Settings) -> None:
         run_clock(settings, should_stop=stop)
 
 
+def _withdraw(settings: Settings, submission: str) -> None:
+    from workers.hands import open_hands
+    from workers.withdraw import withdraw
+
+    configure_logging("withdraw")
+    own = open_hands(settings)
+    try:
+        withdraw(own, UUID(submission))
+    finally:
+        own.engine.dispose()
+
+
+_WITHDRAW = "withdraw"
 _ROLES = {(): _work, ("clock",): _keep_time}
 """What to be, by the words after `python -m workers`. Each imports only what it needs."""
 
@@ -40,6 +58,8 @@ _ROLES = {(): _work, ("clock",): _keep_time}
 def main(words: tuple[str, ...]) -> int:
     """Be a worker or the clock until a stop signal comes. Returns the exit status."""
     role = _ROLES.get(words)
+    if len(words) == 2 and words[0] == _WITHDRAW:
+        role = partial(_withdraw, submission=words[1])
     if role is None:
         say("error: use `python -m workers` or `python -m workers clock`")
         return MISCONFIGURED

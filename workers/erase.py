@@ -1,4 +1,4 @@
-"""Erase what was deleted at its server: answers, open referrals, cases, files and whatever still waits sealed.
+"""Erase what was deleted at its server or withdrawn by its person: answers, open referrals, cases, files, what waits.
 
 What stays is a tombstone that knows the root and its editions, so that no late copy brings anything back.
 """
@@ -17,7 +17,7 @@ from pimcollect.tables.entries import erase_entries
 from pimcollect.tables.forms import find_newest_version
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.media import shred_editions
-from pimcollect.tables.submissions import NOWHERE, TOMBSTONE, SubmissionRow, find_root, find_roots, forget_twin
+from pimcollect.tables.submissions import ERASED, NOWHERE, TOMBSTONE, SubmissionRow, find_root, find_roots, forget_twin
 from pimcollect.vault import DoorKeys
 from webhooks.inbox import identify_edition
 from workers.hands import Hands
@@ -34,16 +34,21 @@ class Gone:
     edition_id: str
 
 
-def erase_gone(own: Hands, session: Session, *, form: str, gone: list[Gone], keys: DoorKeys) -> list[UUID]:
-    """Erase in the caller's transaction; returns the notices to ring for after the commit. Twice changes nothing."""
+def erase_gone(
+    own: Hands, session: Session, *, form: str, gone: list[Gone], keys: DoorKeys, why: str = ERASED
+) -> list[UUID]:
+    """Erase in the caller's transaction; returns the notices to ring for after the commit. Twice changes nothing.
+
+    `why` is what is counted: deleted at its server, or withdrawn by the person.
+    """
     writing = Writing()
     for one in gone:
-        _erase(own, session, writing, form=form, one=one, keys=keys)
+        _erase(own, session, writing, form=form, one=one, keys=keys, why=why)
     writing.flush(session)
     return [notice["id"] for notice in writing.notices]
 
 
-def _erase(own: Hands, session: Session, writing: Writing, *, form: str, one: Gone, keys: DoorKeys) -> None:
+def _erase(own: Hands, session: Session, writing: Writing, *, form: str, one: Gone, keys: DoorKeys, why: str) -> None:
     root = find_root(session, form, one.edition_id) or find_root(session, form, one.root_id) or one.root_id
     # entries first: whoever settles one of them locks in this order too
     _shred(session, form, {one.root_id, one.edition_id, root}, keys)
@@ -60,7 +65,7 @@ def _erase(own: Hands, session: Session, writing: Writing, *, form: str, one: Go
     session.flush()
     forget_twin(session, row.id, finding=TWIN)
     reroute(own, session, writing, _decide_anew(row))
-    writing.tallies["erased", form, row.month, row.place or NOWHERE, ""] += 1
+    writing.tallies[why, form, row.month, row.place or NOWHERE, ""] += 1
     write_journal(session, actor="workers", action="erase", noun="submissions", noun_id=str(row.id))
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,9 +15,16 @@ from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import FormRow
 from pimcollect.tables.journal import write_journal
-from pimcollect.tables.submissions import KEPT, SubmissionRow, find_submissions
+from pimcollect.tables.submissions import KEPT, SubmissionRow, find_by_card, find_submissions
 
 _PAGE = 1000
+CARD_QUESTION = "clo_code"
+"""The bank's Z02: what the enumerator wrote on the respondent's card."""
+_CARD = re.compile(r"[0-9a-f]{8}")
+_NOTHING_KEPT = (
+    "Read it again: b and 6, 0 and o. Has the phone sent it yet, and is it not held (`pimcollect inbox list`)? "
+    "It may have been taken back already."
+)
 
 
 def list_submissions(session: Session, actor: Actor, *, form: str | None, limit: int) -> list[SubmissionRow]:
@@ -39,6 +48,35 @@ def export_submissions(
     write_journal(session, actor=actor.id, action=f"export_{tier}", noun="forms", noun_id=form)
     session.flush()
     return _read_rows(session, form, is_internal=is_internal or with_restricted, with_restricted=with_restricted)
+
+
+def find_carded(session: Session, actor: Actor, code: str, *, form: str | None) -> SubmissionRow:
+    """The one interview whose card has this code. Raises PimError(NOT_FOUND): no such code, nothing kept, or several.
+
+    The code is repeated nowhere: it leads from a card to an interview.
+    """
+    allow(actor, "submissions.withdraw")
+    plain = code.strip().lower()
+    if not _CARD.fullmatch(plain):
+        raise PimError(
+            ErrorCode.NOT_FOUND, "This is no code of a card.", remedy="It has eight of these: 0 to 9, a to f."
+        )
+    found = find_by_card(session, plain, question=CARD_QUESTION, form=form)
+    if not found:
+        raise PimError(ErrorCode.NOT_FOUND, "Nothing is kept under this code.", remedy=_NOTHING_KEPT)
+    if len(found) > 1:
+        raise PimError(
+            ErrorCode.NOT_FOUND,
+            "More than one interview has this code.",
+            remedy="Name the form with --form. If they are of one form, ask the team which: nothing was erased.",
+        )
+    return found[0]
+
+
+def order_withdrawal(session: Session, actor: Actor, submission: UUID) -> None:
+    """Who had it erased: the worker that does it is nobody."""
+    allow(actor, "submissions.withdraw")
+    write_journal(session, actor=actor.id, action="withdraw", noun="submissions", noun_id=str(submission))
 
 
 def _read_rows(session: Session, form: str, *, is_internal: bool, with_restricted: bool) -> Iterator[Mapping[str, Any]]:

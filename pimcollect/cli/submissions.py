@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pimcollect.actions.submissions import export_submissions, list_submissions
+from pimcollect.actions.submissions import (
+    export_submissions,
+    find_carded,
+    list_submissions,
+    order_withdrawal,
+)
 from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
+from pimcollect.cli.up import environment_of_children
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.launch import launch
+from pimcollect.tables.connections import find_holders
 from pimcollect.tables.submissions import count_submissions, count_unshared, find_tallies, name_roots
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "|", "%", "\t", "\r", "\x00", "\ufeff", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -78,6 +87,37 @@ def count_command(as_json: bool) -> None:
         ]
     columns = {"what": "what", "form": "form", "month": "month", "place": "place", "detail": "pathway", "n": "n"}
     print_rows(rows, as_json=as_json, columns=columns, empty="Nothing to count yet.")
+
+
+@submissions.command("withdraw")
+@click.option("--form", help="Only of this form, where two cards have one code.")
+@click.option("--yes", is_flag=True, help="Do not ask again.")
+def withdraw_command(form: str | None, yes: bool) -> None:
+    """Erase an interview for the person who came back with the card. Asks for the code, which no list may show.
+
+    Answers, open referrals, cases and files go; a tombstone stays, so that no late copy brings anything back. Run it
+    where the workers run: taking back referrals needs their keys.
+    """
+    with open_desk() as desk:
+        code = str(click.prompt("Code on the card", err=True))
+        with desk.transaction() as session:
+            row = find_carded(session, COMMAND_LINE, code, form=form)
+            there = [one.base for one in find_holders(session, row.form, row.root_id)]
+        if not yes:
+            click.confirm(f"An interview of {row.form}, {row.month:%Y-%m}, is erased for good. Go on?", abort=True)
+        with desk.transaction() as session:
+            order_withdrawal(session, COMMAND_LINE, row.id)
+        env = environment_of_children(desk.settings, are_hands=True)
+        status = launch([sys.executable, "-m", "workers", "withdraw", str(row.id)], env=env).wait()
+    if status != 0:
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW,
+            "It was not erased; the line above says why.",
+            remedy="Mend that, then give the code again.",
+        )
+    click.echo("Erased. Open referrals are taken back, and their services are told so.")
+    for base in there:
+        click.echo(f"Delete it at {base} too: {row.root_id}")
 
 
 def _safe_cell(value: Any) -> Any:

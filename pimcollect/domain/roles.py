@@ -81,6 +81,7 @@ GRANTS: dict[str, frozenset[Role]] = {
     "inbox.accept": _OPERATOR,
     "submissions.count": _OVERSIGHT,
     "submissions.list": _OVERSIGHT,
+    "submissions.withdraw": frozenset({Role.DPO, Role.OPERATOR}),
     "submissions.export": frozenset({Role.IMO, Role.DPO, Role.OPERATOR}),
     "submissions.export_restricted": frozenset({Role.DPO, Role.OPERATOR}),
     "entities.list": _OVERSIGHT,

@@ -168,6 +168,12 @@ def find_copies(session: Session, connection: UUID, names: Collection[str]) -> d
     return {row.there: row for row in rows}
 
 
+def find_holders(session: Session, form: str, root_id: str) -> list[ConnectionRow]:
+    """Connected servers of a form that hold this submission too."""
+    query = select(ConnectionRow).join(CopyRow, CopyRow.connection == ConnectionRow.id)
+    return list(session.scalars(query.where(ConnectionRow.form == form, CopyRow.root_id == root_id)))
+
+
 def find_names_there(session: Session, connection: UUID, editions: Collection[str]) -> dict[str, str]:
     """Edition (or root) -> the server's own name of the submission, for those that it has."""
     rows = session.execute(

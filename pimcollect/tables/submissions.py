@@ -16,6 +16,8 @@ from pimcollect.tables.base import Base
 from pimcollect.tables.forms import FormRow, FormVersionRow
 
 KEPT, TOMBSTONE = "kept", "tombstone"
+ERASED, WITHDRAWN = "erased", "withdrawn"
+"""Why a submission was taken out: gone at its server, or taken back by the person who came with the card."""
 NOWHERE = ""
 """In a tally: no place known."""
 
@@ -162,6 +164,13 @@ def find_submissions(session: Session, *, form: str | None = None, limit: int = 
     query = select(SubmissionRow).order_by(SubmissionRow.decided_at.desc()).limit(limit)
     query = query.where(SubmissionRow.form == form if form else SubmissionRow.form.not_like(f"%\\{TEST}", escape="\\"))
     return list(session.scalars(query))
+
+
+def find_by_card(session: Session, code: str, *, question: str, form: str | None) -> list[SubmissionRow]:
+    """What is kept under the code of a respondent's card, two at most. Reads all that is kept: no index leads there."""
+    is_this = SubmissionRow.restricted[question].astext == code
+    query = select(SubmissionRow).where(SubmissionRow.state == KEPT, is_this).limit(2)
+    return list(session.scalars(query if form is None else query.where(SubmissionRow.form == form)))
 
 
 def count_submissions(session: Session) -> list[dict[str, Any]]:

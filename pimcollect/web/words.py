@@ -119,6 +119,7 @@ TALLIES = {
     "alerted": _("Alerts"),
     "superseded": _("Older editions"),
     "erased": _("Deleted at their server"),
+    "withdrawn": _("Taken back with the card"),
 }
 SUBMISSION_STATES = {"kept": _("Kept"), "tombstone": _("Said no")}
 ENTRY_STATES = {"untouched": _("Waiting to be read"), "settled": _("Settled"), "held": _("Held")}

@@ -43,6 +43,8 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 15.0
     ready_seconds: float = 60.0
+    stops_first: bool = False
+    """Stopped before the others, whenever it was started: what takes things in goes before what works them off."""
 
 
 @dataclass
@@ -145,7 +147,9 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop the children, last started first, each with its own signal; kill one that takes too long."""
-        for life in reversed(self._lives):
+        order = list(reversed(self._lives))
+        order.sort(key=lambda life: not life.child.stops_first)
+        for life in order:
             if life.process.poll() is None:
                 life.process.send_signal(life.child.stop_signal)
                 try:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from pimcollect import tables
-from pimcollect.db import driver_url, migrate
+from pimcollect import migrations, tables
+from pimcollect.db import driver_url, find_newest_migration, is_newest, migrate
 from pimcollect.tables.base import Base
 
 for _module in iter_modules(tables.__path__):
@@ -42,6 +44,16 @@ def test_up_down_and_up_again_works_with_data(url: str) -> None:
         migrate(url, "base")
         assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
     engine.dispose()
+
+
+def test_the_newest_migration_is_known_by_its_file_and_tables_that_are_not_at_it_are_seen(url: str) -> None:
+    head = ScriptDirectory(str(Path(migrations.__file__).parent)).get_current_head()
+    assert find_newest_migration() == head
+    assert not is_newest(url)
+    migrate(url)
+    assert is_newest(url)
+    migrate(url, "-1")
+    assert not is_newest(url)
 
 
 def test_migrating_twice_changes_nothing(url: str) -> None:

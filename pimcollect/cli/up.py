@@ -64,9 +64,11 @@ def _python_child(
     *,
     is_ready: Callable[[subprocess.Popen[bytes]], bool] = lambda _process: True,
     handed: int | None = None,
+    stops_first: bool = False,
 ) -> Child:
     env = environment_of_children(settings, are_hands=name == "workers")
-    return Child(name, lambda: launch([sys.executable, "-m", *arguments], env=env, handed=handed), is_ready)
+    command = [sys.executable, "-m", *arguments]
+    return Child(name, lambda: launch(command, env=env, handed=handed), is_ready, stops_first=stops_first)
 
 
 def _answers_health(settings: Settings) -> bool:
@@ -100,8 +102,8 @@ def _create_missing_keys(settings: Settings) -> None:
 
 
 def _migrate(settings: Settings) -> None:
-    """In a process of its own: what migrations import and hold is gone afterwards."""
-    if not run_forked(lambda: db.migrate(settings.database_url)):
+    """In a process of its own, if there is anything to do: what migrations import and hold is gone afterwards."""
+    if not db.is_newest(settings.database_url) and not run_forked(lambda: db.migrate(settings.database_url)):
         raise PimError(
             ErrorCode.NOT_POSSIBLE_NOW,
             "The tables could not be brought to their newest shape.",
@@ -155,10 +157,11 @@ def _children(settings: Settings, listening: int) -> list[Child]:
     def is_serving(_process: subprocess.Popen[bytes]) -> bool:
         return _answers_health(settings)
 
+    # the web first: senders wait for it, and the workers' start would take the processor from it
     return [
+        _python_child("web", ["pimcollect", "web"], settings, is_ready=is_serving, handed=listening, stops_first=True),
         _python_child("workers", ["workers"], settings),
         _python_child("clock", ["workers", "clock"], settings),
-        _python_child("web", ["pimcollect", "web"], settings, is_ready=is_serving, handed=listening),
     ]
 
 

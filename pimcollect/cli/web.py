@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 import time
 from functools import partial
 from importlib import import_module
@@ -14,6 +15,7 @@ from waitress import server as waitress_server
 
 from pimcollect.cli.main import home_option
 from pimcollect.config import Settings, read_settings
+from pimcollect.db import warm
 from pimcollect.embedded import servers
 from pimcollect.launch import forbid_core_dumps
 from pimcollect.listener import BACKLOG, take_listener
@@ -37,8 +39,10 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     """Serve in this process until SIGTERM; then answer what has been asked already, accept no more, and return."""
     configure_logging("web")
     create_server: Any = waitress_server.create_server
+    app = _load_app_module().create_app(settings)
+    _warm_door(app, settings)
     server = create_server(
-        _load_app_module().create_app(settings),
+        app,
         _dispatcher=SheddingDispatcher(settings.web_threads),
         sockets=[listener],
         backlog=BACKLOG,
@@ -74,6 +78,14 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     ends_at = time.monotonic() + _DRAIN_SECONDS
     while _is_busy(server) and time.monotonic() < ends_at:
         loop(timeout=0.05)
+
+
+def _warm_door(app: Any, settings: Settings) -> None:
+    """Connections for a rush, in a thread: nobody waits for a database that is away."""
+    door = app.extensions.get("door")
+    if door is not None:
+        count = settings.web_threads // 2
+        threading.Thread(target=partial(warm, door.engine, count=count), name="warm", daemon=True).start()
 
 
 def _is_busy(server: Any) -> bool:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,20 @@ def family(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def _pid(path: Path) -> int:
     return int(path.read_text())
+
+
+def test_whoever_takes_things_in_stops_before_the_others_and_they_in_the_order_of_their_starts(tmp_path: Path) -> None:
+    ends, supervisor = tmp_path / "ends", Supervisor()
+    script = (
+        "import signal, sys; signal.signal(15, lambda *_: (open(sys.argv[1], 'a').write(sys.argv[2]), sys.exit()));"
+    )
+    script += " open(sys.argv[1] + sys.argv[2], 'w'); signal.pause()"
+    for name in "abc":
+        run = partial(launch, [sys.executable, "-c", script, str(ends), name], env={})
+        is_ready = partial(lambda path, _: path.exists(), tmp_path / f"ends{name}")
+        supervisor.start(Child(name, run, is_ready, stops_first=name == "a"))
+    supervisor.stop()
+    assert ends.read_text() == "acb"
 
 
 @pytest.mark.slow

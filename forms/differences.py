@@ -35,6 +35,7 @@ def find_differences(one: tuple[Document, str], other: tuple[Document, str]) -> 
                 *_compare_choices(old, new),
                 *_compare("rule", _rules(old), _rules(new), what="rule"),
                 *_compare("form", _facts(old), _facts(new), what=""),
+                *_compare("form", _saved(old), _saved(new), what="entities"),
             ]
         )
     )
@@ -82,6 +83,11 @@ def _rules(document: Document) -> dict[str, str]:
 def _facts(document: Document) -> dict[str, str]:
     names = ("title", "bank_version", "languages", "consent", "purpose", "is_encrypted", "left_out", "drafted")
     return {name: _show(document.get(name, "")) for name in names}
+
+
+def _saved(document: Document) -> dict[str, str]:
+    """List -> what the form writes into it, which then stands on phones."""
+    return {row["list"]: _show(row) for row in document.get("entities", ())}
 
 
 def _compare(part: str, old: Mapping[str, str], new: Mapping[str, str], *, what: str) -> Iterator[Difference]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from lxml import etree
 
 from forms.layout import Layout
 from forms.reasons import LABEL_LOST, LABEL_UNREAD, NOT_SAVED
-from pimcollect.domain.catalogue import REFERENCE
+from pimcollect.domain.catalogue import REFERENCE, Catalogue, Item
 from pimcollect.domain.entities import is_list_name, is_property_name, is_shown, read_label
 from pimcollect.domain.phrases import phrase
-from pimcollect.domain.version import Question, SavedEntity
+from pimcollect.domain.version import TEST, Question, SavedEntity
 from pimcollect.servers.instance import local_name, parse_xml
 
 _SAVE_TO = "{http://www.opendatakit.org/xforms/entities}saveto"
@@ -23,6 +25,44 @@ def find_labelled(xform: str) -> frozenset[str]:
     binds = (one for one in parse_xml(xform.encode()).iter() if isinstance(one.tag, str) and local_name(one) == "bind")
     named = ((one.get("nodeset") or "").lstrip("/").partition("/")[2] for one in binds if one.get("calculate"))
     return frozenset(one.removesuffix("/label") for one in named if one.endswith(f"{PATH}/label"))
+
+
+def set_apart(catalogue: Catalogue) -> Catalogue:
+    """The same catalogue with lists of its own for a field test. By their very names: a phone keeps one list of a name,
+    whatever form fetches it, and what is only being tried must not stand among real sites."""
+    names = {one.list: f"{one.list}{TEST}" for one in catalogue.entities}
+    if not names:
+        return catalogue
+    read = re.compile(rf"((?:instance|pulldata)\(\s*['\"])({'|'.join(map(re.escape, names))})(?=['\"])")
+
+    def move(text: str) -> str:
+        return read.sub(lambda found: f"{found[1]}{names[found[2]]}", text)
+
+    def name_file(file: str) -> str:
+        name = file.removesuffix(".csv")
+        return f"{names[name]}.csv" if name in names and file != name else file
+
+    def of_item(item: Item) -> Item:
+        asking = replace(
+            item.asking,
+            file=name_file(item.asking.file),
+            choice_filter=move(item.asking.choice_filter),
+            default=move(item.asking.default),
+            repeat_count=move(item.asking.repeat_count),
+        )
+        return replace(
+            item,
+            asking=asking,
+            relevant=move(item.relevant),
+            constraint=move(item.constraint),
+            calculation=move(item.calculation),
+        )
+
+    return replace(
+        catalogue,
+        items=tuple(map(of_item, catalogue.items)),
+        entities=tuple(replace(one, list=names[one.list]) for one in catalogue.entities),
+    )
 
 
 def plan_entity(layout: Layout) -> tuple[SavedEntity, ...]:
@@ -73,14 +113,14 @@ def find_losses(
     which the form has a label; a later visit may leave it as it is."""
     by_key = {one.key: one for one in questions if not one.repeat}
     for one in entities:
-        lost = [part.question for part in one.label if part.question and not is_shown(by_key[part.question])]
+        lost = [part.question for part in one.label if part.question and not is_shown(by_key.get(part.question))]
         if lost:
             yield f"entities {phrase(LABEL_LOST, list=one.list, names=lost)}"
         elif not one.label and one.path in labelled:
             yield f"entities {phrase(LABEL_UNREAD, list=one.list)}"
         for name, key in one.properties.items():
-            if not is_shown(by_key[key]):
-                yield f"{by_key[key].path} {phrase(NOT_SAVED, property=name, list=one.list)}"
+            if not is_shown(by_key.get(key)):
+                yield f"{by_key[key].path if key in by_key else key} {phrase(NOT_SAVED, property=name, list=one.list)}"
 
 
 def _walk(node: etree._Element, above: str) -> Iterator[tuple[str, etree._Element]]:

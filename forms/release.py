@@ -13,7 +13,7 @@ from typing import Any
 
 from forms import plan
 from forms.checks import refuse_broken, refuse_faults
-from forms.entities import PATH, find_losses, plan_entity
+from forms.entities import PATH, find_losses, plan_entity, set_apart
 from forms.files import describe_files
 from forms.layout import Layout, lay_out
 from forms.purposes import choose_purpose
@@ -95,7 +95,7 @@ def build_form(
     those of `choose_purpose`.
     Raises PimError: NOT_FOUND for an unknown form id, BAD_FORM for everything that forbids the build.
     """
-    catalogue = translate(catalogue)
+    catalogue = set_apart(translate(catalogue)) if is_field_test else translate(catalogue)
     area = wish.area if wish else ""
     closed = find_unserved(catalogue, area, places, served) if area and served else {}
     tool = KINDS[form].tool if form in KINDS else wish.tool if wish else ""

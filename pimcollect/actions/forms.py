@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from pimcollect.domain.entities import is_property_name, name_list
+from pimcollect.domain.entities import is_property_name
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.domain.version import Version, hash_version, write_version
 from pimcollect.errors import ErrorCode, PimError
@@ -63,4 +63,4 @@ def _put_lists(session: Session, version: Version, files: Mapping[str, bytes]) -
             head = files.get(file.name, b"").decode("utf-8", "replace").partition("\n")[0].split(",")
             columns.setdefault(file.name.removesuffix(".csv"), set()).update(filter(is_property_name, head))
     for name in sorted(columns):
-        put_list(session, name_list(version.form, name), columns[name])
+        put_list(session, name, columns[name])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from pimcollect.domain.version import TEST, LabelPart, Question, SavedEntity, Version
+from pimcollect.domain.version import LabelPart, Question, SavedEntity, Version
 
 CREATE, UPDATE = "create", "update"
 MOST_TOLD = 20
@@ -67,11 +67,6 @@ class EntityChange:
     branch: str | None = None
 
 
-def name_list(form: str, name: str) -> str:
-    """The list that a form fills and reads under this name: field tests have lists of their own."""
-    return f"{name}{TEST}" if form.endswith(TEST) else name
-
-
 def is_list_name(name: str) -> bool:
     """Whether a list, or a property of its rows, may be called so: a column of a CSV and part of an address."""
     return len(name) <= LONGEST_NAME and _NAME.match(name) is not None and not name.startswith("__")
@@ -88,9 +83,9 @@ def make_neutral_label(entity: UUID) -> str:
     return f"{code[:4]}-{code[4:]}"
 
 
-def is_shown(question: Question) -> bool:
-    """Whether what its treatment leaves of an answer may stand on phones."""
-    if question.repeat or question.sensitivity in _SEVERE:
+def is_shown(question: Question | None) -> bool:
+    """Whether what its treatment leaves of an answer may stand on phones; never of what is no question of the top."""
+    if question is None or question.repeat or question.sensitivity in _SEVERE:
         return False
     kind = question.treatment.kind
     return kind == _PSEUDONYM or (kind in _SHOWN and question.disclosure != "direct")
@@ -153,11 +148,10 @@ def _tokenise(expression: str) -> Iterator[tuple[str, str]]:
 class EntityWriter:
     """Makes entities of treated answers; compiled once for a version."""
 
-    __slots__ = ("_form", "_plans", "_restricted")
+    __slots__ = ("_plans", "_restricted")
 
     def __init__(self, version: Version) -> None:
         shown = {one.key for one in version.questions if is_shown(one)}
-        self._form = version.form
         self._restricted = {one.key for one in version.questions if one.treatment.kind == _PSEUDONYM}
         self._plans = {
             one.path: SavedEntity(
@@ -205,7 +199,7 @@ class EntityWriter:
             label = make_neutral_label(id_)
         values = {name: say(key) for name, key in plan.properties.items()}
         return EntityChange(
-            list=name_list(self._form, plan.list),
+            list=plan.list,
             id=id_,
             kind=CREATE if is_new else UPDATE,
             label=label or None,

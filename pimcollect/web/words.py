@@ -224,6 +224,7 @@ FORM_FIELDS = {
     "is_encrypted": _("encrypted on the phone"),
     "left_out": _("left out"),
     "drafted": _("wording that nobody approved"),
+    "entities": _("saved for later visits"),
 }
 FORM_LANGUAGES = {"en": _("English"), "fr": _("French"), "ar": _("Arabic")}
 CASE_FIELDS = {

@@ -14,7 +14,6 @@ from pimcollect.domain.entities import (
     EntityChange,
     EntityWriter,
     ToldEntity,
-    name_list,
     read_label,
 )
 from pimcollect.domain.version import (
@@ -169,12 +168,6 @@ def test_both_create_and_update_is_a_creation_only_while_the_phone_knew_no_versi
     version = make_version(ask("a", "keep"))
     assert write(version, replace(TOLD, updates=True)).kind == CREATE
     assert write(version, replace(TOLD, updates=True, base=2)).kind == UPDATE
-
-
-def test_a_field_test_has_lists_of_its_own() -> None:
-    assert (name_list("obs", "sites"), name_list("obs_test", "sites")) == ("sites", "sites_test")
-    version = replace(make_version(ask("a", "keep")), form="register_test")
-    assert write(version).list == "homes_test"
 
 
 def test_what_a_version_saves_survives_its_document_and_old_versions_keep_their_bytes() -> None:

@@ -6,10 +6,17 @@ from typing import Any
 
 import pytest
 
+from forms.bank import read_catalogue
+from forms.entities import PATH, find_losses, plan_entity
 from forms.intake import Adopted, adopt_outline
+from forms.layout import Layout
 from forms.outline import make_outline
+from forms.release import build_form
+from forms.rows import Row
 from forms.xlsforms import read_sheets
-from pimcollect.domain.version import LabelPart, SavedEntity
+from pimcollect.domain.catalogue import ListedEntity, NamedPlace
+from pimcollect.domain.version import LabelPart, Question, SavedEntity, Treatment
+from tests.factories.rich_banks import MEDIA, rich_document
 from tests.factories.visits import CHOICES, COLUMNS, adopt_follow, adopt_register
 from tests.forms.books import CONSENT, write_book
 
@@ -87,3 +94,37 @@ def test_a_file_beside_the_workbook_is_the_form_s_own_unless_it_fills_that_list_
     assert [one.is_entity_list for one in fills.frozen.version.files] == [True]
     assert fills.frozen.files == given
     assert [one for one in fills.warnings if "households.csv" in one]
+
+
+def test_a_field_test_of_the_bank_has_a_list_of_its_own_by_its_very_name(places: tuple[NamedPlace, ...]) -> None:
+    document = rich_document()
+    item = next(row for row in document["items"] if row["name"] == "well_sum")
+    item["calc"] = "count(instance('sites')/root/item) + sum(${well_depth})"
+    catalogue = read_catalogue(document)
+    built = {
+        is_test: build_form(catalogue, "obs", places=places, media=MEDIA, is_field_test=is_test)
+        for is_test in (True, False)
+    }
+    for is_test, name in ((True, "sites_test"), (False, "sites")):
+        frozen = built[is_test]
+        assert [one.list for one in frozen.version.entities] == [name]
+        assert f"{name}.csv" in frozen.files
+        assert f'dataset="{name}"' in frozen.xform
+        assert f"instance('{name}')/root/item)" in frozen.xform
+    assert "'sites'" not in built[True].xform
+    assert not [one for one in built[True].version.left_out if one.startswith("entities")]
+
+
+def test_what_the_bank_saves_out_of_a_repeat_never_reaches_the_list_and_the_build_says_so() -> None:
+    layout = Layout(
+        form="obs",
+        title="",
+        languages=("en",),
+        rows=(Row("begin_repeat", "wells"), Row("integer", "depth", save_to="depth"), Row("end_repeat", "wells")),
+        lists={},
+        entity=ListedEntity("sites", "O", "concat('Site ', ${depth})"),
+    )
+    entities = plan_entity(layout)
+    depth = Question("depth", "wells/depth", "integer", Treatment("keep"), "wells")
+    said = list(find_losses(entities, [depth], labelled={PATH}))
+    assert [one.split(" ")[0] for one in said] == ["entities", "depth"]

@@ -11,12 +11,18 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from forms.bank import read_catalogue
+from forms.places import read_starter_places
+from forms.release import build_form
+from pimcollect.actions.forms import keep_version
 from pimcollect.config import Settings
+from pimcollect.domain.roles import COMMAND_LINE
 from tests.engines import javarosa, xforms_engine
 from tests.engines.filled import Filled, need
 from tests.factories.collect import Collect
 from tests.factories.households import Household, open_household
 from tests.factories.phones import Phones, open_phones, serve
+from tests.factories.rich_banks import MEDIA, rich_document
 from tests.factories.visits import (
     CANARY,
     CANARY_PHONE,
@@ -27,6 +33,7 @@ from tests.factories.visits import (
     read_entity,
     register,
 )
+from tests.forms.test_putting import ANSWERS
 
 pytestmark = [pytest.mark.engine]
 ENGINES = {"javarosa": javarosa.load_engine, "xforms-engine": xforms_engine.load_engine}
@@ -68,10 +75,10 @@ class Enumerator:
         self.household.settle()
         return statuses
 
-    def read_list(self) -> tuple[list[dict[str, str]], Any]:
-        """The rows of the list, and the file."""
-        (form,) = [one for one in self.collect.fetch_list() if one.form_id == "follow"]
-        _, (file,) = self.collect.download(form)
+    def read_list(self, form_id: str = "follow") -> tuple[list[dict[str, str]], Any]:
+        """The rows of the list that a form reads, and the file."""
+        (form,) = [one for one in self.collect.fetch_list() if one.form_id == form_id]
+        (file,) = [one for one in self.collect.download(form)[1] if one.integrity_url]
         return list(csv.DictReader(io.StringIO(file.content.decode()))), file
 
 
@@ -120,6 +127,30 @@ def test_a_household_is_registered_visited_again_and_forgotten(
     with Session(engine) as session:
         assert session.scalars(text("SELECT label FROM entities")).all() == [None]
         assert session.scalar(text("SELECT count(*) FROM entity_changes WHERE label IS NOT NULL")) == 0
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_site_of_the_bank_is_created_with_an_id_of_its_own_and_visited_again_by_the_same_form(
+    settings: Settings, engine: Engine, household: Household, name: str
+) -> None:
+    catalogue = read_catalogue(rich_document())
+    frozen = build_form(catalogue, "obs", places=read_starter_places(), media=MEDIA, languages=("en",))
+    with Session(engine) as session, session.begin():
+        kept = {"xlsx": frozen.xlsx, "xform": frozen.xform, "files": frozen.files}
+        keep_version(session, COMMAND_LINE, version=frozen.version, **kept)  # type: ignore[arg-type]
+    phones = open_phones(settings, engine, "obs")
+    with serve(phones.app) as address:
+        amina = Enumerator(address, phones, household, name)
+        first = amina.fill("obs", ANSWERS)
+        assert amina.send(first.xml) == [201]
+        (row,), _ = amina.read_list("obs")
+        assert (row["label"], row["code"], row["__version"]) == ("Site s599", "s599", "1")
+        again = amina.fill("obs", {**ANSWERS, "well_before": row["name"], "well_code": "s2"})
+        assert amina.send(again.xml) == [201]
+        (after,), _ = amina.read_list("obs")
+        assert after == {**row, "label": "Site s2", "code": "s2", "__version": "2"}
+        amina.collect.close()
+    phones.puts.dispose()
 
 
 def test_a_label_that_would_name_a_person_becomes_a_short_code(

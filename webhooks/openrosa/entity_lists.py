@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from pimcollect.domain.entities import name_list
 from pimcollect.tables.entities import find_known, find_list, keep_md5, read_rows
 from pimcollect.tables.form_files import FormFileRow
 
@@ -21,14 +20,14 @@ _PIECE = 64 * 1024
 """Bytes that are put together before they are sent: a list is never whole in memory."""
 
 
-def name_list_of(form: str, file: FormFileRow) -> str:
+def name_list(file: FormFileRow) -> str:
     """The list that a form's file stands for."""
-    return name_list(form, file.name.removesuffix(".csv"))
+    return file.name.removesuffix(".csv")
 
 
-def find_md5(engine: Engine, form: str, file: FormFileRow) -> str:
+def find_md5(engine: Engine, file: FormFileRow) -> str:
     """The digest of what a phone would fetch now; worked out once for each revision of the list, then remembered."""
-    name = name_list_of(form, file)
+    name = name_list(file)
     with _open_snapshot(engine) as session:
         row = find_list(session, name)
         if row is None:
@@ -44,9 +43,9 @@ def find_md5(engine: Engine, form: str, file: FormFileRow) -> str:
     return digest.hexdigest()
 
 
-def send_rows(engine: Engine, form: str, file: FormFileRow) -> Iterator[bytes]:
+def send_rows(engine: Engine, file: FormFileRow) -> Iterator[bytes]:
     """The list as CSV, piece by piece, all of one moment; without its rows while no version here names the list."""
-    name = name_list_of(form, file)
+    name = name_list(file)
     with _open_snapshot(engine) as session:
         row = find_list(session, name)
         if row is None:
@@ -55,10 +54,10 @@ def send_rows(engine: Engine, form: str, file: FormFileRow) -> Iterator[bytes]:
             yield from _write(session, name, row.properties)
 
 
-def find_deleted(session: Session, form: str, file: FormFileRow, ids: Iterable[str]) -> dict[str, bool]:
+def find_deleted(session: Session, file: FormFileRow, ids: Iterable[str]) -> dict[str, bool]:
     """Of each of these ids that ever was in the list: whether it was erased from it."""
     asked = {found: text for text in ids if (found := _read_id(text)) is not None}
-    known = find_known(session, name_list_of(form, file), asked.keys())
+    known = find_known(session, name_list(file), asked.keys())
     return {text: not known[found] for found, text in asked.items() if found in known}
 
 

@@ -55,9 +55,7 @@ def write_manifest(engine: Engine, shown: PhoneFormRow, *, base: str) -> str:
     with Session(engine) as session:
         files = find_form_files(session, shown.version)
     at = f"{base}/forms/{shown.version}"
-    told = (
-        _write_file(one, at, md5=find_md5(engine, shown.form, one) if one.is_entity_list else one.md5) for one in files
-    )
+    told = (_write_file(one, at, md5=find_md5(engine, one) if one.is_entity_list else one.md5) for one in files)
     return document(wrap("manifest", told, xmlns=_MANIFEST))
 
 
@@ -81,7 +79,7 @@ def write_integrity(session: Session, shown: PhoneFormRow, name: str, ids: Itera
     if file is None or not file.is_entity_list:
         return None
     wanted = list(dict.fromkeys(ids))[:_MOST_IDS]
-    known = find_deleted(session, shown.form, file, wanted)
+    known = find_deleted(session, file, wanted)
     told = (
         wrap("entity", [element("deleted", "true" if known[one] else "false")], id=one)
         for one in wanted

@@ -128,7 +128,7 @@ def _send_file(*, base: str, version: UUID, name: str) -> Response:
             return tell("nothing_here", 404)
         content = file.content  # loaded while the session is open
     if file.is_entity_list:
-        return Response(send_rows(_door().engine, shown.form, file), 200, content_type=CONTENT_TYPE)
+        return Response(send_rows(_door().engine, file), 200, content_type=CONTENT_TYPE)
     return Response(content, 200, content_type=file.content_type)
 
 

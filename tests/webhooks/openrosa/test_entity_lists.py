@@ -20,7 +20,6 @@ from pimcollect.actions.releases import close_on_phones, release_to_phones
 from pimcollect.domain.roles import COMMAND_LINE
 from tests.factories.phones import Phones
 from tests.factories.visits import adopt_follow, adopt_register, keep_adopted, write_entity
-from tests.webhooks.openrosa.test_lists import keep, put_file
 
 Look = Callable[[str], list[tuple[Any, ...]]]
 HOME, OTHER = "6b4b1a52-0000-4000-8000-000000000001", "6b4b1a52-0000-4000-8000-000000000002"
@@ -104,18 +103,6 @@ def test_what_was_erased_is_told_as_deleted_and_what_never_was_is_left_out(
     told = dict(re.findall(r'<entity id="([^"]+)"><deleted>(true|false)</deleted></entity>', answer))
     assert told == {HOME: "true", OTHER.upper(): "false"}
     assert HOME not in fetch(village, base)[1]
-
-
-def test_a_field_test_reads_a_list_of_its_own(phones: Phones, engine: Engine, look: Look) -> None:
-    keep(engine, "hh_test")
-    put_file(engine, "sites.csv", b"name,label,__version\n", is_entity_list=True)
-    with engine.begin() as connection:
-        for name in ("sites", "sites_test"):
-            connection.execute(text(f"INSERT INTO entity_lists (name, properties) VALUES ('{name}', '[]')"))
-            values = f"('{name}', '{HOME}', 1, 'of {name}', '{{}}')"
-            connection.execute(text(f"INSERT INTO entities (list, id, version, label, properties) VALUES {values}"))
-    base = find_base(phones, "hh_test", look)
-    assert phones.client.get(f"{base}/files/sites.csv").data.decode().splitlines()[1:] == [f"{HOME},of sites_test,1"]
 
 
 def put_rows(engine: Engine, rows: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _CONNECT_SECONDS = 2
 _POOL_WAIT_SECONDS = 2
 _PATIENT = {"connect_timeout": 10}
+_NO_ROOM = ("53100", "53300", "53400", "58030")
+"""disk_full, too_many_connections, configuration_limit_exceeded, io_error."""
 _MIGRATION_LOCK = 7_206_101
 
 
@@ -84,6 +87,14 @@ def borrow(engine: Engine) -> Iterator[DriverConnection[Any]]:
             lent.invalidate()
             engine.dispose()
         lent.close()
+
+
+def is_lack_of_room(error: BaseException) -> bool:
+    """Whether a statement or a file failed because the disk is full or broken, or the server has no connection left:
+    by no fault of what was to be written."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+    return getattr(getattr(error, "orig", error), "sqlstate", None) in _NO_ROOM
 
 
 def open_sessions(engine: Engine) -> sessionmaker[Session]:

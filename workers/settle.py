@@ -5,14 +5,15 @@ from __future__ import annotations
 import faulthandler
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from pimcollect.db import transaction
+from pimcollect.db import is_lack_of_room, transaction
 from pimcollect.domain.decide import decide
 from pimcollect.domain.likeness import tell_answers
 from pimcollect.domain.outcomes import Decision, Directory, Held, HeldReason, Kept, Refused
@@ -29,6 +30,7 @@ from pimcollect.tables.entries import (
     hold_entry,
     lock_entries,
     park_entry,
+    uncount_attempts,
 )
 from pimcollect.tables.forms import find_mappings
 from pimcollect.tables.journal import beat
@@ -45,6 +47,7 @@ BATCH = 250
 DECIDE_SECONDS = 60.0
 """What opening and deciding a batch may take: a thousand times what it does take."""
 _JOB_SECONDS = 60.0
+_PAUSE_SECONDS = 1.0
 _MOST_TIMES_OUT_OF_MEMORY = 3
 """Alone each time. Fewer than other failures: each time costs the machine a gigabyte for a moment."""
 _log = open_log("settle")
@@ -76,7 +79,8 @@ def settle_batch(own: Hands, *, limit: int = BATCH) -> int:
     """Settle up to `limit` entries. Returns how many were taken; 0 means that nothing waits.
 
     The attempts are counted in a transaction of their own, so that a process that is killed in the middle counts
-    too. When a batch fails, each of its entries is settled alone: a bad one falls out without its neighbours.
+    too. When a batch fails, each of its entries is settled alone: a bad one falls out without its neighbours. Where
+    the disk is full none of them is bad: what was counted is taken back, and the sweep rings again.
     """
     with transaction(own.sessions) as session:
         beat(session, SETTLE)
@@ -87,23 +91,41 @@ def settle_batch(own: Hands, *, limit: int = BATCH) -> int:
     ids = [entry for entry, tried in attempts.items() if tried <= MOST_ATTEMPTS]
     if not ids:
         return len(attempts)
-    try:
-        _settle_together(own, ids)
-    except Exception as error:
-        _log.warning("batch_fell_apart", error=type(error).__name__, count=len(ids))
-        if len(ids) == 1:
-            _note_failure(own, ids[0], error, tried=attempts[ids[0]])
-        else:
-            for entry in ids:
-                _settle_alone(own, entry, tried=attempts[entry])
+    if stuck := _settle_some(own, ids, attempts):
+        _give_back(own, stuck)
+        return 0
     return len(attempts)
 
 
-def _settle_alone(own: Hands, entry: UUID, *, tried: int) -> None:
+def _settle_some(own: Hands, ids: list[UUID], attempts: Mapping[UUID, int]) -> list[UUID]:
+    """Settle them together, else each alone. Returns those for which there was no room."""
     try:
-        _settle_together(own, [entry])
+        _settle_together(own, ids)
     except Exception as error:
-        _note_failure(own, entry, error, tried=tried)
+        if is_lack_of_room(error):
+            return ids
+        if len(ids) == 1:
+            _note_failure(own, ids[0], error, tried=attempts[ids[0]])
+            return []
+        _log.warning("batch_fell_apart", error=type(error).__name__, count=len(ids))
+        for number, entry in enumerate(ids):
+            if _settle_some(own, [entry], attempts):
+                return ids[number:]
+    return []
+
+
+def _give_back(own: Hands, ids: list[UUID]) -> None:
+    """The attempt does not count. Said again until there is room to write it, or the job has lasted its minute."""
+    _log.error("no_room", count=len(ids))
+    ends = time.monotonic() + _JOB_SECONDS
+    while True:
+        try:
+            with transaction(own.sessions) as session:
+                return uncount_attempts(session, ids)
+        except SQLAlchemyError:
+            if time.monotonic() > ends:
+                raise
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _note_failure(own: Hands, entry: UUID, error: Exception, *, tried: int) -> None:

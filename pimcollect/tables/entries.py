@@ -138,6 +138,15 @@ def count_attempts(session: Session, *, limit: int) -> dict[UUID, int]:
     return {row.id: row.attempts for row in rows}
 
 
+def uncount_attempts(session: Session, ids: Collection[UUID]) -> None:
+    """Take one attempt back: it failed by no fault of the entries."""
+    session.execute(
+        update(EntryRow)
+        .where(EntryRow.id.in_(ids), EntryRow.state == UNTOUCHED)
+        .values(attempts=func.greatest(EntryRow.attempts - 1, 0))
+    )
+
+
 def lock_entries(session: Session, ids: list[UUID]) -> list[EntryRow]:
     """Lock those of the entries that are still untouched and free, oldest first; read fresh, with their bodies."""
     return list(

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 
 from pimcollect.config import Settings
 from pimcollect.errors import PimError
+from pimcollect.tables.entries import MOST_ATTEMPTS
 from pimcollect.vault import HandsKeys, create_open_key, open_value
 from tests.bench.grounds import environment
 from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
@@ -195,6 +196,27 @@ def test_a_bad_entry_falls_out_of_its_batch_alone_and_is_held_after_several_trie
     assert len(rows(engine, "SELECT * FROM submissions")) == 3
     assert one(engine, "SELECT reason FROM entries WHERE state = 'held'") == {"reason": "failing"}
     assert not rows(engine, f"SELECT * FROM submissions WHERE root_id = '{bad}'")
+
+
+def test_a_full_disk_is_no_fault_of_an_entry_however_often_it_is_tried(
+    household: Household, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "_PAUSE_SECONDS", 0.0)
+    for _ in range(2):
+        household.post(BASE)
+    full = "BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END"
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS $$ {full} $$"))
+        connection.execute(
+            text("CREATE TRIGGER full_disk BEFORE INSERT ON submissions FOR EACH ROW EXECUTE FUNCTION is_full()")
+        )
+    for _ in range(MOST_ATTEMPTS + 2):
+        household.settle()
+    assert rows(engine, "SELECT DISTINCT state, attempts FROM entries") == [{"state": "untouched", "attempts": 0}]
+    with engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER full_disk ON submissions"))
+    household.settle()
+    assert len(rows(engine, "SELECT * FROM submissions")) == 2
 
 
 _HANGING = """

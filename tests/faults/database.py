@@ -20,9 +20,8 @@ from tests.embedded.front import open_front
 from tests.embedded.test_shedding import (
     test_while_the_database_hangs_senders_hear_503_at_once_and_what_was_accepted_is_there as hang_with_senders,
 )
-from tests.faults.field import Field, open_field
+from tests.faults.field import open_field
 from tests.faults.found import Found
-from tests.journeys.station import StationError, wait_for
 
 _RECOVERY_SECONDS = 5.0
 _START_SECONDS = 20.0
@@ -83,17 +82,11 @@ def kill_after_receipt(*, is_quick: bool) -> Found:
         for number in range(rounds):
             field.send(1)
             os.kill(field.find_postmaster(), signal.SIGKILL)
-            wait_for("the database", lambda: _answers(field), seconds=90)
+            field.wait_for_database()
             (count,) = field.station.query("SELECT count(*) FROM entries")[0]
             found.expect(count == number + 1, f"round {number}: {number + 1 - count} rows missing")
         field.settle()
         return field.judge(found)
-
-
-def _answers(field: Field) -> bool:
-    with contextlib.suppress(psycopg.Error, StationError):
-        return bool(field.station.query("SELECT 1"))
-    return False
 
 
 @contextmanager

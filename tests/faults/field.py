@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import psycopg
 from redis import Redis
 
 from pimcollect.domain.version import read_version
@@ -109,6 +110,16 @@ class Field:
     def find_postmaster(self) -> int:
         """Pid of the database's first process."""
         return int((self.data / "postmaster.pid").read_text().split()[0])
+
+    def wait_for_database(self) -> None:
+        """Until the database answers."""
+
+        def answers() -> bool:
+            with contextlib.suppress(psycopg.Error, StationError):
+                return bool(self.station.query("SELECT 1"))
+            return False
+
+        wait_for("the database", answers, seconds=90)
 
     def wait_for_queue(self) -> None:
         """Until the queue answers."""

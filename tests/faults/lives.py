@@ -131,6 +131,7 @@ def soak(*, is_quick: bool) -> Found:
                     weights.append(_weigh(field))
 
         crowd = field.send(int(seconds * _RATE), seconds=seconds, meanwhile=trouble)
+        field.wait_for_database()
         field.settle()
         lived = weights[0].keys() & weights[1].keys()
         growth = max((weights[1][pid][0] - weights[0][pid][0] for pid in lived), default=0.0)

@@ -27,6 +27,7 @@ from pimcollect.doorbell import QUEUES, open_redis
 from pimcollect.embedded import servers
 from pimcollect.errors import PimError
 from pimcollect.home import find_running
+from pimcollect.tables.entities import count_entities
 from pimcollect.tables.entries import HELD, count_entries, find_forgotten
 from pimcollect.tables.journal import find_beats
 from pimcollect.tables.notices import DEAD, count_troubles
@@ -101,6 +102,7 @@ def _examine_servers(settings: Settings) -> Iterator[Finding]:
                 yield from check_releases(session)
                 yield from check_notices(session)
                 yield from check_referrals(session)
+                yield from check_entities(session)
     finally:
         engine.dispose()
 
@@ -270,6 +272,16 @@ def check_notices(session: Session) -> Iterator[Finding]:
         yield Finding("notices", ATTENTION, f"{n} {state}: {why}", remedy)
     if not rows:
         yield Finding("notices", OK, "none stuck")
+
+
+def check_entities(session: Session) -> Iterator[Finding]:
+    """Visits that crossed, or wait for one that has not come: nobody sees them on a phone."""
+    for one in count_entities(session):
+        if one["conflicts"] or one["waiting"]:
+            detail = f"{one['name']}: {one['conflicts']} in conflict, {one['waiting']} visits that wait"
+            yield Finding(
+                "follow-up", ATTENTION, detail, f"`pimcollect forms entities {one['name']}` shows them first."
+            )
 
 
 def check_referrals(session: Session) -> Iterator[Finding]:

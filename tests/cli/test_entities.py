@@ -9,8 +9,11 @@ from typing import Any
 import click
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
+from pimcollect.cli.doctor import check_entities
 from pimcollect.config import Settings
+from pimcollect.db import open_engine
 from pimcollect.errors import ErrorCode, PimError
 from tests.cli.conftest import Run
 from tests.factories.households import Household, open_household
@@ -78,6 +81,16 @@ def test_lists_and_rows_are_shown_as_phones_have_them_and_what_waits_comes_first
     shown = run("forms", "entities", "households").stdout
     assert "conflict: water truck" in shown
     assert CANARY not in shown
+
+
+def test_the_doctor_says_that_visits_have_crossed(village: Phones, settings: Settings) -> None:
+    engine = open_engine(settings.database_url)
+    with Session(engine) as session:
+        (found,) = check_entities(session)
+    engine.dispose()
+    assert (found.check, found.stops) == ("follow-up", False)
+    assert found.detail == "households: 1 in conflict, 0 visits that wait"
+    assert "pimcollect forms entities households" in found.remedy
 
 
 def test_a_visit_in_conflict_is_taken_by_a_person(village: Phones, run: Run, read: Read) -> None:

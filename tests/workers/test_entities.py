@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -28,6 +29,8 @@ from tests.factories.visits import (
     write_entity,
 )
 from workers.erase import Gone, erase_gone
+from workers.hands import open_hands
+from workers.settle import settle_batch
 
 HOME = "6b4b1a52-0000-4000-8000-000000000001"
 SAID = {"consent": "yes", "code": "HH-001", "head": CANARY, "tel": CANARY_PHONE, "age": "41", "water": "river"}
@@ -207,6 +210,29 @@ def test_what_a_person_erased_stays_erased(village: Village, engine: Engine) -> 
         village.send(xml)
     assert village.rows == []
     assert village.look("SELECT 1 FROM entity_changes") == []
+
+
+def test_workers_that_settle_visits_to_one_place_at_the_same_moment_overwrite_nothing(
+    village: Village, settings: Settings
+) -> None:
+    village.send(village.register())
+    for number in range(12):
+        village.phones.post(village.visit("1", tents=str(number)))
+    hands = [open_hands(settings) for _ in range(3)]
+    with ThreadPoolExecutor(len(hands)) as pool:
+        list(pool.map(lambda own: [settle_batch(own, limit=1) for _ in range(12)], hands))
+    while village.household.settle():
+        pass
+    for own in hands:
+        own.engine.dispose()
+    standing = village.look("SELECT standing, count(*) FROM entity_changes GROUP BY 1 ORDER BY 1")
+    assert standing == [("applied", 2), ("conflict", 11)]
+    assert village.look("SELECT count(*), max(attempts) FROM entries WHERE state = 'settled'") == [(13, 1)]
+    ((_, version, told, is_contested),) = village.rows
+    assert (version, is_contested) == (2, True)
+    assert [(told["tents"],)] == village.look(
+        "SELECT properties ->> 'tents' FROM entity_changes WHERE standing = 'applied' AND kind = 'update'"
+    )
 
 
 def test_many_entities_cost_as_many_queries_as_one(village: Village) -> None:

@@ -13,10 +13,10 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.outcomes import Refused
-from pimcollect.tables.entries import erase_entries
 from pimcollect.tables.forms import find_newest_version
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.media import shred_editions
+from pimcollect.tables.retention import erase_entries
 from pimcollect.tables.submissions import ERASED, NOWHERE, TOMBSTONE, SubmissionRow, find_root, find_roots, forget_twin
 from pimcollect.vault import DoorKeys
 from webhooks.inbox import identify_edition

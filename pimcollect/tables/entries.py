@@ -271,18 +271,6 @@ def shred_entry(session: Session, entry: UUID, *, reason: str) -> bool:
     return result.first() is not None
 
 
-_ERASE = text("""
-    UPDATE entries SET state = 'settled', reason = 'erased', body = NULL, settled_at = clock_timestamp(),
-                       root_id = NULL, follows = NULL, waits_for = NULL
-     WHERE form = :form AND identity = ANY(:identities) AND state <> 'settled'
-""")
-
-
-def erase_entries(session: Session, form: str, identities: Collection[str]) -> None:
-    """Destroy the bodies of these editions that are not settled yet: what they belong to is erased."""
-    session.execute(_ERASE, {"form": form, "identities": list(identities)})
-
-
 def find_forgotten(session: Session, *, seconds: float, limit: int = 500) -> list[UUID]:
     """Untouched entries that were received, and last rung for, more than `seconds` ago, oldest first."""
     age = func.make_interval(0, 0, 0, 0, 0, 0, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import func, or_, select, text, update
@@ -86,3 +87,15 @@ def purge_entries(session: Session, *, days: int, limit: int) -> int:
 def purge_journal(session: Session, *, days: int, limit: int) -> int:
     """Delete up to `limit` of the workers' lines about single entries. What people did stays."""
     return session.scalar(_PURGE_JOURNAL, {"days": days, "limit": limit}) or 0
+
+
+_ERASE = text("""
+    UPDATE entries SET state = 'settled', reason = 'erased', body = NULL, settled_at = clock_timestamp(),
+                       root_id = NULL, follows = NULL, waits_for = NULL
+     WHERE form = :form AND identity = ANY(:identities) AND state <> 'settled'
+""")
+
+
+def erase_entries(session: Session, form: str, identities: Collection[str]) -> None:
+    """Destroy the bodies of these editions that are not settled yet: what they belong to is erased."""
+    session.execute(_ERASE, {"form": form, "identities": list(identities)})

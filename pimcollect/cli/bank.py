@@ -11,6 +11,7 @@ from forms.bank import make_catalogue
 from forms.bank_files import write_bank
 from forms.bank_sheets import OPTIONAL
 from forms.current import read_current
+from forms.dimensions import list_dimensions
 from forms.drafts import add_missing, find_untranslated
 from forms.lints_bank import lint_expressions
 from forms.places import read_starter_places
@@ -245,6 +246,7 @@ def show_command(item: str, as_json: bool) -> None:
                     **asdict(found),
                     "is_gated": found.is_gated,
                     "held": catalogue.held.get(found.id),
+                    "dimensions": [one.code for one in list_dimensions(catalogue, found)],
                     "choice_list": choices,
                 }
             ]
@@ -256,6 +258,7 @@ def show_command(item: str, as_json: bool) -> None:
         ("hint", found.hint.get("en", "")),
         ("type", f"{found.type} {found.choices}".strip()),
         ("why", found.use),
+        ("broken down", _say_dimensions(catalogue, found)),
         ("sensitivity", f"{found.sensitivity}, {found.disclosure}"),
         ("treatment", found.treatment),
         ("asked when", found.relevant),
@@ -269,6 +272,12 @@ def show_command(item: str, as_json: bool) -> None:
     for choice in choices:
         shared = f" (shared as {choice['shared_as']})" if choice["shared_as"] else ""
         click.echo(f"{'':<12} {choice['code']}: {choice['label'] or 'locked wording, not loaded'}{shared}")
+
+
+def _say_dimensions(catalogue: Catalogue, item: Item) -> str:
+    """`sex (D01), age (D02)`: the last is given up first."""
+    found = [f"{one.code} ({one.source})" for one in list_dimensions(catalogue, item)]
+    return f"by {', '.join(found)}; where cells get small, given up from the end" if found else ""
 
 
 for _command in (*COMMANDS, check_command, diff_command, overlaps_command, where_used_command, wording, translations):

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from forms.askers import find_askers
+from forms.dimensions import list_dimensions
 from forms.places import read_starter_places
 from pimcollect.actions.banks import activate
 from pimcollect.actions.governance import (
@@ -137,6 +138,7 @@ def _render_item(item_id: str, mistake: PimError | None = None) -> str:
         item=item,
         module=next(one for one in catalogue.modules if one.id == item.module),
         choices=catalogue.lists.get(item.choices, ()),
+        dimensions=list_dimensions(catalogue, item),
         flags=[flag for flag in catalogue.flags if item.name in names_used(flag.expression)],
         standing=standing,
         is_mine=any(one.key == item.key and one.proposer == actor.id for one in lives),

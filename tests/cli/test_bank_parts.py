@@ -160,3 +160,9 @@ def test_a_wrong_crosswalk_is_refused_line_by_line(run: Run, tmp_path: Path, lin
     path = tmp_path / "places.csv"
     path.write_text(f"code,level,parent,name_en,valid_from,valid_to,replaced_by,aliases\n{line}\n")
     assert words in refused(run, "places", "import", str(path)).message
+
+
+def test_an_item_tells_what_it_is_broken_down_by_and_what_is_given_up_first(run: Run, read: Callable[..., Any]) -> None:
+    assert read("bank", "show", "F01")[0]["dimensions"] == ["sex", "group", "age", "disability", "place"]
+    told = run("bank", "show", "F01").output
+    assert "by sex (D01), group (D03), age (D02), disability (D05), place (Z04)" in told

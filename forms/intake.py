@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from forms.consents import find_consent
@@ -16,7 +17,7 @@ from forms.overrides import Overrides, read_overrides
 from forms.release import Frozen
 from forms.selection import KINDS
 from pimcollect.domain.decide import prepare
-from pimcollect.domain.version import Choice, ConsentMap, Question, Treatment, Version, write_version
+from pimcollect.domain.version import Choice, Condition, ConsentMap, Question, Treatment, Version, write_version
 from pimcollect.errors import ErrorCode, PimError
 
 _HASH_LENGTH = 8
@@ -65,11 +66,11 @@ def adopt_outline(
     lists: Collection[str] = (),
 ) -> Adopted:
     """The same for a workbook `data` whose outline was read."""
-    outline = replace(outline, form=check_id(form or outline.form))
-    overrides = Overrides() if treatments is None else read_overrides(treatments, outline)
+    overrides, keep = _read_all(outline, form=form or outline.form, treatments=treatments, consent=consent)
+    outline = replace(outline, form=form or outline.form)
     fates = decide_fates(outline, overrides)
     wanted = find_uris(outline.xform)
-    draft = _make_version(outline, overrides, fates, consent)
+    draft = _make_version(outline, overrides, fates, keep)
     entities = read_entities(outline.xform, draft.questions, draft.repeats)
     own = {f"{one.list}.csv": write_entity_list(one.properties) for one in entities}
     given = {name: files[name] for name in wanted if files and name in files}
@@ -96,6 +97,37 @@ def adopt_outline(
 
 def _pass_over(name: str) -> str:
     return f"Phones that fetch {name} from here get the rows that submissions make, not those beside the workbook."
+
+
+def _read_all(
+    outline: Outline, *, form: str, treatments: bytes | None, consent: str | None
+) -> tuple[Overrides, tuple[Condition, ...]]:
+    """What a treatments file says, and what must be agreed to. The id, the file and the consent are judged in one go:
+    whoever made several mistakes is told all of them."""
+    wrong: list[PimError] = []
+    overrides, keep = Overrides(), tuple[Condition, ...]()
+    with _gathering(wrong):
+        check_id(form)
+    with _gathering(wrong):
+        overrides = Overrides() if treatments is None else read_overrides(treatments, outline)
+        keep = overrides.keep
+    may_name_consent = bool(wrong) and treatments is not None and b'"consent"' in treatments
+    with _gathering(wrong):
+        if consent is not None or not (keep or may_name_consent):
+            keep = (find_consent(outline, named=consent),)
+    if wrong:
+        first, *others = wrong
+        remedy = " ".join((first.remedy, *map(str, others))).strip()
+        raise PimError(first.code, first.message, remedy=remedy) from first
+    return overrides, keep
+
+
+@contextmanager
+def _gathering(wrong: list[PimError]) -> Iterator[None]:
+    try:
+        yield
+    except PimError as error:
+        wrong.append(error)
 
 
 def _miss(name: str) -> str:
@@ -142,10 +174,9 @@ def _made_of(one: Field, names: set[str]) -> set[str]:
     return {name for name in names if f"${{{name}}}" in one.calculation.replace(" ", "")}
 
 
-def _make_version(outline: Outline, overrides: Overrides, fates: Mapping[str, Fate], consent: str | None) -> Version:
-    keep = overrides.keep
-    if consent is not None or not keep:
-        keep = (find_consent(outline, named=consent),)
+def _make_version(
+    outline: Outline, overrides: Overrides, fates: Mapping[str, Fate], keep: tuple[Condition, ...]
+) -> Version:
     return Version(
         form=outline.form,
         title=outline.title,

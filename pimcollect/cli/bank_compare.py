@@ -206,14 +206,17 @@ def check_command(bank: str | None, as_json: bool) -> None:
         document = read_version(session, bank or "current")
         catalogue = read_catalogue(document)
         unused = list(lint_rounds(session, catalogue))
-    columns = {"kind": "what", "key": "key", "one": "one", "other": "other", "score": "alike", "remark": "remark"}
     rows = find_doubles(catalogue)
+    for row in rows:
+        row["where"] = f"{row['one']} {row['other']} {row['key']}"
     items = (lint for item in catalogue.items for lint in lint_item(item, catalogue))
     dated = lint_parts(document, on=datetime.now(UTC).date().isoformat())
     for lint in (*lint_expressions(catalogue), *items, *unused, *dated):
         facts = {"kind": lint.code, "key": lint.sheet, "one": lint.name, "other": "", "score": None}
-        rows.append({**facts, "remark": f"{lint.text}. {lint.mend}"})
-    print_rows(rows, as_json=as_json, columns=columns, empty="Every reference holds, and nothing is there twice.")
+        rows.append({**facts, "where": lint.where, "remark": f"{lint.text}. {lint.mend}"})
+    columns = {"kind": "what", "where": "where", "score": "alike", "remark": "remark"}
+    empty = "Every reference holds, nothing is there twice, and no lint finds anything."
+    print_rows(rows, as_json=as_json, columns=columns, empty=empty)
 
 
 @click.command("overlaps")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ from pimcollect.actions.governance import (
 from pimcollect.cli.bank_compare import class_option, read_class, read_given, say_comparison
 from pimcollect.cli.desk import by_option, find_actor, json_option, open_desk, print_json, print_rows
 from pimcollect.cli.forms_intake import propose_from
-from pimcollect.domain.governance import REASONS, Step
+from pimcollect.domain.governance import REASONS, State, Step
 from pimcollect.domain.roles import COMMAND_LINE, Actor
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.governance import find_changes_of_bank
@@ -34,11 +35,18 @@ _refuse_option = click.option(
 _STEPS = {"im": Step.IM, "protection": Step.PROTECTION, "data": Step.DATA, "community": Step.COMMUNITY}
 
 
+_FOLLOWS: Mapping[str, str] = {
+    State.DEPRECATED: "Forms that are built from now on do not ask it; `pimcollect bank activate` takes that back.",
+    State.RETIRED: "For ever: code and meaning stay. Released forms ask it until they are built and released anew.",
+}
+"""What people would ask next."""
+
+
 def _say(subject: Subject, *, as_json: bool) -> None:
     if as_json:
         print_json({"noun": subject.noun, "id": subject.id, "state": subject.row.state, "round": subject.row.round})
         return
-    click.echo(f"{subject.id} is {subject.row.state.replace('_', ' ')}.")
+    click.echo(f"{subject.id} is {subject.row.state.replace('_', ' ')}. {_FOLLOWS.get(subject.row.state, '')}".strip())
 
 
 def _find_person(session: Session, mail: str) -> Actor:

@@ -19,6 +19,7 @@ from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.domain.version import TEST
 from pimcollect.doorbell import RELEASES, Bell
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.forms import FormVersionRow
 from pimcollect.tables.journal import find_beats
 from pimcollect.tables.releases import find_releases
 from pimcollect.vault import read_door_keys
@@ -82,11 +83,15 @@ def _find_connection(desk: Desk, place: str) -> UUID:
 def _release_to_phones(desk: Desk, form: str, *, as_json: bool) -> None:
     with desk.transaction() as session:
         shown = release_to_phones(session, COMMAND_LINE, form)
-        told = {"form": form, "version": shown.stated, "place": PHONES, "state": State.DONE.value, "md5": shown.md5}
+        version = session.get_one(FormVersionRow, shown.version).version
+        told = {"form": form, "version": version, "place": PHONES, "state": State.DONE.value, "md5": shown.md5}
+        told["stated"] = shown.stated
     if as_json:
         print_json([told])
         return
     click.echo(f"{form} {told['version']} is on the list of {PHONES}. Its MD5 is {told['md5']}.")
+    if not told["stated"]:
+        click.echo("Its workbook states no version: phones know it by this MD5, and its answers name no version.")
 
 
 def _ask_release(desk: Desk, wish: Wish) -> UUID:

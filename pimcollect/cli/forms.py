@@ -19,7 +19,7 @@ from forms.selection import KINDS
 from forms.wanted import settle_wish
 from forms.wishes import Wish
 from forms.wording import LANGUAGE_NAMES
-from forms.xform import validate_with_odk
+from forms.xform import Verdict, validate_with_odk
 from pimcollect.actions.form_keys import choose_public_key, create_form_key
 from pimcollect.actions.forms import keep_version
 from pimcollect.actions.releases import close_on_phones
@@ -59,12 +59,12 @@ forms.add_command(notes)
 forms.add_command(print_command)
 
 
-def _judge(xform: str) -> None:
-    """Let ODK Validate judge, and say so; an invalid form goes nowhere."""
+def _judge(xform: str) -> Verdict:
+    """Let ODK Validate judge; an invalid form goes nowhere."""
     verdict = validate_with_odk(xform)
     if verdict.is_valid is False:
         raise PimError(ErrorCode.BAD_FORM, verdict.message, remedy="Nothing was written or stored.")
-    click.echo(verdict.message, err=verdict.is_valid is None)
+    return verdict
 
 
 def _say_source(current: Current) -> None:
@@ -94,12 +94,12 @@ def _say_frozen(frozen: Frozen) -> None:
             click.echo(f"  and {len(version.left_out) - _SHOWN} more: `pimcollect bank states` shows where items stand")
 
 
-def _find_public_key(desk: Desk, session: Session, form: str) -> str:
-    """The key of the form; the first encrypted build makes one."""
-    if find_newest_key(session, form) is None:
+def _find_public_key(desk: Desk, session: Session, form: str) -> tuple[str, bool]:
+    """The key of the form, and whether it was made just now: the first encrypted build makes one."""
+    is_new = find_newest_key(session, form) is None
+    if is_new:
         create_form_key(session, COMMAND_LINE, form, intake=read_door_keys(desk.settings.door_keys).intake)
-        click.echo(f"Made a key pair for {form}.")
-    return choose_public_key(session, form)
+    return choose_public_key(session, form), is_new
 
 
 @forms.command("build")
@@ -144,6 +144,8 @@ def build_command(
             wish = replace(wish, purpose=purpose or wish.purpose)
         if is_encrypted is None:
             is_encrypted = asks_severe(current.catalogue, form, languages=wanted, wish=wish)
+        own_id = f"{form}{TEST}" if is_field_test else form
+        public_key, is_new_key = _find_public_key(desk, session, own_id) if is_encrypted else ("", False)
         frozen = build_form(
             current.catalogue,
             form,
@@ -153,22 +155,25 @@ def build_command(
             wish=wish,
             served=read_served(session, current),
             media=find_media(session, form, media),
-            public_key=_find_public_key(desk, session, f"{form}{TEST}" if is_field_test else form)
-            if is_encrypted
-            else "",
+            public_key=public_key,
             purpose=purpose or (wish.purpose if wish else ""),
             on=datetime.now(UTC).date().isoformat(),
         )
-        _say_source(current)
-        _say_frozen(frozen)
-        if wish and frozen.selection:
-            say_cuts(frozen.selection, wish.minutes)
-        _judge(frozen.xform)
-        for path in write_files(frozen, folder) if folder else ():
-            click.echo(f"Wrote {path}")
+        verdict = _judge(frozen.xform)
+        written = write_files(frozen, folder) if folder else ()
         keep_version(
             session, COMMAND_LINE, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform, files=frozen.files
         )
+    # said when all is stored: whoever stops reading (`| head`) loses no form
+    if is_new_key:
+        click.echo(f"Made a key pair for {own_id}.")
+    _say_source(current)
+    _say_frozen(frozen)
+    if wish and frozen.selection:
+        say_cuts(frozen.selection, wish.minutes)
+    click.echo(verdict.message, err=verdict.is_valid is None)
+    for path in written:
+        click.echo(f"Wrote {path}")
     click.echo("Stored: it is the newest version of this form.")
 
 
@@ -223,6 +228,7 @@ def adopt_command(
             lists=find_list_names(session),
         )
         frozen = adopted.frozen
+        written = write_files(frozen, folder) if folder else ()
         keep_version(
             session, COMMAND_LINE, version=frozen.version, xlsx=frozen.xlsx, xform=frozen.xform, files=frozen.files
         )
@@ -238,7 +244,7 @@ def adopt_command(
         empty="The form has no fields.",
     )
     _say_adopted(adopted, as_json=as_json)
-    for path in write_files(frozen, folder) if folder else ():
+    for path in written:
         click.echo(f"Wrote {path}", err=as_json)
 
 
@@ -272,11 +278,12 @@ def list_command(as_json: bool) -> None:
     with open_desk() as desk, desk.transaction() as session:
         rows = find_forms(session)
         releases = find_releases(session)
-        shown = {one.form: one.stated for one in find_shown(session)}
+        shown = {one.form: one for one in find_shown(session)}
     places = list_places(releases)
     for row in rows:
         mine = [one for one in releases if one["form"] == row["id"]]
-        row["phones"] = shown.get(row["id"])
+        phones = shown.get(row["id"])
+        row["phones"] = phones.name_version(row["version_id"], row["version"]) if phones else None
         row["releases"] = mine if as_json else _say_places(row, places)
     columns = {"id": "form", "title": "title", "version": "newest version", "origin": "origin"}
     columns |= {"versions": "versions", "hooks": "open hooks", "frozen_at": "frozen", "releases": "released to"}

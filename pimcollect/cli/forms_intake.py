@@ -23,7 +23,7 @@ from forms.safety import MAX_BYTES
 from forms.xlsforms import lay_xlsform
 from pimcollect.actions.banks import Bank, Comparison
 from pimcollect.actions.growth import propose_growth, take_bank_to_grow
-from pimcollect.cli.desk import json_option, open_desk, print_rows
+from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
 from pimcollect.domain.roles import Actor
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import find_bank
@@ -119,6 +119,10 @@ def kept_command(form: str | None, output: Path | None, as_json: bool) -> None:
     with open_desk() as desk, desk.transaction() as session:
         row = find_bank(session)
         document = row.document if row else {}
+    if form is None and output is not None:
+        raise PimError(
+            ErrorCode.NOT_FOUND, "Say which form to write.", remedy="`pimcollect forms kept` lists what the bank keeps."
+        )
     kept = {one["id"]: one["title"] for one in document.get("questionnaires", ())}
     if form is None:
         links = Counter(
@@ -132,7 +136,7 @@ def kept_command(form: str | None, output: Path | None, as_json: bool) -> None:
         ]
         columns = {"id": "form", "title": "title", "rows": "rows", "items": "of them items"}
         print_rows(
-            rows, as_json=as_json, columns=columns, empty="The bank keeps none: pimcollect forms intake FILE.xlsx"
+            rows, as_json=as_json, columns=columns, empty="The bank keeps none yet: pimcollect forms intake FILE.xlsx"
         )
         return
     sheets = write_form({**document, "questionnaires": document.get("questionnaires", [])}, form)
@@ -142,4 +146,7 @@ def kept_command(form: str | None, output: Path | None, as_json: bool) -> None:
             ErrorCode.NOT_POSSIBLE_NOW, f"There is a file {target} already.", remedy="Name another one with -o."
         )
     write_whole(target, write_workbook(lay_xlsform(sheets), title=kept[form]))
-    print_rows([{"id": form, "file": str(target)}], as_json=as_json, columns={"file": "wrote"}, empty="")
+    if as_json:
+        print_json([{"id": form, "file": str(target)}])
+        return
+    click.echo(f"Wrote {target}: its items as they are now, the rest as it came in.")

@@ -135,10 +135,12 @@ def move(state: State, verb: Verb) -> State:
     """Where the verb leads from here. Raises PimError(NOT_POSSIBLE_NOW)."""
     sources, target = TRANSITIONS[verb]
     if state not in sources:
+        before = next((one for one, (given, to) in TRANSITIONS.items() if state in given and to in sources), None)
+        words = " or ".join(one.replace("_", " ") for one in sorted(sources))
         raise PimError(
             ErrorCode.NOT_POSSIBLE_NOW,
-            f"Not possible: it is {state}.",
-            remedy=f"{verb.capitalize()} is for what is {' or '.join(sorted(sources))}.",
+            f"Not possible: it is {state.replace('_', ' ')}.",
+            remedy=f"{verb.capitalize()} is for what is {words}" + (f": {before} it first." if before else "."),
         )
     return target
 

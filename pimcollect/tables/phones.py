@@ -85,6 +85,10 @@ class ShownForm:
     md5: str
     has_files: bool
 
+    def name_version(self, newest: UUID, version: str) -> str:
+        """The version as it is called here. What was adopted states one of its own, or none."""
+        return version if self.version == newest else self.stated or "-"
+
 
 def find_phone(session: Session, name: str) -> PhoneRow | None:
     """The phone of this name that is not revoked."""

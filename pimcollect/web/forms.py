@@ -52,15 +52,16 @@ def find_spoken(catalogue: Catalogue) -> dict[str, str]:
 def _render_list(mistake: PimError | None = None, built: str = "") -> str:
     session = reading()
     catalogue = read_bank(session)
+    rows = find_forms(session)
     return render_template(
         "forms/list.html",
-        rows=find_forms(session),
+        rows=rows,
         kinds={form: say(f"form_{form}") for form in KINDS},
         languages=find_spoken(catalogue),
         purposes=catalogue.purposes,
         are_starter_places=not has_places(session),
         releases=_find_present_releases(session),
-        shown=_find_shown(session),
+        shown=_find_shown(session, rows),
         list_actions=_list_actions,
         MOST_ACTIONS=_MOST_ACTIONS,
         RELEASE_STATES=RELEASE_STATES,
@@ -79,9 +80,11 @@ def _find_present_releases(session: Session) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _find_shown(session: Session) -> dict[str, str]:
-    """Form -> its version as our own phones are shown it; nothing for who may not release."""
-    return {one.form: one.stated for one in find_shown(session)} if may(acting_member(), "forms.release") else {}
+def _find_shown(session: Session, rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Form -> the version that our own phones are shown; nothing for who may not release."""
+    newest = {row["id"]: (row["version_id"], row["version"]) for row in rows}
+    shown = find_shown(session) if may(acting_member(), "forms.release") else []
+    return {one.form: one.name_version(*newest[one.form]) for one in shown if one.form in newest}
 
 
 def _list_actions(row: Mapping[str, Any]) -> list[tuple[str, str]]:

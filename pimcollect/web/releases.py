@@ -16,7 +16,7 @@ from pimcollect.domain.release_words import MOST_HOURS
 from pimcollect.domain.releases import ORDER, State, Step
 from pimcollect.domain.roles import allow
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.forms import FormRow, find_newest_version
+from pimcollect.tables.forms import FormRow, FormVersionRow, find_newest_version
 from pimcollect.tables.phones import find_shown_version
 from pimcollect.tables.releases import find_releases
 from pimcollect.web.access import acting_member
@@ -36,6 +36,7 @@ def _render(form: str, *, mistake: PimError | None = None, status: int = 200) ->
     if row is None:
         abort(404)
     rows = find_releases(session, form=form, limit=_MOST_SHOWN)
+    phones = find_shown_version(session, form)
     is_busy = any(one["state"] == State.WAITING for one in rows)
     page = render_template(
         "forms/releases.html",
@@ -47,7 +48,8 @@ def _render(form: str, *, mistake: PimError | None = None, status: int = 200) ->
         asked=request.args.get("asked", ""),
         is_busy=is_busy,
         most=len(ORDER) - 1,
-        phones=find_shown_version(session, form),
+        phones=phones,
+        phones_version=session.get_one(FormVersionRow, phones.version).version if phones else "",
         most_time=timedelta(hours=MOST_HOURS),
         PHONES=PHONES,
         RELEASE_STATES=RELEASE_STATES,

@@ -212,7 +212,9 @@ def test_what_our_own_phones_are_shown_stands_in_the_list(
 ) -> None:
     opened("kobo")
     assert "our own phones" not in run("forms", "list").output
-    run("forms", "release", "obs", "--to", "phones")
+    told = run("forms", "release", "obs", "--to", "phones").output
+    assert f"obs {freeze().version.version} is on the list of phones." in told
+    assert "states no version" not in told
     assert "our own phones: released" in " ".join(run("forms", "list").output.split())
     assert [row["phones"] for row in read("forms", "list")] == [freeze().version.version]
     run("forms", "close", "obs", "--yes")

@@ -202,6 +202,8 @@ def test_two_who_propose_at_once_lose_nothing_of_each_other(
 def test_a_form_that_the_bank_does_not_keep_is_said_so(run: Run, folder: Path) -> None:
     assert "keeps none" in run("forms", "kept").stdout
     assert refused(run, "forms", "kept", "gone").code is ErrorCode.NOT_FOUND
+    assert "Say which form to write" in refused(run, "forms", "kept", "-o", "x.xlsx").message
+    assert not Path("x.xlsx").exists()
     Path("text.xlsx").write_text("no workbook")
     assert refused(run, "forms", "intake", "text.xlsx").code is ErrorCode.BAD_FILE
     assert refused(run, "forms", "intake", "winter.xlsx", "--form", "hh").code is ErrorCode.BAD_FORM

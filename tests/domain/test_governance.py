@@ -175,3 +175,12 @@ def test_however_people_act_endorsed_means_that_all_had_their_say(
     if life.state is State.ENDORSED:
         agreed = {one.step for one in life.given}
         assert agreed == needed_reviews(is_severe=is_severe) | {Step.COMMUNITY, Step.ENDORSEMENT}
+
+
+def test_what_cannot_be_done_yet_says_what_comes_first() -> None:
+    with pytest.raises(PimError) as caught:
+        move(State.ACTIVE, Verb.RETIRE)
+    assert str(caught.value) == "Not possible: it is active. Retire is for what is deprecated: deprecate it first."
+    with pytest.raises(PimError) as caught:
+        move(State.RETIRED, Verb.RETIRE)
+    assert str(caught.value) == "Not possible: it is retired. Retire is for what is deprecated."

@@ -20,6 +20,7 @@ from pimcollect.tables.catalogue import PathwayRuleRow, ServiceRow
 from pimcollect.tables.forms import find_newest_version, find_versions
 from pimcollect.tables.journal import JournalRow
 from pimcollect.vault import HandsKeys, open_value
+from tests.forms.books import CONSENT, write_book
 
 PM_KAC = str(Path(__file__).parents[1] / "payloads" / "pm_kac.xlsx")
 Run = Callable[..., Result]
@@ -49,6 +50,31 @@ def test_a_wrong_bank_changes_nothing(run: Run, sessions: sessionmaker[Session],
     assert caught.value.code is ErrorCode.BAD_BANK
     with sessions() as session:
         assert read_current(session).is_starter_bank
+
+
+def test_a_form_is_stored_before_a_word_is_said_of_it(
+    run: Run, sessions: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def stop_reading(*words: object, **how: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("click.echo", stop_reading)
+    assert run("forms", "build", "obs", "-o", str(tmp_path)).exit_code == 1
+    with sessions() as session:
+        assert len(find_versions(session, "obs")) == 1
+    assert (tmp_path / "obs.xlsx").is_file()
+
+
+def test_an_adopted_form_without_a_version_of_its_own_is_released_by_the_name_that_it_has_here(
+    run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "sick.xlsx"
+    path.write_bytes(write_book(f"{CONSENT}\nselect_one yn | sick | Are you sick?", form_id="sick"))
+    assert "Stored as sick unversioned-" in run("forms", "adopt", str(path)).output
+    told = run("forms", "release", "sick", "--to", "phones").output
+    assert "sick unversioned-" in told
+    assert "states no version" in told
+    assert "our own phones: released" in " ".join(run("forms", "list").output.split())
 
 
 def test_importing_the_starter_bank_brings_the_practice_places(run: Run, sessions: sessionmaker[Session]) -> None:

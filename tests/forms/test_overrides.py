@@ -58,6 +58,17 @@ def test_a_rule_that_cannot_work_isrefuse() -> None:
     refuse(ErrorCode.BAD_EXPRESSION, CONSENT, treatments=document)
 
 
+def test_whoever_made_three_mistakes_is_told_all_of_them() -> None:
+    survey = "select_one yn | sick | Are you sick?"
+    error = refuse(ErrorCode.BAD_FORM, survey, treatments={"nothing": 1}, form_id="hh")
+    told = str(error)
+    assert "hh is the id of a form that is built from the bank" in told
+    assert "nothing: Unknown field" in told
+    assert "no question that can be recognised as consent" in told
+    alone = str(refuse(ErrorCode.BAD_TREATMENT, survey, treatments={"nothing": 1, "consent": {"keep": []}}))
+    assert "recognised as consent" not in alone  # the file may name it, once it can be read
+
+
 def test_the_file_decides_over_the_defaults() -> None:
     survey = (
         f"{CONSENT}\nselect_one yn | share | May we share?\ninteger | age | Age\ntext | name | Name\n"

@@ -14,7 +14,8 @@ from pimcollect.log import open_log
 from pimcollect.servers.answers import ServerError
 from pimcollect.servers.envelope import read_envelope
 from pimcollect.tables.connections import find_names_there
-from pimcollect.tables.entries import EntryRow, find_parked
+from pimcollect.tables.entries import EntryRow
+from pimcollect.tables.parked import find_parked
 from pimcollect.tables.pictures import find_awaited_of
 from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import open_value

@@ -29,11 +29,11 @@ from pimcollect.tables.entries import (
     count_attempts,
     hold_entry,
     lock_entries,
-    park_entry,
     uncount_attempts,
 )
 from pimcollect.tables.forms import find_mappings
 from pimcollect.tables.journal import beat
+from pimcollect.tables.parked import park_entry
 from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import open_value
 from workers.envelopes import BESIDE, Inside, Parked, unwrap

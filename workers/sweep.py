@@ -19,8 +19,9 @@ from pimcollect.db import open_engine, open_sessions, transaction
 from pimcollect.doorbell import FETCH, NOTICES, QUEUES, RELEASES, REVEALS, SETTLE, Bell
 from pimcollect.log import open_log
 from pimcollect.tables.connections import find_due_connections
-from pimcollect.tables.entries import find_forgotten, mark_rung, unpark_entries
+from pimcollect.tables.entries import find_forgotten, mark_rung
 from pimcollect.tables.journal import beat
+from pimcollect.tables.parked import unpark_entries
 from pimcollect.tables.pictures import find_looked_for
 from pimcollect.tables.referrals import find_due_notices
 from pimcollect.tables.releases import find_due_releases

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from forms.files import find_known
-from forms.layout import AFTER_REFUSAL, AGREED, CONSENT_MODULE, OBSERVED, REFERRAL_MODULE, Layout
+from forms.gates import AFTER_REFUSAL, AGREED, CONSENT_MODULE, OBSERVED, REFERRAL_MODULE
+from forms.layout import Layout
 from forms.lints import Lint, Severity, find
 from forms.lints_book import open_sheets
 from forms.lints_logic import lint_logic

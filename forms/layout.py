@@ -7,6 +7,17 @@ from dataclasses import dataclass, field, replace
 
 from forms.bank import rule_names
 from forms.files import find_external, lay_files
+from forms.gates import (
+    AGREED,
+    CLOSING_MODULE,
+    CONSENT_MODULE,
+    IS_ADULT,
+    OBSERVED,
+    SCREENING_MODULE,
+    choose_gate,
+    choose_own_gate,
+    join_conditions,
+)
 from forms.mistakes import CONTAINERS
 from forms.parts import expand
 from forms.reasons import UNDECIDED
@@ -32,22 +43,6 @@ from pimcollect.domain.catalogue import (
 from pimcollect.domain.phrases import phrase
 from pimcollect.domain.version import TEST
 from pimcollect.errors import ErrorCode, PimError
-
-CONSENT_MODULE, SCREENING_MODULE, REFERRAL_MODULE, CLOSING_MODULE = "M01", "M02", "M17", "M18"
-
-AGREED = "${con_interview}='yes'"
-"""The gate of everything that a respondent is asked after consent."""
-
-OBSERVED = "${obs_only}='yes'"
-"""The gate of a form that asks nobody: the enumerator says that it is an observation only."""
-
-IS_ADULT = "${con_adult}='yes'"
-NOT_STOPPED = f"${{{SCREENING}}}!='stop'"
-NO_THREAT = "${ers_danger}!='threat'"
-
-AFTER_REFUSAL = ("clo_outcome", "clo_place_adm1")
-"""The enumerator's own two lines that stay open after a refusal: a refusal is counted by its first-level area, no more
-(docs/imo/bank.md, section 4). They say nothing about the person."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +130,8 @@ def _find_entity(catalogue: Catalogue, selection: Selection, rows: list[Row]) ->
         return replace(
             entity,
             entity_id=_make_id(entity.entity_id) if create else entity.entity_id,
-            create_if=_both(gate, create) if create else "",
-            update_if=_both(gate, entity.update_if) if entity.update_if else "",
+            create_if=join_conditions(gate, create) if create else "",
+            update_if=join_conditions(gate, entity.update_if) if entity.update_if else "",
         )
     return None
 
@@ -179,12 +174,6 @@ def _speak(row: Row, languages: tuple[str, ...]) -> Row:
     )
 
 
-def _both(*conditions: str) -> str:
-    """All conditions together; each in brackets when it has an `or` of its own."""
-    own = [one for one in dict.fromkeys(conditions) if one]
-    return " and ".join(f"({one})" if " or " in one and len(own) > 1 else one for one in own)
-
-
 def _observation() -> list[Row]:
     return [
         Row("begin_group", "con", label=say("observation")),
@@ -193,21 +182,8 @@ def _observation() -> list[Row]:
     ]
 
 
-def _gate(module: str, *, is_asked: bool) -> str:
-    """The relevance of a module's group (docs/imo/bank.md, section 4)."""
-    if not is_asked:
-        return OBSERVED
-    if module in (CONSENT_MODULE, CLOSING_MODULE):
-        return ""
-    if module == SCREENING_MODULE:
-        return AGREED
-    if module == REFERRAL_MODULE:
-        return _both(AGREED, NO_THREAT)
-    return _both(AGREED, NOT_STOPPED)
-
-
 def _module(module: Module, items: tuple[Item, ...], catalogue: Catalogue, *, is_asked: bool) -> Iterator[Row]:
-    yield Row("begin_group", module.prefix, label=module.title, relevant=_gate(module.id, is_asked=is_asked))
+    yield Row("begin_group", module.prefix, label=module.title, relevant=choose_gate(module.id, is_asked=is_asked))
     yield from _items(items, catalogue, is_asked=is_asked)
     if module.id == SCREENING_MODULE:
         yield Row("calculate", SCREENING, calculation=catalogue.screening, module=module.id)
@@ -221,7 +197,7 @@ def _items(items: tuple[Item, ...], catalogue: Catalogue, *, is_asked: bool, ins
     for item in items:
         if item.asking.inside != inside:
             continue
-        gated = replace(item, relevant=_both(_own_gate(item, is_asked=is_asked), item.relevant))
+        gated = replace(item, relevant=join_conditions(choose_own_gate(item, is_asked=is_asked), item.relevant))
         yield from _notes_before(item)
         rows = expand(gated, catalogue)
         if item.type in CONTAINERS:
@@ -230,19 +206,8 @@ def _items(items: tuple[Item, ...], catalogue: Catalogue, *, is_asked: bool, ins
             continue
         for row in rows:
             is_narrow = is_asked and item.module == CLOSING_MODULE and row.name in ("clo_place_adm2", "clo_place_adm3")
-            yield replace(row, relevant=_both(AGREED, row.relevant)) if is_narrow else row
+            yield replace(row, relevant=join_conditions(AGREED, row.relevant)) if is_narrow else row
         yield from _notes_after(item)
-
-
-def _own_gate(item: Item, *, is_asked: bool) -> str:
-    """What an item needs on top of its own relevance, where its module's group does not say it."""
-    if not is_asked:
-        return ""
-    if item.module == CONSENT_MODULE and item.name in ("con_lang", "con_understood"):
-        return IS_ADULT
-    if item.module == CLOSING_MODULE and item.name not in ("clo_outcome", "clo_place"):
-        return AGREED
-    return ""
 
 
 def _notes_before(item: Item) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from forms.layout import CLOSING_MODULE, CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE
+from forms.gates import CLOSING_MODULE, CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE
 from forms.lints import Lint, find
 from forms.lints_logic import is_dynamic
 from forms.overlaps import find_doubles

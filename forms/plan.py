@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from forms.bank import rule_names
 from forms.files import read_codes
-from forms.layout import CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE, Layout
+from forms.gates import CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE
+from forms.layout import Layout
 from forms.parts import ORGANISATION
 from forms.rows import DERIVED, PLACE_LISTS, PURPOSE_MARK, Row
 from pimcollect.domain.catalogue import PARTS, SCREENING, Catalogue, Item

@@ -167,6 +167,11 @@ def _read_passwords(home: Path) -> dict[str, str]:
     return passwords
 
 
+def was_started(home: Path) -> bool:
+    """Whether this home has ever been used: its servers' passwords are made first of all."""
+    return (home / "postgres.secret").exists()
+
+
 def settle_in(
     home: Path, *, needs_postgres: bool = True, is_durable: bool = True, namespaces: bool | None = None
 ) -> Place:

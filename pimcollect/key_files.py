@@ -23,7 +23,8 @@ def read_key_file(path: Path) -> dict[str, object]:
         raise PimError(
             ErrorCode.BAD_KEYS,
             f"The keys file {path.name} is missing.",
-            remedy="Run `pimcollect keys create`.",
+            remedy="Restore it from the backup of your keys; a new one opens nothing old. "
+            "Only a new installation makes keys, both files at once: `pimcollect keys create`.",
         ) from error
     except (OSError, ValueError) as error:
         raise PimError(ErrorCode.BAD_KEYS, f"The keys file {path.name} cannot be read.") from error

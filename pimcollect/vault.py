@@ -212,25 +212,57 @@ def _encode(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
 
 
-def create_keys(door_path: Path, hands_path: Path) -> None:
-    """Write both key files, new and random. Refuses to overwrite; each file is made 0600 in a 0700 folder."""
-    intake, cases = create_open_key(), create_open_key()
-    hands = {
+def _new_hands() -> dict[str, object]:
+    intake = create_open_key()
+    return {
         "intake": [_encode(intake.raw)],
         "intake_made": {intake.seal_key.key_id.hex(): _today()},
-        "cases": [_encode(cases.raw)],
+        "cases": [_encode(create_open_key().raw)],
         "pseudonyms": [{"epoch": "k1", "key": _encode(secrets.token_bytes(32))}],
         "origin": _encode(secrets.token_bytes(32)),
     }
-    door = {
-        "intake": _encode(intake.seal_key.raw),
-        "cases": _encode(cases.seal_key.raw),
+
+
+def _new_door() -> dict[str, object]:
+    return {
         "digest": _encode(secrets.token_bytes(32)),
         "session": secrets.token_urlsafe(32),
         "password_salt": secrets.token_urlsafe(24),
     }
-    for path, content in ((hands_path, hands), (door_path, door)):
-        make_key_file(path, content)
+
+
+def create_keys(door_path: Path, hands_path: Path) -> None:
+    """Write both key files, new and random; each is made 0600 in a 0700 folder.
+
+    Raises PimError(BAD_KEYS) when one of them is there: a new half would not fit it.
+    """
+    there = [path.name for path in (door_path, hands_path) if path.exists()]
+    if there:
+        raise PimError(
+            ErrorCode.BAD_KEYS,
+            f"{' and '.join(there)} exist{'s' if len(there) == 1 else ''} already; nothing was made.",
+            remedy="Keep what is there; if the other file is missing, restore it from the backup of your keys."
+            if len(there) == 1
+            else "Keep them: without them nothing opens.",
+        )
+    renew_keys(door_path, hands_path)
+
+
+def renew_keys(door_path: Path, hands_path: Path) -> None:
+    """Make the key files that are missing. A new door's file seals to the workers' keys that are here; new workers'
+    keys are sealed to from now on, and all else that the door had stays."""
+    has_door, has_hands = door_path.exists(), hands_path.exists()
+    if not has_hands:
+        make_key_file(hands_path, _new_hands())
+    hands = read_hands_keys(hands_path)
+    sealing = {"intake": _encode(hands.intake[0].seal_key.raw), "cases": _encode(hands.cases[0].seal_key.raw)}
+    if not has_door:
+        make_key_file(door_path, {**sealing, **_new_door()})
+    elif not has_hands:
+        found = read_key_file(door_path)
+        replace_key_file(
+            door_path, {**found, **sealing} if "carry" not in found else {**found, "cases": sealing["cases"]}
+        )
 
 
 def add_intake_key(hands_path: Path, fresh: OpenKey) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from pimcollect.actions.key_marks import note_keys
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.journal import write_journal
@@ -105,6 +106,7 @@ def rotate_intake_key(session: Session, actor: Actor, files: KeyFiles, *, only_h
         add_intake_key(files.hands, fresh)
     if not only_hands:
         seal_to(files.door, newest)
+        note_keys(session, *files.read())
     return Rotated(newest, is_sealing=not only_hands)
 
 
@@ -182,6 +184,7 @@ def forget_intake_key(session: Session, actor: Actor, key_id: bytes, files: KeyF
             f"{say_needed(needed)} still need this key; nothing was removed.",
             remedy="Do it again in a moment. What stays was changed and opens with no key: discard it from the inbox.",
         )
+    note_keys(session, *files.read())
     write_journal(session, actor=actor.id, action="forget", noun="keys", noun_id=key_id.hex())
     session.flush()
     remove_intake_key(files.hands, key_id)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import click
 
+from pimcollect.actions.key_marks import LOST, refuse_new_keys, start_anew
 from pimcollect.actions.keys import (
     KeyFiles,
     forget_intake_key,
@@ -19,9 +20,12 @@ from pimcollect.actions.keys import (
     seal_anew,
 )
 from pimcollect.cli.desk import Desk, open_desk
-from pimcollect.config import read_settings
+from pimcollect.config import Settings, read_settings
+from pimcollect.db import check_server, open_engine, open_sessions, transaction
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.embedded import servers
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.home import find_running, was_started
 from pimcollect.tables.sealed import FIRST, PLACES
 from pimcollect.vault import (
     create_keys,
@@ -40,12 +44,46 @@ def keys() -> None:
 
 
 @keys.command()
-def create() -> None:
-    """Make both key files, new and random; never overwrites one."""
+@click.option(LOST, "are_lost", is_flag=True, help="Go on with data whose keys are lost for good, with new keys.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def create(*, are_lost: bool, yes: bool) -> None:
+    """Make both key files, new and random, for a new installation; never overwrites one."""
     settings = read_settings()
-    create_keys(settings.door_keys, settings.hands_keys)
-    click.echo(f"The web process may read {settings.door_keys}; only workers may read {settings.hands_keys}.")
+    door, hands = settings.door_keys, settings.hands_keys
+    if are_lost:
+        _create_anew(settings, yes=yes)
+    else:
+        if not door.exists() and not hands.exists():
+            _refuse_where_data_is(settings)
+        create_keys(door, hands)
+    click.echo(f"The web process may read {door}; only workers may read {hands}.")
     click.echo("Back up both, apart from the database: without them nothing sealed can ever be opened again.")
+
+
+def _refuse_where_data_is(settings: Settings) -> None:
+    """A database that has been used needs the keys of then. A home that was never started has none."""
+    if settings.database_url or was_started(settings.home):
+        with servers(settings) as found:
+            engine = open_engine(found.database_url, pool_size=1)
+            try:
+                check_server(found.database_url)
+                with transaction(open_sessions(engine)) as session:
+                    refuse_new_keys(session)
+            finally:
+                engine.dispose()
+
+
+def _create_anew(settings: Settings, *, yes: bool) -> None:
+    running = find_running(settings.home)
+    if running is not None:
+        raise PimError(ErrorCode.NOT_POSSIBLE_NOW, "The service is running.", remedy="Stop it first, then do it again.")
+    if not yes:
+        click.echo("What was sealed with the lost keys stays closed for ever.", err=True)
+        click.confirm("Is there no copy of them anywhere?", abort=True)
+    with open_desk() as desk, desk.transaction() as session:
+        made = start_anew(session, COMMAND_LINE, door=settings.door_keys, hands=settings.hands_keys)
+    click.echo(f"Made: {' and '.join(made)}." if made else "Both files are there: they are used from now on.")
+    click.echo("What to do next stands in docs/operators/keys.md, under `When keys are lost`.")
 
 
 @keys.command("metrics")

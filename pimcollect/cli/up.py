@@ -7,12 +7,15 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import click
+from sqlalchemy.orm import Session
 
 from pimcollect import db
+from pimcollect.actions.key_marks import check_marks, note_keys, read_fitting_keys, refuse_new_keys
 from pimcollect.actions.members import create_first_member
 from pimcollect.binaries import find_postgres, find_valkey
 from pimcollect.cli.main import home_option
@@ -32,7 +35,7 @@ from pimcollect.home import (
 from pimcollect.launch import forbid_core_dumps, launch
 from pimcollect.listener import take_listener
 from pimcollect.supervision import Child, Supervisor, run_forked, stop_signals
-from pimcollect.vault import create_keys, read_door_keys
+from pimcollect.vault import create_keys
 
 _PASSED = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PASSED_STARTS = ("LC_", "PYTHON", "PIMCOLLECT_", "XDG_")
@@ -95,10 +98,23 @@ def _with_address(settings: Settings, listener: socket.socket) -> Settings:
 
 
 def _create_missing_keys(settings: Settings) -> None:
-    """Keys on the first start. One file without the other is a mistake, which whoever reads it explains."""
-    if not settings.door_keys.exists() and not settings.hands_keys.exists():
-        create_keys(settings.door_keys, settings.hands_keys)
-        click.echo(f"New keys are in {settings.door_keys.parent}: back them up, apart from the database.", err=True)
+    """Keys on the first start. Raises PimError(BAD_KEYS) where there is data: it was sealed with keys of before."""
+    if settings.door_keys.exists() or settings.hands_keys.exists():
+        return  # looked at already
+    with _one_transaction(settings) as session:
+        refuse_new_keys(session)
+    create_keys(settings.door_keys, settings.hands_keys)
+    click.echo(f"New keys are in {settings.door_keys.parent}: back them up, apart from the database.", err=True)
+
+
+@contextmanager
+def _one_transaction(settings: Settings) -> Iterator[Session]:
+    engine = db.open_engine(settings.database_url, pool_size=1)
+    try:
+        with db.transaction(db.open_sessions(engine)) as session:
+            yield session
+    finally:
+        engine.dispose()
 
 
 def _migrate(settings: Settings) -> None:
@@ -111,14 +127,14 @@ def _migrate(settings: Settings) -> None:
         )
 
 
-def _create_first_member(settings: Settings) -> None:
-    """On a new database: one administrator, whose one-time password is shown here and nowhere else."""
-    engine = db.open_engine(settings.database_url, pool_size=1)
-    try:
-        with db.transaction(db.open_sessions(engine)) as session:
-            made = create_first_member(session, salt=read_door_keys(settings.door_keys).password_salt)
-    finally:
-        engine.dispose()
+def _check_keys_and_create_first_member(settings: Settings) -> None:
+    """Raises PimError(BAD_KEYS) for other keys than those that the database has been used with. On a new database: one
+    administrator, whose one-time password is shown here and nowhere else."""
+    door, hands = read_fitting_keys(settings.door_keys, settings.hands_keys)
+    with _one_transaction(settings) as session:
+        check_marks(session, door, hands)
+        note_keys(session, door, hands)
+        made = create_first_member(session, salt=door.password_salt)
     if made is not None:
         click.echo(f"First log-in: {made.mail} with the one-time password {made.password} (shown only now)")
 
@@ -138,7 +154,7 @@ def run_service(settings: Settings, listener: socket.socket) -> None:
             _create_missing_keys(settings)
             if not stop():
                 _migrate(settings)
-                _create_first_member(settings)
+                _check_keys_and_create_first_member(settings)
             for child in _children(settings, listener.fileno()):
                 supervisor.start(child, should_stop=stop)
             if not stop():
@@ -184,6 +200,8 @@ def _check_first(settings: Settings) -> None:
     running = find_running(settings.home)
     if running is not None:
         raise already_running(settings.home, str(running.pid))
+    if settings.door_keys.exists() or settings.hands_keys.exists():
+        read_fitting_keys(settings.door_keys, settings.hands_keys)
     if settings.database_url:
         db.check_server(settings.database_url)
     else:

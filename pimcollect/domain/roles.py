@@ -103,6 +103,7 @@ GRANTS: dict[str, frozenset[Role]] = {
     "members.own_password": frozenset(MEMBER_ROLES),
     "keys.rotate": _OPERATOR,
     "keys.forget": _OPERATOR,
+    "keys.renew": _OPERATOR,
     "service.watch": frozenset({Role.ADMIN, Role.OPERATOR}),
 }
 """Permission (`noun.verb`) -> the roles that have it. Nobody has what does not stand here."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, text
@@ -31,8 +32,10 @@ class BeatRow(Base):
 
     __tablename__ = "beats"
     name: Mapped[str] = mapped_column(primary_key=True)
-    """clock, settle, notices, reveals."""
+    """clock, settle, notices, reveals, web."""
     at: Mapped[datetime]
+    told: Mapped[dict[str, Any] | None]
+    """What it works with, as far as that is no secret: whether a mail server is set, not which."""
 
 
 def write_journal(session: Session, *, actor: str, action: str, noun: str, noun_id: str) -> None:
@@ -59,12 +62,21 @@ def find_doers(session: Session, *, noun: str, action: str, moments: Mapping[str
     return {row.noun_id: row.who for row in rows}
 
 
-def beat(session: Session, name: str) -> None:
-    """Say that this process is alive."""
-    statement = insert(BeatRow).values(name=name, at=func.clock_timestamp())
-    session.execute(statement.on_conflict_do_update(index_elements=[BeatRow.name], set_={"at": func.clock_timestamp()}))
+def beat(session: Session, name: str, *, told: Mapping[str, Any] | None = None) -> None:
+    """Say that this process is alive and, where it tells, what it works with."""
+    changed = {"at": func.clock_timestamp(), **({} if told is None else {"told": dict(told)})}
+    statement = insert(BeatRow).values(name=name, **changed)
+    session.execute(statement.on_conflict_do_update(index_elements=[BeatRow.name], set_=changed))
 
 
 def find_beats(session: Session) -> dict[str, datetime]:
     """The last sign of life of each process."""
     return {row.name: row.at for row in session.scalars(select(BeatRow))}
+
+
+def find_told(session: Session) -> dict[str, Any]:
+    """What the processes that told last work with, all together."""
+    found: dict[str, Any] = {}
+    for row in session.scalars(select(BeatRow).where(BeatRow.told.is_not(None)).order_by(BeatRow.at)):
+        found |= row.told or {}
+    return found

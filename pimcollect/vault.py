@@ -12,7 +12,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.key_files import make_key_file, read_key_file, replace_key_file
+from pimcollect.key_files import read_key_file, replace_key_file
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _KEY_ID_BYTES = 8
@@ -164,8 +164,8 @@ def write_intake_key(keys: DoorKeys, label: str) -> dict[str, str]:
     return {
         "pimcollect intake key": "1",
         "label": label,
-        "intake": _encode(keys.intake.raw),
-        "carry": _encode(carry_key(keys, label)),
+        "intake": encode_key(keys.intake.raw),
+        "carry": encode_key(carry_key(keys, label)),
     }
 
 
@@ -198,7 +198,7 @@ def import_intake_key(document: object, door_path: Path, *, told_id: str) -> Sea
             remedy="Have the file written again, and do not use this one.",
         )
     content = read_key_file(door_path)
-    content |= {"intake": _encode(key.raw), "carry": {"label": label, "key": _encode(carry)}}
+    content |= {"intake": encode_key(key.raw), "carry": {"label": label, "key": encode_key(carry)}}
     replace_key_file(door_path, content)
     return key
 
@@ -208,96 +208,9 @@ def make_metrics_token(keys: DoorKeys) -> str:
     return keyed_digest(keys.digest, "metrics")
 
 
-def _encode(raw: bytes) -> str:
+def encode_key(raw: bytes) -> str:
+    """As it stands in a key file."""
     return base64.b64encode(raw).decode()
-
-
-def _new_hands() -> dict[str, object]:
-    intake = create_open_key()
-    return {
-        "intake": [_encode(intake.raw)],
-        "intake_made": {intake.seal_key.key_id.hex(): _today()},
-        "cases": [_encode(create_open_key().raw)],
-        "pseudonyms": [{"epoch": "k1", "key": _encode(secrets.token_bytes(32))}],
-        "origin": _encode(secrets.token_bytes(32)),
-    }
-
-
-def _new_door() -> dict[str, object]:
-    return {
-        "digest": _encode(secrets.token_bytes(32)),
-        "session": secrets.token_urlsafe(32),
-        "password_salt": secrets.token_urlsafe(24),
-    }
-
-
-def create_keys(door_path: Path, hands_path: Path) -> None:
-    """Write both key files, new and random; each is made 0600 in a 0700 folder.
-
-    Raises PimError(BAD_KEYS) when one of them is there: a new half would not fit it.
-    """
-    there = [path.name for path in (door_path, hands_path) if path.exists()]
-    if there:
-        raise PimError(
-            ErrorCode.BAD_KEYS,
-            f"{' and '.join(there)} exist{'s' if len(there) == 1 else ''} already; nothing was made.",
-            remedy="Keep what is there; if the other file is missing, restore it from the backup of your keys."
-            if len(there) == 1
-            else "Keep them: without them nothing opens.",
-        )
-    renew_keys(door_path, hands_path)
-
-
-def renew_keys(door_path: Path, hands_path: Path) -> None:
-    """Make the key files that are missing. A new door's file seals to the workers' keys that are here; new workers'
-    keys are sealed to from now on, and all else that the door had stays."""
-    has_door, has_hands = door_path.exists(), hands_path.exists()
-    if not has_hands:
-        make_key_file(hands_path, _new_hands())
-    hands = read_hands_keys(hands_path)
-    sealing = {"intake": _encode(hands.intake[0].seal_key.raw), "cases": _encode(hands.cases[0].seal_key.raw)}
-    if not has_door:
-        make_key_file(door_path, {**sealing, **_new_door()})
-    elif not has_hands:
-        found = read_key_file(door_path)
-        replace_key_file(
-            door_path, {**found, **sealing} if "carry" not in found else {**found, "cases": sealing["cases"]}
-        )
-
-
-def add_intake_key(hands_path: Path, fresh: OpenKey) -> None:
-    """Put a new private intake key before those that the workers have. It is read again and tried: only then may
-    anything be sealed to it."""
-    content = read_key_file(hands_path)
-    ring, made = content["intake"], content.get("intake_made")
-    if not isinstance(ring, list):
-        raise PimError(ErrorCode.BAD_KEYS, f"The keys file {hands_path.name} is not as expected.")
-    noted = made if isinstance(made, dict) else {}
-    content["intake"] = [_encode(fresh.raw), *ring]
-    content["intake_made"] = {**noted, fresh.seal_key.key_id.hex(): _today()}
-    replace_key_file(hands_path, content)
-    probe = seal_value(b"probe", to=fresh.seal_key, context="probe")
-    open_value(probe, ring=read_hands_keys(hands_path).intake[:1], context="probe")
-
-
-def seal_to(door_path: Path, key: SealKey) -> None:
-    """From now on doors that read this file seal to this key."""
-    replace_key_file(door_path, {**read_key_file(door_path), "intake": _encode(key.raw)})
-
-
-def remove_intake_key(hands_path: Path, key_id: bytes) -> None:
-    """Take a private intake key out of the workers' ring: what is sealed to it never opens again."""
-    content = read_key_file(hands_path)
-    kept = [key for key in read_hands_keys(hands_path).intake if key.seal_key.key_id != key_id]
-    made = content.get("intake_made")
-    left = {key.seal_key.key_id.hex() for key in kept}
-    content["intake"] = [_encode(key.raw) for key in kept]
-    content["intake_made"] = {one: on for one, on in made.items() if one in left} if isinstance(made, dict) else {}
-    replace_key_file(hands_path, content)
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()
 
 
 def _read_days(noted: object) -> dict[str, date]:

@@ -26,8 +26,9 @@ from pimcollect import db
 from pimcollect.config import Settings
 from pimcollect.embedded import start_servers
 from pimcollect.home import ADMIN, OWNER, lock_home, open_home, settle_in
+from pimcollect.key_rings import create_keys
 from pimcollect.supervision import Supervisor
-from pimcollect.vault import DoorKeys, HandsKeys, create_keys, read_door_keys, read_hands_keys
+from pimcollect.vault import DoorKeys, HandsKeys, read_door_keys, read_hands_keys
 
 _CLEAN = """
 DO $$

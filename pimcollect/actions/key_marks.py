@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.key_rings import renew_keys
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.key_marks import find_marks, forget_marks, holds_data, put_marks
-from pimcollect.vault import DoorKeys, HandsKeys, keyed_digest, read_door_keys, read_hands_keys, renew_keys
+from pimcollect.vault import DoorKeys, HandsKeys, keyed_digest, read_door_keys, read_hands_keys
 
 LOST = "--old-keys-are-lost"
 RESTORE = (

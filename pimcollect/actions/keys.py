@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from pimcollect.actions.key_marks import note_keys
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.key_rings import add_intake_key, remove_intake_key, seal_to
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.sealed import (
     SealedPlace,
@@ -32,13 +33,10 @@ from pimcollect.vault import (
     DoorKeys,
     HandsKeys,
     SealKey,
-    add_intake_key,
     create_open_key,
     open_value,
     read_door_keys,
     read_hands_keys,
-    remove_intake_key,
-    seal_to,
     seal_value,
 )
 

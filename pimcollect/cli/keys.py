@@ -26,9 +26,9 @@ from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.embedded import servers
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.home import find_running, was_started
+from pimcollect.key_rings import create_keys
 from pimcollect.tables.sealed import FIRST, PLACES
 from pimcollect.vault import (
-    create_keys,
     import_intake_key,
     is_label,
     make_metrics_token,

@@ -32,10 +32,10 @@ from pimcollect.home import (
     settle_in,
     write_running,
 )
+from pimcollect.key_rings import create_keys
 from pimcollect.launch import forbid_core_dumps, launch
 from pimcollect.listener import take_listener
 from pimcollect.supervision import Child, Supervisor, run_forked, stop_signals
-from pimcollect.vault import create_keys
 
 _PASSED = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PASSED_STARTS = ("LC_", "PYTHON", "PIMCOLLECT_", "XDG_")

@@ -17,7 +17,7 @@ import requests
 
 from pimcollect.config import Settings
 from pimcollect.embedded import servers
-from pimcollect.vault import create_keys
+from pimcollect.key_rings import create_keys
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from pimcollect.cli.doctor import doctor
 from pimcollect.config import Settings
 from pimcollect.doorbell import QUEUES
+from pimcollect.key_rings import create_keys
 from pimcollect.tables.journal import BeatRow, beat
 from pimcollect.tables.referrals import NoticeRow
-from pimcollect.vault import create_keys
 from tests.factories.referrals import Desk
 
 Examine = Callable[..., tuple[int, dict[str, list[dict[str, Any]]]]]

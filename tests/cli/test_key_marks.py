@@ -16,7 +16,8 @@ from pimcollect.actions.key_marks import check_marks, note_keys, read_fitting_ke
 from pimcollect.actions.members import create_first_member
 from pimcollect.config import Settings
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.vault import create_keys, read_door_keys, read_hands_keys
+from pimcollect.key_rings import create_keys
+from pimcollect.vault import read_door_keys, read_hands_keys
 from tests.cli.conftest import Run
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pimcollect.vault import create_keys
+from pimcollect.key_rings import create_keys
 from tests.embedded.places import new_home
 from tests.embedded.service import command, environment, up
 

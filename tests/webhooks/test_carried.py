@@ -17,16 +17,9 @@ from pimcollect.config import Settings
 from pimcollect.db import open_engine, open_sessions
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.key_rings import create_keys
 from pimcollect.tables.media import find_media
-from pimcollect.vault import (
-    DoorKeys,
-    HandsKeys,
-    create_keys,
-    import_intake_key,
-    read_door_keys,
-    read_hands_keys,
-    write_intake_key,
-)
+from pimcollect.vault import DoorKeys, HandsKeys, import_intake_key, read_door_keys, read_hands_keys, write_intake_key
 from tests.factories.door import OpenDoor, open_door
 from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
 from webhooks.carried import Taken, accept_carried, check_carried, shred_accepted, write_carried

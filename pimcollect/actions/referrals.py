@@ -14,6 +14,7 @@ from pimcollect.domain.roles import COMMAND_LINE, Actor, allow, sees_all_referra
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import ServiceRow
 from pimcollect.tables.journal import write_journal
+from pimcollect.tables.members import find_monitors
 from pimcollect.tables.notices import find_notices
 from pimcollect.tables.referrals import (
     CaseRow,
@@ -69,6 +70,16 @@ def list_referrals(
     return find_referrals(session, services=own, states=states, is_newest_first=is_newest_first, limit=limit)
 
 
+def explain_invisible(session: Session, reference: str) -> PimError:
+    """Why a member does not see a referral, for the command line, which sees them all."""
+    row = _visible(COMMAND_LINE, find_referral(session, reference))
+    return PimError(
+        ErrorCode.NOT_ALLOWED,
+        f"{row.reference} is addressed to {row.service or 'no service'}; that member is not a monitor of it.",
+        remedy=_say_monitors(session, row.service),
+    )
+
+
 def find_references(session: Session, actor: Actor, beginning: str) -> list[str]:
     """References that begin so, of those that the actor may see."""
     allow(actor, "referrals.show")
@@ -83,8 +94,17 @@ def show_referral(session: Session, actor: Actor, reference: str) -> Shown:
 
 
 def accept_referral(session: Session, actor: Actor, reference: str) -> ReferralRow:
-    """The actor's service takes it. From now on only this member may reveal and close."""
+    """The actor's service takes it. From now on only this member may reveal and close.
+
+    The command line cannot take it: nobody could ever see whom it is about.
+    """
     row = _take_addressed(session, actor, reference, permission="referrals.accept")
+    if actor == COMMAND_LINE:
+        raise PimError(
+            ErrorCode.NOT_ALLOWED,
+            "Only a member of the service it is addressed to can accept it: that member alone sees whom it is about.",
+            remedy=_say_monitors(session, row.service),
+        )
     _move(session, actor, row, Verb.ACCEPT)
     row.accepted_by = _member_id(actor)
     return row
@@ -118,31 +138,35 @@ def close_referral(session: Session, actor: Actor, reference: str, *, reason: st
     return row
 
 
+def reopen_referral(session: Session, actor: Actor, reference: str) -> Told:
+    """Ask the same service again: what it declined, or what somebody accepted who cannot follow it up (ill, the
+    account is switched off, or no member). Whoever accepted sees it no more. The caller rings after its commit."""
+    allow(actor, "referrals.reroute")
+    row = _visible(actor, take_referral(session, reference))
+    _check_can_wait(session, row, row.service)
+    _move(session, actor, row, Verb.REOPEN)
+    row.accepted_by = None
+    return Told(row, _tell(session, row, "new"))
+
+
 def reroute_referral(session: Session, actor: Actor, reference: str, *, service: str) -> Told:
-    """Give a referral that nobody has taken to a service. The caller rings after its commit.
+    """Give a referral that nobody has taken to a service; to the one that declined it as well. The caller rings after
+    its commit.
 
     Refused when the case is shredded already: there would be nobody to contact. A service that was told before and
     has not answered is told that it was taken back.
     """
     allow(actor, "referrals.reroute")
     row = _visible(actor, take_referral(session, reference))
-    target = session.get(ServiceRow, service)
-    if target is None or not target.takes_referrals(on=datetime.now(UTC).date()):
-        raise PimError(
-            ErrorCode.NOT_FOUND,
-            f"No service {service!r} takes referrals.",
-            remedy="`pimcollect services list` shows those that do.",
-        )
-    if service == row.service:
-        raise PimError(ErrorCode.NOT_POSSIBLE_NOW, "It is with this service already.", remedy="Choose another service.")
-    if row.case_id is not None and session.scalar(select(CaseRow.sealed.is_(None)).where(CaseRow.id == row.case_id)):
+    if service == row.service and row.state in (State.WAITING, State.SENT):
         raise PimError(
             ErrorCode.NOT_POSSIBLE_NOW,
-            "Its case has been shredded.",
-            remedy="Close it; the person has to be asked anew.",
+            "It waits for the answer of this service already.",
+            remedy="`resend` tells the service once more; or choose another one.",
         )
+    _check_can_wait(session, row, service)
     was, before = row.state, row.service
-    _move(session, actor, row, Verb.REDIRECT)
+    _move(session, actor, row, Verb.REROUTE)
     row.service = service
     if before is not None and was in (State.WAITING, State.SENT):
         _tell(session, row, "recalled", service=before)
@@ -159,6 +183,31 @@ def resend_notice(session: Session, actor: Actor, reference: str) -> Told:
         )
     write_journal(session, actor=actor.id, action="resend", noun="referrals", noun_id=str(row.id))
     return Told(row, _tell(session, row, "new"))
+
+
+def _check_can_wait(session: Session, row: ReferralRow, service: str | None) -> None:
+    """The service takes referrals today, and there is somebody to contact."""
+    target = None if service is None else session.get(ServiceRow, service)
+    if target is None or not target.takes_referrals(on=datetime.now(UTC).date()):
+        raise PimError(
+            ErrorCode.NOT_FOUND,
+            f"No service {service!r} takes referrals." if service else "It is addressed to no service.",
+            remedy="`pimcollect services list` shows those that do.",
+        )
+    if row.case_id is not None and session.scalar(select(CaseRow.sealed.is_(None)).where(CaseRow.id == row.case_id)):
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW,
+            "Its case has been shredded.",
+            remedy="Close it; the person has to be asked anew.",
+        )
+
+
+def _say_monitors(session: Session, service: str | None) -> str:
+    """Who could do it, for whoever sits at the command line."""
+    mails = find_monitors(session, service) if service else []
+    if not mails:
+        return f"No member of {service} has an account: `pimcollect members create MAIL --role monitor --service CODE`."
+    return f"Say --by with one of its members: {', '.join(mails)}."
 
 
 def _sees(actor: Actor, row: ReferralRow) -> bool:
@@ -203,7 +252,7 @@ def _check_accepted_by(actor: Actor, row: ReferralRow) -> None:
 
 
 def _member_id(actor: Actor) -> UUID | None:
-    """None for the command line: it can note that a service accepted on the phone, and reveals nothing."""
+    """None for the command line, which is nobody's account."""
     return None if actor == COMMAND_LINE else UUID(actor.id)
 
 

@@ -33,6 +33,7 @@ from pimcollect.tables.journal import find_beats
 from pimcollect.tables.notices import DEAD, count_troubles
 from pimcollect.tables.referrals import ReferralRow
 from pimcollect.tables.releases import find_releases
+from pimcollect.tables.reveals import count_unseen
 from pimcollect.vault import OpenKey, SealKey, read_door_keys, read_hands_keys
 
 OK, ATTENTION = "ok", "attention"
@@ -299,7 +300,11 @@ def check_referrals(session: Session) -> Iterator[Finding]:
         yield Finding("referrals", ATTENTION, f"{unserved} without a service", remedy)
     if overdue:
         yield Finding("referrals", ATTENTION, f"{overdue} past their deadline, not answered", "Call the services.")
-    if not unserved and not overdue:
+    unseen = count_unseen(session)
+    if unseen:
+        remedy = "`pimcollect referrals move REF reopen` asks their services again."
+        yield Finding("referrals", ATTENTION, f"{unseen} accepted by nobody who can see whom they are about", remedy)
+    if not unserved and not overdue and not unseen:
         yield Finding("referrals", OK, "all served and in time")
 
 

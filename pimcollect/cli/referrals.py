@@ -15,8 +15,10 @@ from pimcollect.actions.referrals import (
     accept_referral,
     close_referral,
     decline_referral,
+    explain_invisible,
     find_references,
     list_referrals,
+    reopen_referral,
     reroute_referral,
     resend_notice,
     show_referral,
@@ -46,12 +48,20 @@ def referrals() -> None:
 
 
 def _find(session: Session, actor: Actor, text: str) -> str:
-    """The whole reference; nothing is told of those that the actor may not see."""
+    """The whole reference."""
     beginning = text.strip().upper()
     what, remedy = "referral", "`pimcollect referrals list` shows them; a reference is like R-K3MPTW2A."
     check_length(beginning, what=what, remedy=remedy)
     found = find_references(session, actor, beginning)
     return beginning if beginning in found else choose_one(found, what=what, remedy=remedy)
+
+
+def _find_for(session: Session, actor: Actor, text: str) -> str:
+    """The same for a member named with --by. The command line sees them all, so it is told why a member does not."""
+    reference = _find(session, COMMAND_LINE, text)
+    if reference not in find_references(session, actor, reference):
+        raise explain_invisible(session, reference)
+    return reference
 
 
 @referrals.command("list")
@@ -103,6 +113,7 @@ _MOVES: dict[str, Callable[[Session, Actor, _Asked], ReferralRow | Told]] = {
     "decline": lambda session, actor, asked: decline_referral(session, actor, asked.reference, reason=asked.reason),
     "close": lambda session, actor, asked: close_referral(session, actor, asked.reference, reason=asked.reason),
     "reroute": lambda session, actor, asked: reroute_referral(session, actor, asked.reference, service=asked.service),
+    "reopen": lambda session, actor, asked: reopen_referral(session, actor, asked.reference),
     "resend": lambda session, actor, asked: resend_notice(session, actor, asked.reference),
 }
 _NEEDS = {"decline": "reason", "close": "reason", "reroute": "service"}
@@ -116,7 +127,11 @@ _NEEDS = {"decline": "reason", "close": "reason", "reroute": "service"}
 @by_option
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 def move_command(reference: str, verb: str, reason: str, service: str, mail: str, as_json: bool) -> None:
-    """Accept, decline, close, reroute to another service, or tell the receiver again (resend)."""
+    """Accept, decline, close, reroute to another service, ask the same one again (reopen), or tell the receiver again
+    (resend). reopen is for what the service declined, and for what somebody accepted who cannot follow it up.
+
+    To accept, --by names the member of the service who takes it: only that member sees whom it is about.
+    """
     needed = _NEEDS.get(verb)
     if needed and not (reason if needed == "reason" else service):
         codes = f" One of: {', '.join(REASONS[verb])}." if needed == "reason" else ""
@@ -124,7 +139,7 @@ def move_command(reference: str, verb: str, reason: str, service: str, mail: str
     with open_desk() as desk:
         with desk.transaction() as session:
             actor = find_actor(session, mail)
-            done = _MOVES[verb](session, actor, _Asked(_find(session, actor, reference), reason, service))
+            done = _MOVES[verb](session, actor, _Asked(_find_for(session, actor, reference), reason, service))
             session.flush()
             row = done.referral if isinstance(done, Told) else done
             shown: Mapping[str, Any] = ReferralSchema().dump(_fresh(session, row))

@@ -42,9 +42,10 @@ class Person:
 
     places: tuple[str, ...] = ()
     """P-codes from the finest known place up."""
-    groups: tuple[str, ...] = (UNKNOWN,)
-    sexes: tuple[str, ...] = (UNKNOWN,)
-    ages: tuple[str, ...] = (UNKNOWN,)
+    groups: tuple[str, ...] | None = (UNKNOWN,)
+    sexes: tuple[str, ...] | None = (UNKNOWN,)
+    ages: tuple[str, ...] | None = (UNKNOWN,)
+    """None: not for the eyes of whoever asks (a person chooses a service by hand), so any value of a rule fits."""
 
 
 class Profiler:
@@ -87,9 +88,9 @@ class Profiler:
         return (value,) if broader is None or broader == value else (value, broader)
 
 
-def _rank(named: str | None, values: tuple[str, ...]) -> int | None:
+def _rank(named: str | None, values: tuple[str, ...] | None) -> int | None:
     """How exactly a rule's dimension fits: higher is more exact, 0 for any, None when it does not fit."""
-    if named is None:
+    if named is None or values is None:
         return 0
     return len(values) - values.index(named) if named in values else None
 
@@ -119,6 +120,21 @@ def choose_service(pathway: str, person: Person, directory: Directory, *, on: da
         if best is None or fit > best[0] or rule.service < best[1]:
             best = (fit, rule.service)
     return None if best is None else best[1]
+
+
+def rank_services(pathway: str, person: Person, directory: Directory, *, on: date) -> dict[str, list[PathwayRule]]:
+    """All services that take this person on this pathway, the one that `choose_service` chooses first, each with the
+    rules that fit, the most specific first."""
+    fits = [
+        (fit, rule)
+        for rule in directory.rules_by_pathway.get(pathway, ())
+        if _is_open(directory, rule.service, on) and (fit := _fit(rule, person)) is not None
+    ]
+    fits.sort(key=lambda one: (tuple(-rank for rank in one[0]), one[1].service))
+    ranked: dict[str, list[PathwayRule]] = {}
+    for _, rule in fits:
+        ranked.setdefault(rule.service, []).append(rule)
+    return ranked
 
 
 def _is_open(directory: Directory, code: str, on: date) -> bool:

@@ -34,8 +34,10 @@ class Verb(StrEnum):
     ACCEPT = "accept"
     DECLINE = "decline"
     CLOSE = "close"
-    REDIRECT = "redirect"
-    """By hand: to another service, when nobody serves it or its receiver did not take it."""
+    REROUTE = "reroute"
+    """By hand: to a service, when nobody serves it or its receiver did not take it."""
+    REOPEN = "reopen"
+    """By hand: the same service is asked again, whoever of it took or declined it."""
     REASSIGN = "reassign"
     """By a new decision: another service now takes this person, whatever the first one did."""
     STRAND = "strand"
@@ -56,13 +58,17 @@ TRANSITIONS: Mapping[Verb, tuple[frozenset[State], State]] = {
     Verb.ACCEPT: (frozenset({State.WAITING, State.SENT}), State.ACCEPTED),
     Verb.DECLINE: (frozenset({State.WAITING, State.SENT, State.ACCEPTED}), State.DECLINED),
     Verb.CLOSE: (frozenset({State.ACCEPTED, State.DECLINED, State.NO_SERVICE}), State.CLOSED),
-    Verb.REDIRECT: (frozenset({State.NO_SERVICE, State.WAITING, State.SENT, State.DECLINED}), State.WAITING),
+    Verb.REROUTE: (frozenset({State.NO_SERVICE, State.WAITING, State.SENT, State.DECLINED}), State.WAITING),
+    Verb.REOPEN: (frozenset({State.ACCEPTED, State.DECLINED}), State.WAITING),
     Verb.REASSIGN: (OPEN, State.WAITING),
     Verb.STRAND: (OPEN, State.NO_SERVICE),
     Verb.RECALL: (OPEN, State.RECALLED),
     Verb.RENEW: (frozenset({State.RECALLED}), State.WAITING),
 }
 """From which states a verb leads where. What is not here is not possible; closed is final."""
+
+BY_HAND = (Verb.ACCEPT, Verb.DECLINE, Verb.CLOSE, Verb.REROUTE, Verb.REOPEN)
+"""What people do; the others are done by the service itself, or by a new decision."""
 
 DECLINE_REASONS = (
     "no_capacity",
@@ -100,13 +106,14 @@ def is_open(state: str) -> bool:
 
 
 def move(state: str, verb: str) -> str:
-    """The state after the verb. Raises PimError(NOT_POSSIBLE_NOW) that names the state it is in."""
-    possible = [str(one) for one, (sources, _) in TRANSITIONS.items() if state in sources]
+    """The state after the verb. Raises PimError(NOT_POSSIBLE_NOW) that names its state and what can be done."""
+    possible = {str(one) for one, (sources, _) in TRANSITIONS.items() if state in sources}
     if verb not in possible:
+        by_hand = [str(one) for one in BY_HAND if one in possible]
         raise PimError(
             ErrorCode.NOT_POSSIBLE_NOW,
             f"A referral that is {state} cannot be moved by {verb!r}.",
-            remedy=f"Possible now: {', '.join(possible)}." if possible else "It is over; nothing moves it any more.",
+            remedy=f"Possible now: {', '.join(by_hand)}." if by_hand else "It is over; nothing moves it any more.",
         )
     return TRANSITIONS[Verb(verb)][1].value
 

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, func, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, exists, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column, relationship
 
 from pimcollect.tables.base import Base
 from pimcollect.tables.catalogue import ServiceRow
@@ -49,6 +49,9 @@ class MemberRoleRow(Base):
     role: Mapped[str] = mapped_column(primary_key=True)
 
 
+_IS_MONITOR = MemberRow.role_rows.any(MemberRoleRow.role == "monitor")
+
+
 def has_members(session: Session) -> bool:
     """Whether anybody has an account yet."""
     return session.scalar(select(MemberRow.id).limit(1)) is not None
@@ -70,6 +73,19 @@ def find_mails(session: Session, members: Collection[UUID]) -> dict[UUID, str]:
         return {}
     rows = session.execute(select(MemberRow.id, MemberRow.mail).where(MemberRow.id.in_(members)))
     return {row.id: row.mail for row in rows}
+
+
+def find_monitors(session: Session, service: str, *, limit: int = 20) -> list[str]:
+    """Addresses of those who can answer for a service: its active monitors."""
+    query = select(MemberRow.mail).where(MemberRow.service == service, MemberRow.is_active, _IS_MONITOR)
+    return list(session.scalars(query.order_by(MemberRow.mail).limit(limit)))
+
+
+def can_answer(
+    member: InstrumentedAttribute[UUID | None], service: InstrumentedAttribute[str | None]
+) -> ColumnElement[bool]:
+    """For queries: whether this member is an active monitor of that service."""
+    return exists().where(MemberRow.id == member, MemberRow.service == service, MemberRow.is_active, _IS_MONITOR)
 
 
 def find_members(session: Session, *, limit: int = 1000) -> list[MemberRow]:

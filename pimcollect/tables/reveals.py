@@ -8,7 +8,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from pimcollect.tables.referrals import RevealRow
+from pimcollect.domain.referrals import State
+from pimcollect.tables.members import can_answer
+from pimcollect.tables.referrals import ReferralRow, RevealRow
 
 _LATE_SECONDS = 30
 
@@ -48,6 +50,13 @@ def take_answered(session: Session, reveal: UUID) -> RevealRow | None:
         .with_for_update()
         .execution_options(populate_existing=True)
     )
+
+
+def count_unseen(session: Session) -> int:
+    """How many accepted cases nobody can see: accepted by no member, or by one who has left the service."""
+    accepted = (ReferralRow.state == State.ACCEPTED, ReferralRow.case_id.is_not(None))
+    seen = can_answer(ReferralRow.accepted_by, ReferralRow.service)
+    return session.scalar(select(func.count()).select_from(ReferralRow).where(*accepted, ~seen)) or 0
 
 
 def count_asked(session: Session, member: UUID, *, within: timedelta) -> int:

@@ -40,6 +40,7 @@ ROUTES: dict[str, Open | str] = {
     "referrals.decline": "referrals.decline",
     "referrals.reveal": "referrals.reveal",
     "referrals.reroute": "referrals.reroute",
+    "referrals.reopen": "referrals.reroute",
     "referrals.close": "referrals.close",
     "bank.show_list": "bank.list",
     "bank.show_one": "bank.show",

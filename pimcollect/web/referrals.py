@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
+from forms.pathways import say_title
 from pimcollect.actions.referrals import (
+    Told,
     accept_referral,
     close_referral,
     decline_referral,
     list_referrals,
+    reopen_referral,
     reroute_referral,
     show_referral,
 )
@@ -27,11 +31,11 @@ from pimcollect.domain import referrals
 from pimcollect.domain.roles import Actor, may, sees_all_referrals, serves
 from pimcollect.domain.version import Pathway
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.catalogue import find_services
 from pimcollect.tables.referrals import ReferralRow
 from pimcollect.vault import OpenKey, create_open_key, open_value
 from pimcollect.web.access import acting_member
 from pimcollect.web.catalogue import name_places, read_bank
+from pimcollect.web.offers import find_offers
 from pimcollect.web.persons import Person, read_person
 from pimcollect.web.seats import REVEALS, seat
 from pimcollect.web.store import acting, reading
@@ -59,6 +63,7 @@ class Shown:
     """Addressed to the service of whoever looks."""
     may_reveal: bool
     may_reroute: bool
+    may_reopen: bool
 
     @property
     def is_unserved(self) -> bool:
@@ -96,7 +101,7 @@ def _show_row(actor: Actor, row: ReferralRow, pathways: Mapping[str, Pathway], p
     is_mine = serves(actor, row.service)
     may_reroute = may(actor, "referrals.reroute") and row.state in _UNSERVED
     known = pathways.get(row.pathway)
-    title = known.title if known else row.pathway
+    title = say_title(known.title) if known else row.pathway
     return Shown(
         row,
         # only whom it is addressed to; and, while nobody takes it, who must find a service
@@ -108,6 +113,7 @@ def _show_row(actor: Actor, row: ReferralRow, pathways: Mapping[str, Pathway], p
         and row.case_id is not None
         and str(row.accepted_by) == actor.id,
         may_reroute=may_reroute,
+        may_reopen=may(actor, "referrals.reroute") and row.state == referrals.State.ACCEPTED,
     )
 
 
@@ -138,12 +144,12 @@ def _render(reference: str, **more: Any) -> str:
     found = show_referral(session, actor, reference)
     one = _show(session, actor, [found.referral])[0]
     now = datetime.now(UTC)
-    services = [row for row in find_services(session) if row.takes_referrals(on=now.date())] if one.may_reroute else []
+    offers = find_offers(session, one.row, read_bank(session), on=now.date()) if one.may_reroute else []
     return render_template(
         "referrals/show.html",
         one=one,
         moves=found.moves,
-        services=services,
+        offers=offers,
         now=now,
         **more,
     )
@@ -203,13 +209,20 @@ def close(reference: str) -> ResponseReturnValue:
 def reroute(reference: str) -> ResponseReturnValue:
     """Give it to a service."""
     service = request.form.get("service", "")
+    return _act_and_tell(reference, lambda session, actor: reroute_referral(session, actor, reference, service=service))
 
-    def act(session: Session, actor: Actor) -> None:
-        told.append(reroute_referral(session, actor, reference, service=service).notice)
 
-    told: list[Any] = []
-    answer = _act(reference, act)
-    for notice in told:
+@blueprint.post("/<reference>/reopen")
+def reopen(reference: str) -> ResponseReturnValue:
+    """Ask the same service again: whoever accepted cannot follow it up."""
+    return _act_and_tell(reference, lambda session, actor: reopen_referral(session, actor, reference))
+
+
+def _act_and_tell(reference: str, act: Callable[[Session, Actor], Told]) -> ResponseReturnValue:
+    """An act that makes a notice: rung after its commit."""
+    notices: list[UUID] = []
+    answer = _act(reference, lambda session, actor: notices.append(act(session, actor).notice))
+    for notice in notices:
         current_app.extensions["bell"].ring_notice(notice)
     return answer
 

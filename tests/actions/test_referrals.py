@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from pimcollect.actions.referrals import (
     close_referral,
     decline_referral,
     list_referrals,
+    reopen_referral,
     reroute_referral,
     resend_notice,
     show_referral,
@@ -24,7 +26,9 @@ from pimcollect.config import Settings
 from pimcollect.domain.roles import COMMAND_LINE, Actor, Role
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.journal import JournalRow
+from pimcollect.tables.members import MemberRow
 from pimcollect.tables.referrals import CaseRow, MoveRow, NoticeRow, ReferralRow
+from pimcollect.tables.reveals import count_unseen
 from tests.factories.referrals import Desk
 
 Act = Callable[[Session, Actor, str], Any]
@@ -157,8 +161,8 @@ def test_a_monitor_cannot_choose_another_service(desk: Desk, monitor: Actor) -> 
 
 
 @pytest.mark.parametrize("service", ["NOWHERE", "SAFE-NORTH"])
-def test_a_referral_goes_to_another_known_service_or_nowhere(desk: Desk, service: str) -> None:
-    referral = desk.referral(state="declined")
+def test_a_referral_that_waits_goes_to_another_known_service_or_nowhere(desk: Desk, service: str) -> None:
+    referral = desk.referral(state="sent")
     with pytest.raises(PimError), desk.hands.sessions.begin() as session:
         reroute_referral(session, COMMAND_LINE, referral.reference, service=service)
 
@@ -191,7 +195,52 @@ def test_two_monitors_accepting_at_once_end_with_one(desk: Desk) -> None:
     assert sorted(outcomes) == ["accepted", ErrorCode.NOT_POSSIBLE_NOW]
 
 
+def test_the_command_line_accepts_nothing_since_nobody_could_ever_see_the_case(desk: Desk) -> None:
+    assert refused(desk, ACCEPT, COMMAND_LINE, desk.referral(state="sent")) is ErrorCode.NOT_ALLOWED
+
+
+def test_only_who_may_reroute_asks_a_service_again(desk: Desk, monitor: Actor) -> None:
+    assert refused(desk, reopen_referral, monitor, desk.referral(state="declined")) is ErrorCode.NOT_ALLOWED
+    imo = desk.member(None, roles=(Role.IMO,))
+    assert refused(desk, reopen_referral, imo, desk.referral(state="sent")) is ErrorCode.NOT_POSSIBLE_NOW
+    assert refused(desk, reopen_referral, imo, desk.referral(state="closed")) is ErrorCode.NOT_POSSIBLE_NOW
+
+
 # --- who may, and what follows
+
+
+@pytest.mark.parametrize("held_by", ["nobody", "a colleague"])
+def test_what_was_accepted_is_asked_of_the_same_service_again_and_another_member_takes_it(
+    desk: Desk, monitor: Actor, held_by: str
+) -> None:
+    gone = desk.member()
+    referral = desk.referral(state="accepted", accepted_by=gone.id if held_by == "a colleague" else None)
+    row = do(desk, reopen_referral, desk.member(None, roles=(Role.IMO,)), referral)
+    assert (row.state, row.service, row.accepted_by) == ("waiting", "SAFE-NORTH", None)
+    assert desk.read(NoticeRow, kind="new", edition=2).state == "waiting"
+    assert do(desk, ACCEPT, monitor, referral).accepted_by == UUID(monitor.id)
+
+
+def test_a_service_that_declined_can_be_given_the_same_referral_again(desk: Desk, monitor: Actor) -> None:
+    referral = desk.referral(state="sent")
+    do(desk, decline, monitor, referral)
+    with desk.hands.sessions.begin() as session:
+        reroute_referral(session, COMMAND_LINE, referral.reference, service="SAFE-NORTH")
+    row = desk.read(ReferralRow, id=referral.id)
+    assert (row.state, row.service) == ("waiting", "SAFE-NORTH")
+    assert not desk.read_all(NoticeRow, kind="recalled"), "it was not taken back from anybody"
+
+
+def test_cases_that_nobody_can_see_are_counted(desk: Desk, monitor: Actor) -> None:
+    desk.referral(state="accepted", accepted_by=monitor.id)
+    desk.referral(state="accepted", course="ticket_no_identity")
+    with desk.hands.sessions() as session:
+        assert count_unseen(session) == 0
+    desk.referral(state="accepted")
+    desk.referral(state="accepted", accepted_by=desk.member("OTHER").id)
+    with desk.hands.sessions.begin() as session:
+        session.get_one(MemberRow, UUID(monitor.id)).is_active = False
+        assert count_unseen(session) == 3
 
 
 def test_accepting_says_who_and_leaves_a_move_and_a_journal_line(desk: Desk, monitor: Actor) -> None:
@@ -262,10 +311,8 @@ def test_the_receiver_can_be_told_again(desk: Desk) -> None:
         resend_notice(session, COMMAND_LINE, desk.referral(state="accepted").reference)
 
 
-def test_the_command_line_moves_anything_and_reveals_nobody(desk: Desk) -> None:
-    referral = desk.referral(state="sent")
-    row = do(desk, ACCEPT, COMMAND_LINE, referral)
-    assert (row.state, row.accepted_by) == ("accepted", None)
+def test_the_command_line_closes_what_was_accepted_and_reveals_nobody(desk: Desk, monitor: Actor) -> None:
+    referral = desk.referral(state="accepted", accepted_by=monitor.id)
     assert do(desk, close, COMMAND_LINE, referral).state == "closed"
     assert {line.actor for line in desk.read_all(JournalRow)} == {"command line"}
 

@@ -59,6 +59,41 @@ def test_a_member_named_with_by_has_no_more_rights_than_logged_in(desk: Desk, ru
     assert isinstance(run("move", referral.reference, "accept", "--by", "nobody@example.org").exception, PimError)
 
 
+def test_accepting_by_command_needs_a_member_of_the_service_and_says_who_there_is(desk: Desk, run: Run) -> None:
+    referral = desk.referral(state="sent")
+    nobody = run("move", referral.reference, "accept").exception
+    assert isinstance(nobody, PimError)
+    assert "members create" in nobody.remedy
+    mail = desk.read(MemberRow, id=desk.member().id).mail
+    desk.member(desk.service("OTHER"))
+    refused = run("move", referral.reference, "accept").exception
+    assert isinstance(refused, PimError)
+    assert refused.remedy == f"Say --by with one of its members: {mail}."
+    assert desk.read(ReferralRow).state == "sent"
+
+
+def test_a_member_of_another_service_is_told_so_and_not_that_there_is_no_such_referral(desk: Desk, run: Run) -> None:
+    referral = desk.referral(state="sent")
+    mail = desk.read(MemberRow, id=desk.member().id).mail
+    stranger = desk.read(MemberRow, id=desk.member(desk.service("OTHER")).id).mail
+    for act in (("accept",), ("close", "--reason", "needs_met")):
+        refused = run("move", referral.reference, *act, "--by", stranger).exception
+        assert isinstance(refused, PimError)
+        assert (referral.reference in refused.message, "SAFE-NORTH" in refused.message) == (True, True)
+        assert mail in refused.remedy
+
+
+def test_what_the_command_line_took_before_this_was_refused_goes_back_to_its_service(desk: Desk, run: Run) -> None:
+    referral = desk.referral(state="accepted")
+    mail = desk.read(MemberRow, id=desk.member().id).mail
+    again = run("move", referral.reference, "accept", "--by", mail).exception
+    assert isinstance(again, PimError)
+    assert again.remedy == "Possible now: decline, close, reopen."
+    assert run("move", referral.reference, "reopen").output == f"{referral.reference} is waiting.\n"
+    assert run("move", referral.reference, "accept", "--by", mail).exit_code == 0
+    assert desk.read(ReferralRow).accepted_by is not None
+
+
 def test_a_list_for_programs_is_a_list_of_objects_and_nothing_else(desk: Desk, run: Run) -> None:
     assert json.loads(run("list", "--json").output) == []
     routine, urgent = desk.referral(urgency="R"), desk.referral(None)

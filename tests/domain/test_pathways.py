@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pimcollect.domain.outcomes import Course, Directory, PathwayRule, Place, Service
-from pimcollect.domain.pathways import Person, Profiler, choose_course, choose_service
+from pimcollect.domain.pathways import Person, Profiler, choose_course, choose_service, rank_services
 from pimcollect.domain.places import climb, find_lineage
 from pimcollect.domain.version import Pathway
 from tests.factories.versions import PLACES, bank_version, directory
@@ -56,6 +56,19 @@ def test_then_the_more_exact_group_then_age_then_sex() -> None:
     assert chosen(IDP, rule("group", group="displaced"), rule("age", age="a18_24", sex="female")) == "group"
     assert chosen(IDP, rule("age", age="a18_59"), rule("sex", sex="female")) == "age"
     assert chosen(IDP, rule("any"), rule("sex", sex="female")) == "sex"
+
+
+def test_who_chooses_by_hand_and_may_not_see_who_it_is_about_is_offered_all_that_serve_the_place() -> None:
+    rules = (
+        rule("any"),
+        rule("here", place="XX0101", sex="male"),
+        rule("above", place="XX01"),
+        rule("far", place="XX02"),
+    )
+    unseen = Person(("XX0101", "XX01", "XX"), groups=None, sexes=None, ages=None)
+    ranked = rank_services("RP", unseen, directory(*rules, rule("here", place="XX01", age="a60p")), on=TODAY)
+    assert list(ranked) == ["here", "above", "any"]
+    assert [one.place for one in ranked["here"]] == ["XX0101", "XX01"]
 
 
 def test_the_same_need_of_another_group_goes_elsewhere() -> None:
@@ -148,6 +161,7 @@ def test_the_order_of_the_rules_says_nothing_and_no_fitting_rule_is_more_specifi
     results = {chosen(person, *order) for order in permutations(rules)}
     assert len(results) == 1
     winner = results.pop()
+    assert next(iter(rank_services("RP", person, directory(*rules), on=TODAY)), None) == winner
     fitting = [
         one
         for one in rules

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 
 import pytest
@@ -32,7 +33,8 @@ MOVES = {
     "accept": (NEVER, "accepted", "accepted", NEVER, NEVER, NEVER, NEVER),
     "decline": (NEVER, "declined", "declined", "declined", NEVER, NEVER, NEVER),
     "close": ("closed", NEVER, NEVER, "closed", "closed", NEVER, NEVER),
-    "redirect": ("waiting", "waiting", "waiting", NEVER, "waiting", NEVER, NEVER),
+    "reroute": ("waiting", "waiting", "waiting", NEVER, "waiting", NEVER, NEVER),
+    "reopen": (NEVER, NEVER, NEVER, "waiting", "waiting", NEVER, NEVER),
     "reassign": ("waiting", "waiting", "waiting", "waiting", "waiting", NEVER, NEVER),
     "strand": ("no_service", "no_service", "no_service", "no_service", "no_service", NEVER, NEVER),
     "recall": ("recalled", "recalled", "recalled", "recalled", "recalled", NEVER, NEVER),
@@ -57,6 +59,7 @@ def test_each_verb_in_each_state_moves_or_is_refused_by_name(verb: str, state: s
     assert refused.value.code is ErrorCode.NOT_POSSIBLE_NOW
     assert state in refused.value.message
     assert refused.value.remedy
+    assert not {"send", "reassign", "strand", "recall", "renew"} & set(re.findall(r"\w+", refused.value.remedy))
 
 
 @pytest.mark.parametrize(("state", "verb"), [("waiting", "explode"), ("nowhere", "accept"), ("", "")])

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from forms.bank import read_starter
 from forms.lints import RULES
+from forms.pathways import say_title
 from forms.reasons import NOT_ASKED
 from pimcollect.domain.phrases import Phrase, phrase
 from pimcollect.web.phrases import speak
@@ -35,6 +37,12 @@ def test_lists_have_the_comma_of_the_page_and_names_run_their_own_way(said: Call
     assert "<bdi>dem_age</bdi>، <bdi>dem_sex</bdi>" in said(told, "ar")
     assert "<bdi>dem_age</bdi>, <bdi>dem_sex</bdi>" in said(told, "fr")
     assert said(told, "en") == "needs <bdi>dem_age</bdi>, <bdi>dem_sex</bdi>, which this tool does not ask"
+
+
+def test_every_pathway_of_the_starter_bank_is_named_in_every_language(said: Callable[[str, str], str]) -> None:
+    for pathway in read_starter().pathways.values():
+        assert len({said(say_title(pathway.title), language) for language in ("en", "fr", "ar")}) == 3, pathway.title
+    assert said(say_title("A pathway of another bank"), "ar") == "<bdi>A pathway of another bank</bdi>"
 
 
 def test_every_mend_is_said_in_every_language(said: Callable[[str, str], str]) -> None:

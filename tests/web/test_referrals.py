@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import event, func, select
 
 from pimcollect.domain.roles import Role
+from pimcollect.tables.catalogue import PathwayRuleRow, PlaceRow
 from pimcollect.tables.journal import JournalRow
 from pimcollect.tables.referrals import CaseRow, ReferralRow, RevealRow
 from tests.factories.referrals import CANARY
-from tests.web.site import Site
+from tests.web.site import Site, read_text
+
+_PLACES = (("XX", 0, None), ("XX01", 1, "XX"), ("XX0101", 2, "XX01"), ("XX02", 1, "XX"))
 
 
 def read_row(site: Site, row: ReferralRow) -> ReferralRow:
@@ -71,6 +76,43 @@ def test_what_nobody_serves_stands_first_for_the_information_officer(site: Site)
     answer = visitor.send(f"/referrals/{unserved.reference}/reroute", service="SAFE-NORTH")
     assert answer.status_code == 303
     assert (read_row(site, unserved).state, read_row(site, unserved).service) == ("waiting", "SAFE-NORTH")
+
+
+def test_services_that_serve_it_there_stand_first_and_the_one_that_declined_is_marked(site: Site) -> None:
+    imo = site.logged_in(Role.IMO)
+    for code in ("AAA", "HERE", "WOMEN", "SAFE-NORTH"):
+        site.service(code, title=f"Desk {code}")
+    with site.desk.hands.sessions.begin() as session:
+        session.add_all(PlaceRow(code=code, level=level, parent=up, names={}) for code, level, up in _PLACES)
+        session.flush()
+        rules = [
+            ("HERE", "XX01", None),
+            ("WOMEN", "XX0101", "female"),
+            ("SAFE-NORTH", None, None),
+            ("AAA", "XX02", None),
+        ]
+        session.add_all(PathwayRuleRow(pathway="RP-SAFE", service=s, place=p, sex=x) for s, p, x in rules)
+    page = imo.read(f"/referrals/{site.desk.referral(state='declined').reference}").text
+    assert re.findall(r'name="service" value="([^"]+)"', page) == ["WOMEN", "HERE", "SAFE-NORTH", "AAA"]
+    told = read_text(page)
+    assert told.index("the most specific first") < told.index("Only for: Female") < told.index("Desk HERE")
+    assert told.index("Desk SAFE-NORTH") < told.index("It has declined this one.") < told.index("The others:")
+
+
+def test_what_a_member_accepted_who_is_away_goes_to_a_colleague_through_the_information_officer(site: Site) -> None:
+    away = site.monitor()
+    imo = site.logged_in(Role.IMO, mail="imo@example.org")
+    row = site.desk.referral()
+    path = f"/referrals/{row.reference}"
+    away.send(f"{path}/accept")
+    colleague = site.logged_in(Role.MONITOR, mail="colleague@example.org", service="SAFE-NORTH")
+    assert "tell the information officer" in colleague.read(path).text
+    assert colleague.send(f"{path}/reopen").status_code == 403
+    assert "Ask the service again" in imo.read(path).text
+    assert imo.send(f"{path}/reopen").status_code == 303
+    assert away.send(f"{path}/reveal", reason="contact").status_code == 409
+    assert colleague.send(f"{path}/accept").status_code == 303
+    assert read_row(site, row).accepted_by == UUID(site.actor("colleague@example.org").id)
 
 
 def test_a_referral_walks_from_acceptance_over_one_look_to_its_end(site: Site) -> None:

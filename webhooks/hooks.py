@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from pimcollect.servers.base import Reader, find_reader
-from pimcollect.tables.forms import find_hook
+from pimcollect.tables.forms import HookRow, find_any_hook
 from pimcollect.vault import hash_secret
 from webhooks.marks import Marks
 
@@ -52,12 +52,19 @@ class Hooks:
         return self._known.get(key) or self.find_fresh(key)
 
     def find_fresh(self, key: str) -> Hook | None:
-        """From the database. What cannot be a key is not looked for: anybody may send anything there."""
+        """From the database."""
+        return self.remember(key, self.read(key))
+
+    def read(self, key: str) -> HookRow | None:
+        """The row of this key, closed or not. What cannot be a key is not looked for: anybody may send anything."""
         if not _KEY.fullmatch(key):
             return None
         with Session(self._engine) as session:
-            row = find_hook(session, key)
-        if row is None:
+            return find_any_hook(session, key)
+
+    def remember(self, key: str, row: HookRow | None) -> Hook | None:
+        """The hook of a row that was read just now; None when it is closed or there is none."""
+        if row is None or row.closed_at is not None:
             self._known.pop(key, None)
             return None
         if len(self._known) >= _MOST_REMEMBERED:

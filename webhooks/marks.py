@@ -1,9 +1,10 @@
-"""What came to each hook, told to its row every few seconds: a sign of life for pages, never on a delivery's way."""
+"""What came to each door, told to its row every few seconds: a sign of life for pages, never on a delivery's way."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -11,41 +12,67 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from pimcollect.log import open_log
-from pimcollect.tables.forms import mark_hooks
+from pimcollect.tables.marks import Mark, Refusal, mark_hooks, mark_phones, mark_refusals
 
 _EVERY_SECONDS = 2.0
 _log = open_log("door")
 
 
 class Marks:
-    """Counts in memory, written by a thread of their own. A process that is killed loses the last two seconds."""
+    """Counts in memory, written by a thread of their own. A process that is killed loses the last two seconds.
+
+    There is a count for each hook and phone that is known, and one for each reason: strangers make none.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
-        self._counts: dict[UUID, tuple[int, int]] = {}
+        self._hooks: dict[UUID, Mark] = {}
+        self._phones: Counter[UUID] = Counter()
+        self._refusals: Counter[Refusal] = Counter()
         self._writer: threading.Thread | None = None
 
-    def note(self, hook: UUID, *, is_accepted: bool) -> None:
-        """One call of this hook's address. Never waits for the database."""
+    def note(self, hook: UUID) -> None:
+        """A delivery that this hook brought. Never waits for the database."""
         with self._lock:
-            accepted, refused = self._counts.get(hook, (0, 0))
-            self._counts[hook] = (accepted + is_accepted, refused + (not is_accepted))
-            if self._writer is None:
-                self._writer = threading.Thread(target=self._keep_writing, name="marks", daemon=True)
-                self._writer.start()
+            self._hooks.setdefault(hook, Mark()).arrived += 1
+            self._start()
+
+    def note_phone(self, phone: UUID) -> None:
+        """A delivery that this phone sent."""
+        with self._lock:
+            self._phones[phone] += 1
+            self._start()
+
+    def note_refusal(self, reason: Refusal, hook: UUID | None) -> None:
+        """A call that was refused; `hook` = the one whose address it was, None when it is nobody's."""
+        with self._lock:
+            self._refusals[reason] += 1
+            if hook is not None:
+                mark = self._hooks.setdefault(hook, Mark())
+                mark.refused, mark.reason = mark.refused + 1, reason.value
+            self._start()
+
+    def _start(self) -> None:
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._keep_writing, name="marks", daemon=True)
+            self._writer.start()
 
     def write(self) -> bool:
         """Write what was counted; False when nothing was. What the database does not take is forgotten."""
         with self._lock:
-            counts, self._counts = self._counts, {}
-        if not counts:
+            hooks, self._hooks = self._hooks, {}
+            phones, self._phones = self._phones, Counter()
+            refusals, self._refusals = self._refusals, Counter()
+        if not (hooks or phones or refusals):
             return False
         try:
             with self._engine.connect() as connection:
                 connection.detach()  # closed when it is done: between two writes none is held
                 with Session(connection) as session, session.begin():
-                    mark_hooks(session, counts)
+                    mark_hooks(session, hooks)
+                    mark_phones(session, phones)
+                    mark_refusals(session, refusals)
         except SQLAlchemyError as error:
             _log.warning("marks_lost", error=type(error).__name__)
         return True
@@ -54,7 +81,7 @@ class Marks:
         while True:
             time.sleep(_EVERY_SECONDS)
             with self._lock:
-                if not self._counts:  # the next call starts another
+                if not (self._hooks or self._phones or self._refusals):  # the next call starts another
                     self._writer = None
                     return
             self.write()

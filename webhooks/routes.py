@@ -23,6 +23,7 @@ from pimcollect.errors import ErrorCode
 from pimcollect.log import open_log
 from pimcollect.tables.connections import ask_fetch
 from pimcollect.tables.forms import find_hook
+from pimcollect.tables.marks import Refusal
 from pimcollect.vault import DoorKeys
 from webhooks.hooks import SECRET_HEADER, Hook, Hooks, allows_caller, knows_secret
 from webhooks.inbox import Receipt, accept
@@ -96,30 +97,33 @@ def _offered_in_authorization() -> list[str]:
     return offered
 
 
-def _is_trusted(hook: Hook | None, in_address: str) -> bool:
-    """Whether the request knows the hook's secret and comes from where it may. `in_address` = the secret behind the
-    key, which counts only for a hook whose sender can carry it nowhere else."""
+def _find_fault(hook: Hook | None, in_address: str) -> Refusal | None:
+    """None when the request knows the hook's secret and comes from where it may, else why not. `in_address` = the
+    secret behind the key, which counts only for a hook whose sender can carry it nowhere else."""
     offered = [in_address, *request.headers.getlist(SECRET_HEADER)] if in_address else _offered_secrets()
     is_known = knows_secret(hook, offered)
     if hook is None or not is_known or hook.is_secret_in_address != bool(in_address):
-        return False
-    return allows_caller(hook, request.remote_addr)
+        return Refusal.WRONG_SECRET
+    return None if allows_caller(hook, request.remote_addr) else Refusal.NETWORK
 
 
 def _find_trusted(door: Door, address: str) -> Hook | None:
     """The hook, if the request knows its secret. A refusal is checked against the row itself before it is given."""
     key, _, in_address = address.partition(".")
     hook = door.hooks.find(key)
-    return hook if _is_trusted(hook, in_address) else _find_trusted_fresh(door, address)
+    return hook if _find_fault(hook, in_address) is None else _find_trusted_fresh(door, address)
 
 
 def _find_trusted_fresh(door: Door, address: str) -> Hook | None:
     key, _, in_address = address.partition(".")
-    hook = door.hooks.find_fresh(key)
-    if _is_trusted(hook, in_address):
+    row = door.hooks.read(key)
+    hook = door.hooks.remember(key, row)
+    fault = _find_fault(hook, in_address)
+    if fault is None:
         return hook
-    if hook is not None:
-        door.hooks.marks.note(hook.id, is_accepted=False)
+    if hook is None:
+        fault = Refusal.UNKNOWN if row is None else Refusal.CLOSED
+    door.hooks.marks.note_refusal(fault, None if row is None else row.id)
     return None
 
 
@@ -154,7 +158,7 @@ def _read_body(door: Door, hook: Hook | None) -> bytes:
         return request.get_data(cache=False)
     except RequestEntityTooLarge:
         if hook is not None:
-            door.hooks.marks.note(hook.id, is_accepted=False)
+            door.hooks.marks.note_refusal(Refusal.TOO_LARGE, hook.id)
         raise
 
 
@@ -171,7 +175,7 @@ def receive(key: str) -> Response:
     if hook is None or receipt is None:
         _log.warning("refused", code=ErrorCode.WRONG_SECRET)
         return _refuse(ErrorCode.WRONG_SECRET, 401)
-    door.hooks.marks.note(hook.id, is_accepted=True)
+    door.hooks.marks.note(hook.id)
     if receipt.is_new:
         door.bell.ring_entry_soon(receipt.entry)
     return Response(f'{{"receipt":"{receipt.entry}"}}\n', 202, mimetype="application/json")

@@ -28,8 +28,9 @@ from pimcollect.embedded import servers
 from pimcollect.errors import PimError
 from pimcollect.home import find_running
 from pimcollect.tables.entities import count_entities
-from pimcollect.tables.entries import HELD, count_entries, find_forgotten
+from pimcollect.tables.entries import find_forgotten
 from pimcollect.tables.journal import find_beats
+from pimcollect.tables.marks import count_held
 from pimcollect.tables.notices import DEAD, count_troubles
 from pimcollect.tables.referrals import ReferralRow
 from pimcollect.tables.releases import find_releases
@@ -213,9 +214,9 @@ def check_beats(session: Session) -> Iterator[Finding]:
 
 def check_entries(session: Session) -> Iterator[Finding]:
     """What is held, by reason, and what nobody has settled for a minute."""
-    held = {why: n for (state, why), n in count_entries(session).items() if state == HELD}
-    for why, n in sorted(held.items(), key=lambda one: str(one[0])):
-        yield Finding("inbox", ATTENTION, f"{n} held: {why}", MENDS.get(why or "", "Look at `pimcollect inbox list`."))
+    held = count_held(session)
+    for why, n in held.items():
+        yield Finding("inbox", ATTENTION, f"{n} held: {why}", MENDS.get(why, "Look at `pimcollect inbox list`."))
     late = len(find_forgotten(session, seconds=_BEAT_SECONDS))
     if late:
         yield Finding("inbox", ATTENTION, f"{late} or more wait longer than a minute", "See the workers above.")

@@ -166,6 +166,7 @@ def list_command(as_json: bool) -> None:
                 "arrived_at": row.arrived_at,
                 "refused": row.refused,
                 "refused_at": row.refused_at,
+                "refused_reason": row.refused_reason,
                 "closed_at": row.closed_at,
                 "closed_by": by,
             }
@@ -180,6 +181,7 @@ def list_command(as_json: bool) -> None:
         "arrived_at": "last",
         "refused": "refused",
         "refused_at": "last refused",
+        "refused_reason": "because",
         "closed_at": "closed",
         "closed_by": "by",
     }

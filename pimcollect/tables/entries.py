@@ -278,11 +278,3 @@ def find_entries(session: Session, *, state: str | None = None, limit: int = 200
     if state is not None:
         query = query.where(EntryRow.state == state)
     return list(session.scalars(query.options(defer(EntryRow.body, raiseload=True))))
-
-
-def count_entries(session: Session) -> dict[tuple[str, str | None], int]:
-    """How many entries there are in each state and (when held) for each reason."""
-    rows = session.execute(
-        select(EntryRow.state, EntryRow.reason, func.count()).group_by(EntryRow.state, EntryRow.reason)
-    )
-    return {(state, why): n for state, why, n in rows}

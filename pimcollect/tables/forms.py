@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -85,8 +85,10 @@ class HookRow(Base):
     """Deliveries accepted, copies included; told by the web processes every few seconds: a sign of life, no proof."""
     arrived_at: Mapped[datetime | None]
     refused: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    """Calls with this address and a wrong secret, from a network that is not allowed, or too large."""
+    """Calls with this address that were refused, also since it was closed."""
     refused_at: Mapped[datetime | None]
+    refused_reason: Mapped[str | None]
+    """Of the last one, a code."""
 
 
 def store_version(
@@ -184,6 +186,11 @@ def find_hook(session: Session, key: str) -> HookRow | None:
     return session.scalar(select(HookRow).where(HookRow.key == key, HookRow.closed_at.is_(None)))
 
 
+def find_any_hook(session: Session, key: str) -> HookRow | None:
+    """The hook that has this key, or had it until it was closed."""
+    return session.scalar(select(HookRow).where(HookRow.key == key))
+
+
 def find_hooks(session: Session, *, limit: int = 500) -> list[HookRow]:
     """All hooks: open ones first, newest first."""
     order = (HookRow.closed_at.is_not(None), func.coalesce(HookRow.closed_at, HookRow.opened_at).desc())
@@ -193,23 +200,6 @@ def find_hooks(session: Session, *, limit: int = 500) -> list[HookRow]:
 def find_known_forms(session: Session, forms: Collection[str]) -> set[str]:
     """Those of the forms that are here."""
     return set(session.scalars(select(FormRow.id).where(FormRow.id.in_(forms))))
-
-
-_MARK = text("""
-    UPDATE hooks SET arrived = hooks.arrived + marks.arrived, refused = hooks.refused + marks.refused,
-           arrived_at = CASE WHEN marks.arrived > 0 THEN clock_timestamp() ELSE hooks.arrived_at END,
-           refused_at = CASE WHEN marks.refused > 0 THEN clock_timestamp() ELSE hooks.refused_at END
-      FROM unnest(CAST(:hooks AS uuid[]), CAST(:arrived AS int[]), CAST(:refused AS int[]))
-           AS marks (hook, arrived, refused)
-     WHERE hooks.id = marks.hook
-""")
-
-
-def mark_hooks(session: Session, marks: Mapping[UUID, tuple[int, int]]) -> None:
-    """Add what came to each hook: hook -> (accepted, refused)."""
-    hooks = sorted(marks)
-    values = {"arrived": [marks[hook][0] for hook in hooks], "refused": [marks[hook][1] for hook in hooks]}
-    session.execute(_MARK, {"hooks": hooks, **values})
 
 
 def find_mappings(session: Session, hooks: set[UUID]) -> dict[UUID, dict[str, Any]]:

@@ -37,6 +37,7 @@ class SubmissionRow(Base):
         CheckConstraint("state <> 'tombstone' OR alike IS NULL", name="tombstone_is_like_nothing"),
         CheckConstraint("state <> 'kept' OR shared IS NOT NULL", name="kept_submission_has_answers"),
         Index("submissions_of_form_by_month", "form", "month"),
+        Index("submissions_present", "form", postgresql_where=text("erased_at IS NULL")),
         Index("submissions_by_edition", "edition_id"),
         Index("submissions_alike", "form", "alike", "decided_at", "id", postgresql_where=text("alike IS NOT NULL")),
         Index("submissions_by_superseded", "superseded", postgresql_using="gin"),

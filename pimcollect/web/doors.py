@@ -12,8 +12,8 @@ from pimcollect.actions.hooks import OpenedHook, close_hook, list_hooks, open_ho
 from pimcollect.actions.phones import list_phones
 from pimcollect.domain.roles import may
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.entries import HELD, count_entries
 from pimcollect.tables.forms import find_forms
+from pimcollect.tables.marks import count_held
 from pimcollect.web.access import acting_member
 from pimcollect.web.store import acting, reading
 from webhooks.hooks import SECRET_HEADER
@@ -38,7 +38,6 @@ def render_doors(*, problem: str = "") -> str:
     """The page; `problem` says why no phone was added."""
     actor, session = acting_member(), reading()
     pulls = tell_pulls(session, actor)
-    held = {reason: n for (state, reason), n in sorted(count_entries(session).items(), key=str) if state == HELD}
     return render_template(
         "doors/list.html",
         hooks=list_hooks(session, actor),
@@ -46,7 +45,7 @@ def render_doors(*, problem: str = "") -> str:
         problem=problem,
         pulls=pulls,
         here=count_here(session, actor, {one.form for one in pulls}),
-        held=held,
+        held=count_held(session),
         forms=[row["id"] for row in find_forms(session)],
         offered=OFFERED,
     )

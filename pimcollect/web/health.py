@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from pimcollect.db import is_migrated
 from pimcollect.doorbell import QUEUES, Bell
-from pimcollect.tables.entries import count_entries
 from pimcollect.tables.journal import find_beats
+from pimcollect.tables.marks import count_entries, count_refusals
 from pimcollect.tables.referrals import count_notices, count_referrals
 from pimcollect.tables.submissions import count_submissions
 from pimcollect.vault import make_metrics_token
@@ -80,6 +80,10 @@ class _Counts(Collector):
         for state, n in sorted(count_notices(self._session).items()):
             notices.add_metric([state], n)
         yield notices
+        refusals = CounterMetricFamily("pim_refusals", "Calls of hooks' addresses refused.", labels=["reason"])
+        for code, n in count_refusals(self._session).items():
+            refusals.add_metric([code], n)
+        yield refusals
         yield from self._collect_machinery()
 
     def _collect_machinery(self) -> Iterator[Metric]:

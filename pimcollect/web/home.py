@@ -9,7 +9,7 @@ from flask import Blueprint, render_template
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.roles import Actor, Role, may
-from pimcollect.tables.entries import HELD, count_entries
+from pimcollect.tables.marks import count_held
 from pimcollect.web.access import acting_member
 from pimcollect.web.referrals import find_visible
 from pimcollect.web.store import reading
@@ -36,7 +36,7 @@ def count_waiting(session: Session, actor: Actor, now: datetime) -> Waiting:
         referrals = len(rows) - unserved
         overdue = sum(row.is_overdue(now) for row in rows)
     if may(actor, "inbox.list"):
-        held = sum(n for (state, _), n in count_entries(session).items() if state == HELD)
+        held = sum(count_held(session).values())
     return Waiting(referrals, overdue or 0, unserved or 0, held)
 
 

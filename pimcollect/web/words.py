@@ -83,6 +83,11 @@ MENDS = {
     "key_missing": _("Ask the administrator to put the old key back, then try again."),
 }
 SERVERS = {"kobo": "KoboToolbox", "ona": "Ona", "central": "ODK Central", "mapped": _("Another sender")}
+CALL_REFUSALS = {
+    "closed": _("It is closed, and somebody still posts there."),
+    "network": _("The secret was right, but the call came from a network that is not allowed."),
+    "too_large": _("The delivery was too large."),
+}
 HOOK_LACKS = {
     "hint": _("Not enough alone: what this server posts is only a hint. The form must be connected too."),
     "envelope": _("Not enough alone: phones encrypt this form, and a hook brings the envelope without its files."),

@@ -301,8 +301,8 @@ def test_each_hook_tells_what_came_and_what_was_refused(settings: Settings, engi
     marks = door.client.application.extensions["door"].hooks.marks
     assert marks.write()
     assert not marks.write()
-    (row,) = rows(engine, "SELECT arrived, refused, arrived_at, refused_at FROM hooks")
-    assert (row["arrived"], row["refused"]) == (2, 2)
+    (row,) = rows(engine, "SELECT arrived, refused, arrived_at, refused_at, refused_reason FROM hooks")
+    assert (row["arrived"], row["refused"], row["refused_reason"]) == (2, 2, "too_large")
     assert row["arrived_at"] is not None
     assert row["refused_at"] is not None
 

@@ -12,6 +12,7 @@ from pimcollect.config import Settings
 from pimcollect.doorbell import Bell
 from pimcollect.tables.phones import find_form_of
 from pimcollect.vault import DoorKeys
+from webhooks.marks import Marks
 from webhooks.openrosa.callers import Callers
 from webhooks.openrosa.tries import Tries
 
@@ -57,6 +58,7 @@ class PhoneDoor:
     """The door's keys; others as soon as the file was replaced."""
     callers: Callers
     forms: Forms
+    marks: Marks
     bell: Bell
     public_url: str
     largest: int
@@ -80,6 +82,7 @@ def open_phone_door(
         read_keys=read_keys,
         callers=Callers(engine, keys, tries),
         forms=Forms(engine),
+        marks=Marks(engine),
         bell=bell,
         public_url=settings.public_url,
         largest=settings.max_body_bytes,

@@ -73,6 +73,9 @@ STATUS = {
 }
 
 
+_TAKEN = (Fate.STORED, Fate.MORE, Fate.KNOWN)
+
+
 @dataclass(frozen=True)
 class Sent:
     """A post that was read, of a form that phones have."""
@@ -112,11 +115,14 @@ def take(door: PhoneDoor, sent: Sent) -> Fate | None:
             return placed
         way = placed
     try:
-        return _put(door, sent, way, kept)
+        fate = _put(door, sent, way, kept)
     except LostConnectionError:  # whether or not the put arrived, it may be put again
-        return _put(door, sent, way, kept)
+        fate = _put(door, sent, way, kept)
     except RejectedError as rejected:
         return rejected.fate
+    if fate in _TAKEN:
+        door.marks.note_phone(sent.caller.id)
+    return fate
 
 
 def _choose_files(door: PhoneDoor, sent: Sent) -> tuple[dict[str, bytes], int]:

@@ -18,6 +18,7 @@ from pimcollect.actions.releases import close_on_phones, release_to_phones
 from pimcollect.config import Settings
 from pimcollect.db import open_engine
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.tables.phones import find_phones
 from tests.factories.collect import Collect, read_message
 from tests.factories.households import SCENARIOS, Household
 from tests.factories.phones import Phones, make_phone_app, post_to, serve, write_odk, write_post
@@ -331,3 +332,12 @@ def test_over_a_real_line_a_phone_sends_in_pieces_and_in_chunks(
         assert answer.status_code == 201
         collect.close()
     assert look("SELECT count(*) FROM entries WHERE waits_until IS NULL") == [(3,)]
+
+
+def test_what_a_phone_sent_is_counted_as_it_comes(phones: Phones, household: Household, engine: Engine) -> None:
+    xml, _ = write(household)
+    assert [phones.post(xml).status_code for _ in range(2)] == [201, 202]
+    assert phones.app.extensions["phones"].marks.write()
+    with Session(engine) as session:
+        sent = {row["name"]: (row["sent"], row["last_at"] is not None) for row in find_phones(session)}
+    assert sent == {phones.device.name: (2, True), phones.account.name: (0, False)}

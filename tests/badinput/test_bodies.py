@@ -20,7 +20,7 @@ from tests.factories.kobo import read_asset
 ANSWERS = {**SCENARIOS["base_answers"], "con_interview": "no"}
 _MOST_MEMORY = 400 * 1024 * 1024
 _FROZEN = freeze()
-_CONSENT = next(question.path for question in _FROZEN.version.questions if question.key == "con_interview")
+CONSENT = next(question.path for question in _FROZEN.version.questions if question.key == "con_interview")
 
 
 def good_json() -> dict[str, Any]:
@@ -44,9 +44,9 @@ def good_xml() -> bytes:
 def list_cases() -> list[Case]:
     body = json.dumps(good_json()).encode()
     return [
-        *list_json(good_json(), consent=_CONSENT),
+        *list_json(good_json(), consent=CONSENT),
         *list_mutations(body, kind="J"),
-        *list_xml(good_xml(), consent=_CONSENT),
+        *list_xml(good_xml(), consent=CONSENT),
         *list_mutations(good_xml(), kind="X"),
     ]
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from psycopg import Connection
 
 from pimcollect.servers.base import Delivery
+from pimcollect.servers.ids import veil_id
 from pimcollect.tables.entries import HELD, INCOMPLETE, UNTOUCHED
 from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import DoorKeys, keyed_digest, seal_value
@@ -102,8 +103,8 @@ class Receipt:
 
 
 def identify_edition(edition_id: str, *, form: str, key: bytes) -> str:
-    """The keyed digest that makes one edition of a form one entry."""
-    return keyed_digest(key, "edition", form, edition_id)
+    """The keyed digest that makes one edition of a form one entry, whether its id is veiled already or not."""
+    return keyed_digest(key, "edition", form, veil_id(edition_id, key=key))
 
 
 def identify(body: bytes, delivery: Delivery, *, form: str, key: bytes) -> str:

@@ -13,6 +13,7 @@ from pimcollect.errors import PimError
 from pimcollect.log import open_log
 from pimcollect.servers.answers import ServerError
 from pimcollect.servers.envelope import read_envelope
+from pimcollect.servers.ids import veil_id
 from pimcollect.tables.connections import find_names_there
 from pimcollect.tables.entries import EntryRow
 from pimcollect.tables.parked import find_parked
@@ -48,7 +49,7 @@ def gather(pull: Pull) -> int:
     until then: the pull itself was whole, and what waits is seen in the inbox.
     """
     with transaction(pull.own.sessions) as session:
-        missing = [*_list_of_envelopes(pull.own, session, pull.form), *_list_of_cases(pull.own, session, pull.form)]
+        missing = [*_list_of_envelopes(pull, session), *_list_of_cases(pull.own, session, pull.form)]
         there = find_names_there(session, pull.connection, {one.edition_id for one in missing})
     try:
         found = sum(_fetch(pull, one, there[one.edition_id]) for one in missing if one.edition_id in there)
@@ -61,14 +62,14 @@ def gather(pull: Pull) -> int:
     return found
 
 
-def _list_of_envelopes(own: Hands, session: Session, form: str) -> Iterator[_Missing]:
-    for row in find_parked(session, form, limit=MOST):
+def _list_of_envelopes(pull: Pull, session: Session) -> Iterator[_Missing]:
+    for row in find_parked(session, pull.form, limit=MOST):
         try:
-            envelope = read_envelope(_open_body(own, row))
-            names = list_names(own, session, form=form, identity=row.identity)
+            envelope = read_envelope(_open_body(pull.own, row))
+            names = list_names(pull.own, session, form=pull.form, identity=row.identity)
         except PimError:  # it was read when it was parked: its key is gone since, and settling will say so
             continue
-        edition = envelope.instance_id.removeprefix("uuid:")
+        edition = veil_id(envelope.instance_id.removeprefix("uuid:"), key=pull.keys.digest)
         yield from (_Missing(edition, row.identity, name, _LARGEST_ENCRYPTED) for name in envelope.find_missing(names))
 
 

@@ -7,7 +7,7 @@ import json
 import time
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -26,11 +26,13 @@ from pimcollect.domain.version import read_version
 from pimcollect.doorbell import Bell
 from pimcollect.errors import PimError
 from pimcollect.key_files import follow_key_file
+from pimcollect.servers.base import Opened
+from pimcollect.servers.ids import is_plain, veil_id
 from pimcollect.servers.odk import read_stated
 from pimcollect.tables.catalogue import read_directory
 from pimcollect.tables.form_keys import find_sealed_keys, key_context
 from pimcollect.tables.forms import FormVersionRow
-from pimcollect.vault import HandsKeys, keyed_digest, open_value, read_hands_keys, seal_value
+from pimcollect.vault import HandsKeys, keyed_digest, open_value, read_door_keys, read_hands_keys, seal_value
 
 _DIRECTORY_SECONDS = 5.0
 """How long a directory is believed before it is read again."""
@@ -131,6 +133,16 @@ class Hands:
         """A keyed digest of plain values, equal for equal content; says nothing without the workers' key."""
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
         return keyed_digest(self.keys.origin, "content", hashlib.sha256(text.encode()).hexdigest())
+
+    def veil_ids(self, opened: Opened) -> Opened:
+        """The same with ids that may be kept. Raises PimError(BAD_KEYS) when one has to be veiled and the door's keys
+        are not here."""
+        found = opened.root_id, opened.edition_id, opened.deprecated_id
+        if all(one is None or is_plain(one) for one in found):
+            return opened
+        key = read_door_keys(self.settings.door_keys).digest
+        root, edition, deprecated = (one and veil_id(one, key=key) for one in found)
+        return replace(opened, root_id=root, edition_id=edition, deprecated_id=deprecated)
 
     def edition(self, form: str, edition_id: str) -> str:
         """What a held edition waits for, another edition or its root, without naming it."""

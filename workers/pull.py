@@ -22,6 +22,7 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.plugins import find_plugin
 from pimcollect.servers.answers import bad_answer
 from pimcollect.servers.copies import Copy, Holder
+from pimcollect.servers.ids import veil_id, veil_mark, veil_name
 from pimcollect.tables.connections import (
     ConnectionRow,
     drop_copies,
@@ -63,6 +64,14 @@ class Pull:
     ends: float = field(default=float("inf"))
     taken: int = 0
 
+    def name(self, copy: Copy) -> str:
+        """The server's own name of a copy, as it may be kept."""
+        return veil_name(copy.there, copy.root_id, key=self.keys.digest)
+
+    def mark(self, copy: Copy) -> str:
+        """What a copy is compared by, as it may be kept."""
+        return veil_mark(copy.mark, key=self.keys.digest)
+
     def is_over(self) -> bool:
         """True when others are to have their turn."""
         return time.monotonic() > self.ends
@@ -92,10 +101,10 @@ def store(pull: Pull, copies: Sequence[Copy], *, cursor: Any = None) -> bool:
     """Put what is not known yet, fetch what has no body, erase what is gone; the cursor with the last of it. True when
     there was something to do."""
     with transaction(pull.own.sessions) as session:
-        known = find_copies(session, pull.connection, [copy.there for copy in copies])
+        known = find_copies(session, pull.connection, [pull.name(copy) for copy in copies])
         marks = {there: row.mark for there, row in known.items()}
-    fresh = [copy for copy in copies if not copy.is_gone and marks.get(copy.there) != copy.mark]
-    gone = [copy.there for copy in copies if copy.is_gone and copy.there in known]
+    fresh = [copy for copy in copies if not copy.is_gone and marks.get(pull.name(copy)) != pull.mark(copy)]
+    gone = [pull.name(copy) for copy in copies if copy.is_gone and pull.name(copy) in known]
     for some in _with_bodies(pull, [copy for copy in fresh if copy.body is None]):
         _put(pull, some, cursor=None)
     erase(pull, gone)
@@ -119,8 +128,8 @@ def _put(pull: Pull, copies: Sequence[Copy], *, cursor: Any) -> None:
         beat(session, pull.queue)
         if cursor is not None:
             row.cursor = dict(cursor)
-        known = find_copies(session, pull.connection, [copy.there for copy in copies])
-        read = [_read(pull, copy, known.get(copy.there)) for copy in copies]
+        known = find_copies(session, pull.connection, [pull.name(copy) for copy in copies])
+        read = [_read(pull, copy, known.get(pull.name(copy))) for copy in copies]
         driver = cast("Connection[Any]", session.connection().connection.driver_connection)
         pulled = [one for one, _ in read]
         new = accept_page(driver, pulled, form=pull.form, server=pull.holder.reads, keys=pull.keys)
@@ -134,11 +143,12 @@ def _read(pull: Pull, copy: Copy, known: Any) -> tuple[Pulled, tuple[str, str, s
     """A copy as the door takes it, and as it is remembered."""
     body = copy.body or b""
     delivery = find_plugin("servers", pull.holder.reads).read_delivery(body)
-    edition = delivery.edition_id or ""
+    edition = veil_id(delivery.edition_id, key=pull.keys.digest) if delivery.edition_id else ""
+    told = veil_id(copy.root_id, key=pull.keys.digest) if copy.root_id else None
     before = known.edition_id if known is not None and known.edition_id != edition else None
-    root = copy.root_id or (known.root_id if known is not None else edition)
-    pulled = Pulled(delivery, body, root_id=copy.root_id, follows=before or None)
-    return pulled, (copy.there, root, edition, copy.mark)
+    root = told or (known.root_id if known is not None else edition)
+    pulled = Pulled(delivery, body, root_id=told, follows=before or None)
+    return pulled, (pull.name(copy), root, edition, pull.mark(copy))
 
 
 def erase(pull: Pull, names: Sequence[str]) -> None:
@@ -165,7 +175,7 @@ def compare(pull: Pull) -> bool:
             return True
     found: set[str] = set()
     for page in pull.holder.read_all():
-        found.update(copy.there for copy in page.copies)
+        found.update(pull.name(copy) for copy in page.copies)
         store(pull, page.copies)
     erase(pull, _find_gone(pull, found, since=now))
     with transaction(pull.own.sessions) as session:
@@ -183,7 +193,8 @@ def _now(session: Session) -> datetime:
 def _find_gone(pull: Pull, found: Iterable[str], *, since: datetime) -> list[str]:
     """What was known before the list was read and does not stand in it; each asked for once more by its name.
 
-    A server in trouble may show an empty list: what looks like many deletions at once waits for a person.
+    A server in trouble may show an empty list: what looks like many deletions at once waits for a person. A name that
+    is kept veiled cannot be asked for: the list is believed.
     """
     with transaction(pull.own.sessions) as session:
         known = list_copies(session, pull.connection, before=since)

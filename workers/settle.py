@@ -213,7 +213,11 @@ def _decide(
     read = _read(own, session, row, reader=reader, versions=versions)
     if not isinstance(read, _Read):
         return read
-    opened, inside = read.opened, read.inside
+    inside = read.inside
+    try:
+        opened = own.veil_ids(read.opened)
+    except PimError:
+        return Held(HeldReason.KEY_MISSING)
     if opened.named_form not in (None, row.form):
         return Held(HeldReason.OTHER_FORM)
     if opened.edition_id is None and not row.fullness:

@@ -22,6 +22,7 @@ from pimcollect.cli.up import environment_of_children
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.launch import launch
+from pimcollect.servers.ids import is_veiled
 from pimcollect.tables.connections import find_holders
 from pimcollect.tables.submissions import count_submissions, count_unshared, find_tallies, name_roots
 
@@ -117,7 +118,8 @@ def withdraw_command(form: str | None, yes: bool) -> None:
         )
     click.echo("Erased. Open referrals are taken back, and their services are told so.")
     for base in there:
-        click.echo(f"Delete it at {base} too: {row.root_id}")
+        unnamed = " (there it has another id, which is no UUID)" if is_veiled(row.root_id) else ""
+        click.echo(f"Delete it at {base} too: {row.root_id}{unnamed}")
 
 
 def _safe_cell(value: Any) -> Any:

@@ -26,6 +26,7 @@ from pimcollect.db import LostConnectionError, borrow
 from pimcollect.domain.outcomes import HeldReason
 from pimcollect.log import open_log
 from pimcollect.servers.base import Delivery
+from pimcollect.servers.ids import veil_id
 from pimcollect.tables.entries import PHONE
 from pimcollect.tables.forms import find_picture_paths
 from pimcollect.tables.submissions import find_root
@@ -157,7 +158,7 @@ def _place_edit(door: PhoneDoor, sent: Sent, way: Way) -> Way | Fate:
             return Fate.NOT_YOURS
         return replace(way, replaces=before)
     with Session(door.engine) as session:
-        is_known = find_root(session, sent.form, deprecated) is not None
+        is_known = find_root(session, sent.form, veil_id(deprecated, key=door.keys.digest)) is not None
     if is_known and not sent.caller.may_edit_all:
         # who sent the one before is forgotten: a person decides
         return replace(way, held=HeldReason.EDITION_UNCLEAR.value)

@@ -11,6 +11,7 @@ import random
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -105,11 +106,20 @@ def send_due(own: Hands) -> int:
     return sent
 
 
+def tell_settings(settings: Settings) -> dict[str, Any]:
+    """What `pimcollect doctor` may know of the settings that notices are sent with; no secret, and nobody's address."""
+    return {
+        "has_mail": bool(settings.smtp_url),
+        "has_duty_officer": bool(settings.duty_email),
+        "address": settings.public_url,
+    }
+
+
 def _find_silent(own: Hands) -> list[str]:
     """Channels that nobody set up: their notices wait and say so, without counting attempts."""
     silent: list[str] = []
     with transaction(own.sessions) as session:
-        beat(session, NOTICES)
+        beat(session, NOTICES, told=tell_settings(own.settings))
         for name in session.scalars(select(NoticeRow.channel).where(NoticeRow.state == WAITING).distinct()).all():
             try:
                 is_ready = find_plugin("notifiers", name).is_set_up(own.settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import click
@@ -17,6 +17,8 @@ from pimcollect.actions.connections import tell_pulls
 from pimcollect.actions.inbox import MENDS
 from pimcollect.actions.keys import list_old_keys, say_needed
 from pimcollect.cli.desk import json_option, print_json, print_rows
+from pimcollect.cli.doctor_told import check_key_marks, check_told, tell_nothing_told
+from pimcollect.cli.findings import ATTENTION, OK, Finding
 from pimcollect.config import Settings, read_settings
 from pimcollect.db import is_migrated, open_engine, open_sessions, transaction
 from pimcollect.domain.referrals import State
@@ -37,23 +39,11 @@ from pimcollect.tables.releases import find_releases
 from pimcollect.tables.reveals import count_unseen
 from pimcollect.vault import OpenKey, SealKey, read_door_keys, read_hands_keys
 
-OK, ATTENTION = "ok", "attention"
 _OLDEST, _NEWEST = 15, 18
 _BEAT_SECONDS = 60
 _KEY_DAYS = 366
 _MEGABYTE = 1024 * 1024
 _FULL_MEGABYTES, _LOW_MEGABYTES = 200, 2048
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at. `stops`: the service does not do its work while this is so."""
-
-    check: str
-    state: str
-    detail: str
-    remedy: str = ""
-    stops: bool = False
 
 
 @click.command()
@@ -82,10 +72,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield check_disk(settings)
     if settings.is_embedded and find_running(settings.home) is None:
         yield Finding("service", ATTENTION, "is not running in this home", "Run `pimcollect up`.", stops=True)
+        yield tell_nothing_told()
     else:
         with servers(settings) as found:
             yield from _examine_servers(found)
-    yield from check_settings(settings)
 
 
 def _examine_servers(settings: Settings) -> Iterator[Finding]:
@@ -97,6 +87,7 @@ def _examine_servers(settings: Settings) -> Iterator[Finding]:
         yield database
         if database.state == OK:
             with transaction(sessions) as session:
+                yield from check_key_marks(session, settings)
                 yield from check_beats(session)
                 yield from check_intake_keys(session, settings)
                 yield from check_entries(session)
@@ -104,7 +95,10 @@ def _examine_servers(settings: Settings) -> Iterator[Finding]:
                 yield from check_releases(session)
                 yield from check_notices(session)
                 yield from check_referrals(session)
+                yield from check_told(session, settings)
                 yield from check_entities(session)
+        else:
+            yield tell_nothing_told()
     finally:
         engine.dispose()
 
@@ -287,8 +281,10 @@ def check_entities(session: Session) -> Iterator[Finding]:
 
 
 def check_referrals(session: Session) -> Iterator[Finding]:
-    """What nobody serves, and what nobody answered in time."""
-    unserved = session.scalar(select(func.count()).select_from(ReferralRow).where(ReferralRow.state == "no_service"))
+    """What nobody serves (found for nobody, or declined), and what nobody answered in time."""
+    unserved = session.scalar(
+        select(func.count()).select_from(ReferralRow).where(ReferralRow.state.in_((State.NO_SERVICE, State.DECLINED)))
+    )
     overdue = session.scalar(
         select(func.count())
         .select_from(ReferralRow)
@@ -298,7 +294,7 @@ def check_referrals(session: Session) -> Iterator[Finding]:
         remedy = (
             "`pimcollect referrals list` shows no_service and declined; `referrals move REF reroute --service CODE`."
         )
-        yield Finding("referrals", ATTENTION, f"{unserved} without a service", remedy)
+        yield Finding("referrals", ATTENTION, f"{unserved} without a service (none found, or declined)", remedy)
     if overdue:
         yield Finding("referrals", ATTENTION, f"{overdue} past their deadline, not answered", "Call the services.")
     unseen = count_unseen(session)
@@ -307,21 +303,3 @@ def check_referrals(session: Session) -> Iterator[Finding]:
         yield Finding("referrals", ATTENTION, f"{unseen} accepted by nobody who can see whom they are about", remedy)
     if not unserved and not overdue and not unseen:
         yield Finding("referrals", OK, "all served and in time")
-
-
-def check_settings(settings: Settings) -> Iterator[Finding]:
-    """What can be left out at the start, and should not be in the field."""
-    if settings.smtp_url:
-        yield Finding("mail", OK, "a mail server is set")
-    else:
-        yield Finding("mail", ATTENTION, "no mail server: notices wait", "Set PIMCOLLECT_SMTP_URL.")
-    if settings.duty_email:
-        yield Finding("duty officer", OK, "is set")
-    else:
-        remedy = "Set PIMCOLLECT_DUTY_EMAIL: who is told when no service serves a case."
-        yield Finding("duty officer", ATTENTION, "nobody is told of cases without a service", remedy)
-    if settings.public_url.startswith("https://"):
-        yield Finding("address", OK, settings.public_url)
-    else:
-        remedy = "Set PIMCOLLECT_URL to the public https address: it stands in hooks and notices."
-        yield Finding("address", ATTENTION, "no public https address", remedy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ from click.testing import CliRunner
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session, sessionmaker
 
+from pimcollect.actions.key_marks import note_keys, read_fitting_keys
 from pimcollect.cli.doctor import doctor
 from pimcollect.config import Settings
-from pimcollect.doorbell import QUEUES
+from pimcollect.doorbell import NOTICES, QUEUES
 from pimcollect.key_rings import create_keys
-from pimcollect.tables.journal import BeatRow, beat
-from pimcollect.tables.referrals import NoticeRow
+from pimcollect.tables.journal import BeatRow, beat, find_told
+from pimcollect.tables.referrals import NoticeRow, ReferralRow
 from tests.factories.referrals import Desk
+from workers.notices import tell_settings
 
 Examine = Callable[..., tuple[int, dict[str, list[dict[str, Any]]]]]
 
@@ -32,9 +35,6 @@ def examine(settings: Settings) -> Examine:
             "REDIS_URL": settings.redis_url,
             "PIMCOLLECT_DOOR_KEYS": str(settings.door_keys),
             "PIMCOLLECT_HANDS_KEYS": str(settings.hands_keys),
-            "PIMCOLLECT_SMTP_URL": "smtp://user:canary-secret@127.0.0.1:25",
-            "PIMCOLLECT_DUTY_EMAIL": "duty@example.org",
-            "PIMCOLLECT_URL": "https://pim.example.org",
             **changes,
         }
         said = CliRunner().invoke(doctor, ["--json"], env=env)
@@ -52,6 +52,7 @@ def _alive(sessions: sessionmaker[Session]) -> None:
     with sessions.begin() as session:
         for name in ("clock", *QUEUES):
             beat(session, name)
+        beat(session, NOTICES, told={"has_mail": True, "has_duty_officer": True, "address": "https://pim.example.org"})
 
 
 def stops(found: dict[str, list[dict[str, Any]]]) -> set[str]:
@@ -112,12 +113,62 @@ def test_a_home_where_nothing_runs_is_not_started_by_looking(examine: Examine, s
 
 
 @pytest.mark.usefixtures("_alive")
-def test_what_should_be_mended_but_stops_nothing_leaves_the_status_0(examine: Examine, settings: Settings) -> None:
+def test_a_referral_that_was_declined_is_without_a_service_too(
+    examine: Examine, settings: Settings, sessions: sessionmaker[Session]
+) -> None:
+    desk = Desk(settings)
+    desk.referral(None)
+    desk.hands.engine.dispose()
+    with sessions.begin() as session:
+        session.execute(update(ReferralRow).values(state="declined"))
+    assert examine()[1]["referrals"][0]["state"] == "attention"
+
+
+@pytest.mark.usefixtures("_alive")
+def test_what_the_service_runs_with_is_told_and_not_what_the_shell_has(
+    examine: Examine, settings: Settings, sessions: sessionmaker[Session]
+) -> None:
+    secret = "smtp://user:canary-secret@127.0.0.1:25"
+    running = replace(settings, smtp_url=secret, duty_email="canary@example.org", public_url="https://pim.example.org")
+    with sessions.begin() as session:
+        beat(session, NOTICES, told=tell_settings(settings))
+    shell = {"PIMCOLLECT_SMTP_URL": secret, "PIMCOLLECT_DUTY_EMAIL": "duty@example.org"}
+    for name in ("mail", "duty officer", "address"):
+        assert examine(PIMCOLLECT_URL="https://pim.example.org", **shell)[1][name][0]["state"] == "attention"
+    with sessions.begin() as session:
+        beat(session, NOTICES, told=tell_settings(running))
+        assert "canary" not in str(find_told(session))
+    found = examine()[1]
+    assert [found[name][0]["state"] for name in ("mail", "duty officer", "address")] == ["ok"] * 3
+
+
+def test_where_no_service_runs_its_settings_are_not_guessed(examine: Examine, sessions: sessionmaker[Session]) -> None:
+    assert "not known" in examine(PIMCOLLECT_SMTP_URL="smtp://127.0.0.1:25")[1]["settings"][0]["detail"]
+
+
+@pytest.mark.usefixtures("_alive")
+def test_keys_of_another_installation_stop_everything(
+    examine: Examine, settings: Settings, sessions: sessionmaker[Session], tmp_path: Path
+) -> None:
+    with sessions.begin() as session:
+        note_keys(session, *read_fitting_keys(settings.door_keys, settings.hands_keys))
+    door, hands = tmp_path / "door.json", tmp_path / "hands.json"
+    create_keys(door, hands)
+    status, found = examine(PIMCOLLECT_DOOR_KEYS=str(door), PIMCOLLECT_HANDS_KEYS=str(hands))
+    assert (status, stops(found)) == (1, {"keys"})
+
+
+@pytest.mark.usefixtures("_alive")
+def test_what_should_be_mended_but_stops_nothing_leaves_the_status_0(
+    examine: Examine, settings: Settings, sessions: sessionmaker[Session]
+) -> None:
     desk = Desk(settings)
     desk.referral(None)
     desk.run(update(NoticeRow).values(state="dead", reason="refused"))
     desk.hands.engine.dispose()
-    status, found = examine(PIMCOLLECT_SMTP_URL="", PIMCOLLECT_DUTY_EMAIL="", PIMCOLLECT_URL="")
+    with sessions.begin() as session:
+        beat(session, NOTICES, told=tell_settings(settings))
+    status, found = examine()
     assert status == 0
     assert {check for check, ones in found.items() for one in ones if one["state"] == "attention"} == {
         "notices",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, abort, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -114,9 +114,12 @@ def _may_count() -> bool:
 
 @blueprint.get("/metrics")
 def tell_metrics() -> Response:
-    """Prometheus text; 404 for whoever may not count."""
+    """Prometheus text; 401 for whoever may not count, with how to."""
     if not _may_count():
-        abort(404)
+        how = "Send the token that `pimcollect keys metrics` prints on the server: Authorization: Bearer TOKEN\n"
+        return Response(
+            how, 401, {"WWW-Authenticate": 'Bearer realm="metrics"'}, content_type="text/plain; charset=utf-8"
+        )
     registry = CollectorRegistry()
     registry.register(_Counts(reading(), current_app.extensions["bell"]))
     return Response(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -72,7 +72,7 @@ def describe(*, hook: str, ona: str, phone: str) -> dict[str, Any]:
         },
         "/healthz": {"get": {"responses": _answers(200)}},
         "/readyz": {"get": {"responses": _answers(200, 503)}},
-        "/metrics": {"get": {"parameters": [_named("Authorization", "header")], "responses": _answers(200, 403, 404)}},
+        "/metrics": {"get": {"parameters": [_named("Authorization", "header")], "responses": _answers(200, 401)}},
         "/login": {
             "get": {"parameters": [_named("next", "query")], "responses": _answers(200, 303)},
             "post": {

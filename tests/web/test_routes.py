@@ -210,11 +210,17 @@ def test_metrics_are_read_from_this_machine_or_with_the_token(make_site: Callabl
     direct = make_site().app.test_client()
     behind = make_site(public_url="https://pim.example.org").app.test_client()
     assert direct.get("/metrics").status_code == 200
-    assert direct.get("/metrics", headers={"X-Forwarded-For": "10.0.0.1"}).status_code == 404
-    assert direct.get("/metrics", environ_base={"REMOTE_ADDR": "10.0.0.1"}).status_code == 404
-    assert behind.get("/metrics").status_code == 404
+    assert direct.get("/metrics", headers={"X-Forwarded-For": "10.0.0.1"}).status_code == 401
+    assert direct.get("/metrics", environ_base={"REMOTE_ADDR": "10.0.0.1"}).status_code == 401
+    refused = behind.get("/metrics")
+    assert (refused.status_code, refused.mimetype, refused.headers["WWW-Authenticate"]) == (
+        401,
+        "text/plain",
+        'Bearer realm="metrics"',
+    )
+    assert "pimcollect keys metrics" in refused.text
     token = make_metrics_token(behind.application.extensions["door"].keys)
-    assert behind.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 404
+    assert behind.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 401
     assert behind.get("/metrics", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 

@@ -217,7 +217,7 @@ def write_files(frozen: Frozen, folder: Path) -> tuple[Path, ...]:
     files that phones fetch with the form into `<form>-media` in it."""
     form = frozen.version.form
     media = {f"{form}-media/{name}": content for name, content in sorted(frozen.files.items())}
-    (folder / f"{form}-media" if media else folder).mkdir(parents=True, exist_ok=True)
+    make_folder(folder / f"{form}-media" if media else folder)
     written = []
     for name, content in (
         (f"{form}.xlsx", frozen.xlsx),
@@ -231,9 +231,28 @@ def write_files(frozen: Frozen, folder: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
+def make_folder(folder: Path) -> None:
+    """A folder, with those above it. Raises PimError(BAD_FILE) when it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PimError(
+            ErrorCode.BAD_FILE,
+            f"The folder {folder} cannot be made: {error.strerror}.",
+            remedy="Name another one with -o; nothing was written.",
+        ) from error
+
+
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, readable for all."""
-    descriptor, waiting = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    """Write a file whole or not at all, readable for all. Raises PimError(BAD_FILE) when it cannot be written."""
+    try:
+        descriptor, waiting = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise PimError(
+            ErrorCode.BAD_FILE,
+            f"Nothing can be written to {path.parent}: {error.strerror}.",
+            remedy="Name another folder.",
+        ) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

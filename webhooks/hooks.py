@@ -51,6 +51,10 @@ class Hooks:
         """From memory, else from the database."""
         return self._known.get(key) or self.find_fresh(key)
 
+    def recall(self, key: str) -> Hook | None:
+        """From memory alone: what a refusal just looked for, if it is a hook that is open."""
+        return self._known.get(key)
+
     def find_fresh(self, key: str) -> Hook | None:
         """From the database."""
         return self.remember(key, self.read(key))

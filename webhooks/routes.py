@@ -173,7 +173,11 @@ def receive(key: str) -> Response:
         hook = _find_trusted_fresh(door, key)
         receipt = _put(door, hook, body) if hook else None
     if hook is None or receipt is None:
-        _log.warning("refused", code=ErrorCode.WRONG_SECRET)
+        known = door.hooks.recall(key.partition(".")[0])
+        if known is None:
+            _log.warning("refused", code=ErrorCode.WRONG_SECRET)
+        else:
+            _log.warning("refused", code=ErrorCode.WRONG_SECRET, hook=known.id)
         return _refuse(ErrorCode.WRONG_SECRET, 401)
     door.hooks.marks.note(hook.id)
     if receipt.is_new:

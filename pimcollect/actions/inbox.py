@@ -23,7 +23,10 @@ from pimcollect.tables.media import shred_media, weigh_media
 
 _LIST_HELD = "Run `pimcollect inbox list --state held`."
 MENDS = {
-    "unreadable": "The body is broken or dangerous. Send the submission again from its server, then discard this one.",
+    "unreadable": "The body is broken, dangerous, or can be read in more than one way: cut off, with a sign that no "
+    "text has (NUL), or with a field that stands twice. The same again will not do: open the submission on its server, "
+    "correct it and save it, so that it is sent or fetched anew. This one stays sealed here: discard it when the other "
+    "has come.",
     "encrypted": "It was encrypted on the phone for a form that has no key here. If the form is ours, run "
     "`pimcollect forms keys create FORM --from FILE` with its private key, then replay.",
     "files_missing": "Its encrypted files have not all come. Phones bring them; from Kobo, Central and Ona they are "

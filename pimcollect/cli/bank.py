@@ -15,7 +15,7 @@ from forms.dimensions import list_dimensions
 from forms.drafts import add_missing, find_untranslated
 from forms.lints_bank import lint_expressions
 from forms.places import read_starter_places
-from forms.release import write_whole
+from forms.release import make_folder, write_whole
 from forms.wording import LANGUAGE_NAMES
 from pimcollect.actions.banks import Comparison, compare_bank, import_bank
 from pimcollect.actions.catalogue import has_places, import_places
@@ -75,7 +75,7 @@ def import_command(
     """
     given = read_given(file, as_json=as_json)
     catalogue = make_catalogue(given.document)
-    with open_desk() as desk, desk.transaction() as session:
+    with open_desk(is_first_step=True) as desk, desk.transaction() as session:
         actor = find_actor(session, mail)
         if is_dry:
             comparison = compare_bank(session, actor, given, wanted=read_class(wanted))
@@ -136,7 +136,7 @@ def export_command(target: Path, version: str | None, language: str | None) -> N
         document = read_version(session, version or "current")
     files = write_bank(add_missing(document, language) if language else document, target)
     for path, content in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_whole(path, content)
         click.echo(f"Wrote {path}")
 

@@ -22,6 +22,7 @@ from pimcollect.db import check_tables, open_engine, open_sessions, transaction
 from pimcollect.domain.roles import COMMAND_LINE, Actor, read_roles
 from pimcollect.embedded import servers
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.home import was_started
 from pimcollect.tables.members import find_member
 
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs: a JSON list of objects.")
@@ -56,9 +57,21 @@ class Desk:
 
 
 @contextmanager
-def open_desk() -> Iterator[Desk]:
-    """The running service's database, or the embedded one started for this command only."""
-    with servers(read_settings()) as settings:
+def open_desk(*, is_first_step: bool = False) -> Iterator[Desk]:
+    """The running service's database, or the embedded one started for this command only.
+
+    Only a command that may be the first one of an installation makes a home; to any other a wrong or forgotten --home
+    would look like an empty installation. Raises PimError(NOT_FOUND) then.
+    """
+    settings = read_settings()
+    if not is_first_step and not settings.database_url and not was_started(settings.home):
+        raise PimError(
+            ErrorCode.NOT_FOUND,
+            f"There is no installation in {settings.home}.",
+            remedy="Say where it is: --home DIR, or PIMCOLLECT_HOME=DIR (after `make run`: .pimcollect). "
+            "`pimcollect up` makes a new one.",
+        )
+    with servers(settings) as settings:
         engine = open_engine(settings.database_url, pool_size=2)
         try:
             check_tables(engine)

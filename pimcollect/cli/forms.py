@@ -136,7 +136,7 @@ def build_command(
     The same bank, places, languages and key give the same bytes. The frozen version becomes the newest of its form.
     """
     wanted = read_languages(languages)
-    with open_desk() as desk, desk.transaction() as session:
+    with open_desk(is_first_step=True) as desk, desk.transaction() as session:
         current = read_current(session, is_field_test=is_field_test)
         form = _choose_id(kind, form)
         wish = settle_wish(session, form, wish)
@@ -217,7 +217,7 @@ def adopt_command(
     """
     if file.stat().st_size > MAX_BYTES:
         raise PimError(ErrorCode.TOO_LARGE, f"The workbook is larger than {MAX_BYTES // 1024 // 1024} MB.")
-    with open_desk() as desk, desk.transaction() as session:
+    with open_desk(is_first_step=True) as desk, desk.transaction() as session:
         adopted = adopt_form(
             file.read_bytes(),
             name=file.stem,

@@ -137,14 +137,22 @@ def rotate_command(hook: str, as_json: bool) -> None:
         with desk.transaction() as session:
             opened = rotate_hook(session, COMMAND_LINE, _find(session, hook))
         _show(desk, opened, as_json=as_json)
+    if not as_json:
+        click.echo("The secret before it works until the next rotation: rotate twice if it may have been seen.")
 
 
 @hooks.command("close")
 @click.argument("hook")
-def close_command(hook: str) -> None:
-    """Close an address at once."""
-    with open_desk() as desk, desk.transaction() as session:
-        close_hook(session, COMMAND_LINE, _find(session, hook))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def close_command(hook: str, yes: bool) -> None:
+    """Close an address at once; it is never opened again."""
+    with open_desk() as desk:
+        with desk.transaction() as session:
+            found = _find(session, hook)
+        if not yes:
+            click.confirm("Whoever posts to it is refused from now on, and nothing opens it again. Go on?", abort=True)
+        with desk.transaction() as session:
+            close_hook(session, COMMAND_LINE, found)
     click.echo("Closed: it answers 401 from now on.")
 
 

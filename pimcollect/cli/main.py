@@ -49,7 +49,17 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
+        _take_home_anywhere(command)
         return command
+
+
+def _take_home_anywhere(command: click.Command) -> None:
+    """`--home` may stand behind the command too, where people write it."""
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _take_home_anywhere(inner)
+    if all(one.name != "home" for one in command.params):
+        command.params.append(_home_behind)
 
 
 def choose_home(_context: click.Context, _option: click.Parameter, home: Path | None) -> None:
@@ -65,6 +75,16 @@ home_option = click.option(
     expose_value=False,
     is_eager=True,
     help="Folder for keys, data and logs. [default: PIMCOLLECT_HOME, or the user's data folder]",
+)
+
+
+_home_behind = click.Option(
+    ["--home"],
+    type=click.Path(path_type=Path, file_okay=False),
+    callback=choose_home,
+    expose_value=False,
+    is_eager=True,
+    hidden=True,
 )
 
 

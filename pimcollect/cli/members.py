@@ -75,7 +75,7 @@ def list_command(as_json: bool) -> None:
 @json_option
 def add_command(mail: str, name: str, roles: tuple[str, ...], service: str | None, as_json: bool) -> None:
     """A new account; prints its one-time password."""
-    with open_desk() as desk:
+    with open_desk(is_first_step=True) as desk:
         salt = read_door_keys(desk.settings.door_keys).password_salt
         with desk.transaction() as session:
             made = create_member(session, COMMAND_LINE, mail=mail, name=name, roles=roles, service=service, salt=salt)

@@ -32,7 +32,7 @@ def import_command(file: Path | None) -> None:
     leaves when yours comes.
     """
     read = read_places(file.read_bytes() if file else starter.read_bytes("places.csv"))
-    with open_desk() as desk, desk.transaction() as session:
+    with open_desk(is_first_step=True) as desk, desk.transaction() as session:
         practice = frozenset(place.code for place in read_starter_places())
         count = import_places(session, COMMAND_LINE, read, practice=practice)
         total = len(find_places(session))

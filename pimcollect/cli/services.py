@@ -31,7 +31,7 @@ def import_command(file: Path | None) -> None:
     Addresses of focal points are sealed before the database sees them; only workers can open them.
     """
     source = file.read_bytes() if file else starter.read_bytes("services.json")
-    with open_desk() as desk:
+    with open_desk(is_first_step=True) as desk:
         door = read_door_keys(desk.settings.door_keys)
         with desk.transaction() as session:
             directory = read_services(source, read_current(session).codes)

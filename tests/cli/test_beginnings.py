@@ -55,7 +55,7 @@ def test_what_several_ids_begin_with_picks_none_and_names_them(run: Run, read: R
         assert (error.code, "More than one hook" in error.message) == (ErrorCode.NOT_FOUND, True)
         assert all(one in error.remedy for one in IDS)
     assert {row["state"] for row in read("hooks", "list")} == {"open"}
-    assert "Closed" in run("hooks", "close", "abcdef1").output
+    assert "Closed" in run("hooks", "close", "abcdef1", "--yes").output
     assert [row["id"] for row in read("hooks", "list") if row["state"] == "closed"] == [IDS[1]]
     assert read("hooks", "rotate", "abcdef20-00")["id"] == IDS[2]
 

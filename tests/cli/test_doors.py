@@ -61,9 +61,13 @@ def test_a_hook_is_limited_rotated_and_closed(
     assert post(settings, engine, hook) == 401
     run("hooks", "change", hook["id"], "--allow-all")
     assert post(settings, engine, hook) == 202
+    assert "works until the next rotation" in run("hooks", "rotate", hook["id"]).output
+    hook = read("hooks", "rotate", hook["id"])
     rotated = read("hooks", "rotate", hook["id"])
     assert (post(settings, engine, hook), post(settings, engine, rotated)) == (202, 202)
-    run("hooks", "close", hook["id"])
+    assert run("hooks", "close", hook["id"], input="n\n").exit_code == 1
+    assert post(settings, engine, rotated) == 202
+    run("hooks", "close", hook["id"], "--yes")
     assert post(settings, engine, rotated) == 401
     assert run("hooks", "change", hook["id"]).exit_code == 2
     with pytest.raises(PimError) as caught:

@@ -48,7 +48,9 @@ def test_a_hook_prints_what_to_paste_and_shows_its_secret_once(run: Run, read: R
     rotated = read("hooks", "rotate", opened["id"])
     assert rotated["url"] == opened["url"]
     assert rotated["headers"] != opened["headers"]
-    run("hooks", "close", opened["id"])
+    assert run("hooks", "close", opened["id"], input="n\n").exit_code == 1
+    assert {row["state"] for row in read("hooks", "list")} == {"open"}
+    run("hooks", "close", opened["id"], "--yes")
     assert {row["id"]: row["state"] for row in read("hooks", "list")}[opened["id"]] == "closed"
 
 

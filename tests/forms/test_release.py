@@ -142,6 +142,13 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(
     assert (tmp_path / "obs.xlsx").read_bytes() == b"old"
 
 
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, built: dict[str, Frozen]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(PimError) as caught:
+        write_files(built["obs"], tmp_path / "file" / "folder")
+    assert (caught.value.code, "cannot be made" in caught.value.message) == (ErrorCode.BAD_FILE, True)
+
+
 @pytest.mark.parametrize("text", ["xx", "en,xx", "", ","])
 def test_a_language_that_forms_cannot_speak_is_refused(text: str) -> None:
     with pytest.raises(PimError) as caught:

@@ -117,6 +117,9 @@ def test_a_secret_in_the_address_opens_its_own_hook_and_is_never_stored_or_logge
     assert ona.client.get(ona.url).status_code == 405
     kept = json.dumps(rows(engine, "SELECT * FROM hooks"), default=str)
     assert ona.hook.secret not in kept + caplog.text + repr(ona.hook)
+    refused = [vars(one)["facts"].get("hook") for one in caplog.records if one.message == "refused"]
+    assert refused == [str(ona.hook.id)] * 3 + [str(kobo.hook.id), str(ona.hook.id)], "the id says which one"
+    assert ona.hook.key not in caplog.text
 
 
 def test_rotating_and_closing_work_for_a_secret_in_the_address_too(settings: Settings, engine: Engine) -> None:

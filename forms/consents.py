@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import NoReturn
 
 from forms.identifiers import is_yes, speaks_of
 from forms.outline import Field, Outline
-from pimcollect.domain.version import Condition
+from pimcollect.domain.version import Condition, Version
 from pimcollect.errors import ErrorCode, PimError
 
 _BY_NAME = ("con_interview", "consent", "informed_consent", "consent_given", "consent_yn", "consent_interview")
@@ -76,3 +77,22 @@ def _refuse(why: str, candidates: list[Field]) -> NoReturn:
         f"{why} Without consent nothing may be kept.",
         remedy=f"Name it with --consent QUESTION. Questions with yes and no: {shown or 'none'}{more}.",
     )
+
+
+def list_missing(version: Version) -> tuple[str, ...]:
+    """What an adopted form lacks for anybody to be referred, in plain words, with how to name it."""
+    missing = []
+    if not version.consent.refer:
+        likely = next((one.key for one in version.questions if "refer" in one.key.lower() and one.choices), "QUESTION")
+        named = json.dumps({"consent": {"refer": [{"question": likely, "accepted": ["yes"]}]}})
+        missing.append(
+            "no question is named by which people agree to be referred: nobody is ever referred from this form, "
+            f"whatever they answer. Put it into the file of --treatments, with your question and its yes: {named}"
+        )
+    if not version.flags and version.requests is None:
+        missing.append(
+            "no flags and no request for help are named: nothing of this form is followed up, no alert is made and no "
+            'need is counted. Name "flags", "pathways" and "requests" in the file of --treatments '
+            "(docs/imo/adopt-a-form.md)."
+        )
+    return tuple(missing)

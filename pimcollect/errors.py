@@ -30,6 +30,7 @@ class ErrorCode(StrEnum):
     BAD_ANSWER = "bad_answer"
     REFUSED = "refused"
     MANY_GONE = "many_gone"
+    SHOWN_ALREADY = "shown_already"
     ALREADY_RUNNING = "already_running"
     NO_SERVER_BINARIES = "no_server_binaries"
 

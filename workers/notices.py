@@ -24,6 +24,7 @@ from pimcollect.doorbell import NOTICES
 from pimcollect.errors import PimError
 from pimcollect.log import open_log
 from pimcollect.notifiers.base import Channel, Message, NotDelivered
+from pimcollect.notifiers.reserved import is_practising, is_reserved
 from pimcollect.notifiers.words import NEW, RECALLED, UNSERVED, Facts, write_notice
 from pimcollect.plugins import find_plugin
 from pimcollect.tables.catalogue import ServiceRow
@@ -217,7 +218,9 @@ def _find_receiver(own: Hands, session: Session, service: str | None) -> str | N
             _log.error("contact_unreadable")
             mail = None
         if isinstance(mail, str) and "@" in mail:
-            return mail
+            if not is_reserved(mail) or is_practising(own.settings):
+                return mail
+            _log.warning("practice_address")  # nobody reads it: the duty officer is told
     return own.settings.duty_email or None
 
 

@@ -16,7 +16,9 @@ from pimcollect.tables.catalogue import (
     PlaceRow,
     ServiceRow,
     drop_places,
+    drop_service,
     find_places,
+    find_services,
     replace_rules,
     store_places,
 )
@@ -66,6 +68,28 @@ def _day(text: str | None) -> date | None:
 def seal_contact(service: ListedService, *, to: SealKey) -> bytes:
     """The focal point's address as it is stored: only workers can open it, and only for this service."""
     return seal_value(json.dumps({"mail": service.mail}).encode(), to=to, context=f"service|{service.code}")
+
+
+def remove_practice_places(session: Session, actor: Actor, practice: frozenset[str]) -> tuple[int, int]:
+    """Take the invented practice country out. Returns how many went, and how many stay since rules name them."""
+    allow(actor, "places.import")
+    before = sum(one.code in practice for one in find_places(session))
+    drop_places(session, practice)
+    session.expire_all()
+    left = sum(one.code in practice for one in find_places(session))
+    write_journal(session, actor=actor.id, action="remove", noun="places", noun_id=str(before - left))
+    return before - left, left
+
+
+def remove_practice_services(session: Session, actor: Actor) -> tuple[list[str], list[str]]:
+    """Take the invented practice services out, with their rules. Returns codes: those removed, and those that something
+    still names, which are suspended and get no referrals any more."""
+    allow(actor, "services.import")
+    codes = [one.code for one in find_services(session) if one.is_practice]
+    gone = [code for code in codes if drop_service(session, code)]
+    session.expire_all()
+    write_journal(session, actor=actor.id, action="remove", noun="services", noun_id=str(len(gone)))
+    return gone, [code for code in codes if code not in gone]
 
 
 def import_services(

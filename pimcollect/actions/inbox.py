@@ -33,7 +33,9 @@ MENDS = {
     "fetched: `pimcollect servers connect`, then `servers fetch`. It goes on by itself.",
     "tampered": "It was changed after the phone encrypted it, or parts of two submissions were mixed. Have the phone "
     "send it again, tell the data protection officer, then discard this one.",
-    "other_form": "It belongs to another form. Point that form's REST service, or that phone, at its own address.",
+    "other_form": "It names another form, or nothing in it is a question of this one. If it is another form's, point "
+    "that form's REST service, or that phone, at its own address. Else it is no submission: ask who sends it, then "
+    "discard it.",
     "plain_in_encrypted": "It came readable, although its form has phones encrypt. Ask the team which app sent it: it "
     "may be made up. Then discard it. Replay helps only if it names no version, after a build with --no-encrypt.",
     "not_a_submission": "It only says that something happened on a server. Connect the form with `pimcollect servers "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import func
 from sqlalchemy.orm import Session
@@ -14,8 +14,7 @@ from pimcollect.domain import referrals
 from pimcollect.domain.roles import Actor, allow, serves
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.journal import write_journal
-from pimcollect.tables.referrals import RevealRow
-from pimcollect.tables.reveals import count_asked, take_answered
+from pimcollect.tables.reveals import count_asked, put_reveal, take_answered
 
 REASONS = ("contact", "verify", "hand_over")
 """What a reveal is for; never free text."""
@@ -31,8 +30,12 @@ class Answer:
     refused: str | None = None
 
 
-def ask_reveal(session: Session, actor: Actor, reference: str, *, reason: str, public_key: bytes) -> UUID:
+def ask_reveal(
+    session: Session, actor: Actor, reference: str, *, reason: str, public_key: bytes, look: UUID | None = None
+) -> UUID:
     """Ask for the case of a referral that the actor has accepted. The caller commits, rings, and takes the answer.
+
+    `look` is the id of the page that asks: what it was shown once is not shown again when a browser sends it anew.
 
     Raises PimError: NOT_FOUND for what the actor may not see, NOT_POSSIBLE_NOW for a wrong state or reason, or too many
     reveals within an hour, NOT_ALLOWED when somebody else accepted it.
@@ -62,11 +65,11 @@ def ask_reveal(session: Session, actor: Actor, reference: str, *, reason: str, p
             f"That would be more than {MOST_IN_AN_HOUR} within an hour.",
             remedy="Wait, or talk to the data protection officer.",
         )
-    asked = RevealRow(referral=row.id, member=member, reason=reason, public_key=public_key)
-    session.add(asked)
-    session.flush()
+    asked = put_reveal(session, look or uuid4(), row.id, member=member, reason=reason, public_key=public_key)
+    if asked is None:
+        raise PimError(ErrorCode.SHOWN_ALREADY, "This was shown already.", remedy="Open the page anew and ask again.")
     write_journal(session, actor=actor.id, action=f"ask_reveal_{reason}", noun="referrals", noun_id=str(row.id))
-    return asked.id
+    return asked
 
 
 def take_answer(session: Session, actor: Actor, reveal: UUID) -> Answer:

@@ -113,6 +113,7 @@ def _say_imported(catalogue: Catalogue, comparison: Comparison, *, is_new: bool,
         click.echo(f"{len(comparison.changes)} differences from the one before: {comparison.chosen.word}.")
     if places:
         click.echo(f"No places were here: {places} places of the invented practice country were imported too.")
+        click.echo("They leave when your own are imported, or with `pimcollect places remove --practice`.")
     locked = [one.name for one in catalogue.washington if not one.label]
     if locked:
         click.echo(

@@ -29,6 +29,9 @@ from pimcollect.doorbell import QUEUES, open_redis
 from pimcollect.embedded import servers
 from pimcollect.errors import PimError
 from pimcollect.home import find_running
+from pimcollect.notifiers.base import REMEDIES
+from pimcollect.notifiers.reserved import is_practising
+from pimcollect.tables.catalogue import find_services
 from pimcollect.tables.entities import count_entities
 from pimcollect.tables.entries import find_forgotten
 from pimcollect.tables.journal import find_beats
@@ -96,6 +99,7 @@ def _examine_servers(settings: Settings) -> Iterator[Finding]:
                 yield from check_notices(session)
                 yield from check_referrals(session)
                 yield from check_told(session, settings)
+                yield from check_practice(session, settings)
                 yield from check_entities(session)
         else:
             yield tell_nothing_told()
@@ -248,23 +252,11 @@ def check_releases(session: Session) -> Iterator[Finding]:
         yield Finding("releases", OK, f"{len(present)} at servers, as they were released or on their way")
 
 
-_NOTICE_REMEDIES = {
-    "no_channel": "Set PIMCOLLECT_SMTP_URL and start again.",
-    "no_receiver": "Give the service a mail address (`pimcollect services import`), or set PIMCOLLECT_DUTY_EMAIL.",
-    "refused": "The address is wrong: correct the service, then `pimcollect referrals move REF resend`.",
-    "bad_address": "The address is wrong: correct the service, then `pimcollect referrals move REF resend`.",
-    "login_refused": "User or password in PIMCOLLECT_SMTP_URL are wrong.",
-    "login_needs_tls": "The mail server offers no encryption: use smtps:// or another server.",
-    "tls_failed": "The certificate of the mail server is not valid for its name.",
-    "unreachable": "The mail server does not answer.",
-}
-
-
 def check_notices(session: Session) -> Iterator[Finding]:
     """Notices that wait for a reason, and dead ones."""
     rows = [one for one in count_troubles(session) if one[0] == DEAD or one[1] is not None]
     for state, why, n in rows:
-        remedy = _NOTICE_REMEDIES.get(why or "", "Ask whoever runs the mail server.")
+        remedy = REMEDIES.get(why or "", "Ask whoever runs the mail server.")
         yield Finding("notices", ATTENTION, f"{n} {state}: {why}", remedy)
     if not rows:
         yield Finding("notices", OK, "none stuck")
@@ -303,3 +295,11 @@ def check_referrals(session: Session) -> Iterator[Finding]:
         yield Finding("referrals", ATTENTION, f"{unseen} accepted by nobody who can see whom they are about", remedy)
     if not unserved and not overdue and not unseen:
         yield Finding("referrals", OK, "all served and in time")
+
+
+def check_practice(session: Session, settings: Settings) -> Iterator[Finding]:
+    """Invented services in a real deployment: whoever is referred there is helped by nobody."""
+    there = sum(one.is_practice and not one.is_suspended for one in find_services(session))
+    if there and not is_practising(settings):
+        remedy = "`pimcollect services remove --practice`, then `pimcollect services import FILE.json`."
+        yield Finding("services", ATTENTION, f"{there} are invented, for practice: nobody helps there", remedy)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
+from forms.consents import list_missing
 from forms.current import Current, read_current
 from forms.intake import Adopted, adopt_form
 from forms.lints_current import read_served
@@ -252,7 +253,7 @@ def _say_adopted(adopted: Adopted, *, as_json: bool) -> None:
     version = adopted.frozen.version
     agreed = " and ".join(f"{one.question} = {' or '.join(one.accepted)}" for one in version.consent.keep)
     click.echo(f"Kept only when {agreed}. What is not named above is dropped.", err=as_json)
-    for warning in adopted.warnings:
+    for warning in (*list_missing(version), *adopted.warnings):
         click.echo(f"Note: {warning}", err=as_json)
     click.echo(f"Stored as {version.form} {version.version}, the newest version of this form.", err=as_json)
 

@@ -10,7 +10,7 @@ from forms import starter
 from forms.current import name_place
 from forms.places import read_places, read_starter_places, write_places
 from forms.release import write_whole
-from pimcollect.actions.catalogue import import_places
+from pimcollect.actions.catalogue import import_places, remove_practice_places
 from pimcollect.cli.desk import json_option, open_desk, print_rows
 from pimcollect.domain.places import find_lineage
 from pimcollect.domain.roles import COMMAND_LINE
@@ -40,6 +40,18 @@ def import_command(file: Path | None) -> None:
     click.echo(
         f"{count} places of the levels {', '.join(map(str, levels))} imported; {total} are here now. Build forms again."
     )
+
+
+@places.command("remove")
+@click.option("--practice", is_flag=True, required=True, help="The invented country that comes with pimcollect.")
+def remove_command(practice: bool) -> None:
+    """Take the practice country out. It leaves by itself when your own places are imported."""
+    with open_desk() as desk, desk.transaction() as session:
+        codes = frozenset(place.code for place in read_starter_places())
+        gone, left = remove_practice_places(session, COMMAND_LINE, codes)
+    click.echo(f"{gone} practice places were removed.")
+    if left:
+        click.echo(f"{left} stay: rules of services name them. `pimcollect services remove --practice` first.")
 
 
 @places.command("export")

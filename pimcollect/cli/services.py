@@ -10,11 +10,11 @@ import click
 from forms import starter
 from forms.current import read_current
 from forms.services import read_services
-from pimcollect.actions.catalogue import import_services
+from pimcollect.actions.catalogue import import_services, remove_practice_services
 from pimcollect.cli.desk import json_option, open_desk, print_rows
 from pimcollect.domain.pathways import SUPERVISOR
 from pimcollect.domain.roles import COMMAND_LINE
-from pimcollect.tables.catalogue import find_services
+from pimcollect.tables.catalogue import PRACTICE, find_services
 from pimcollect.vault import read_door_keys
 
 
@@ -27,6 +27,9 @@ def services() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 def import_command(file: Path | None) -> None:
     """Add or change services and replace all rules from a JSON file. Without FILE: the practice services.
+
+    The practice services are invented, for learning: nobody helps anybody there. `services remove --practice` takes
+    them out again.
 
     Addresses of focal points are sealed before the database sees them; only workers can open them.
     """
@@ -43,12 +46,29 @@ def import_command(file: Path | None) -> None:
         f"{len(directory.services)} services imported, {total} are here now; "
         f"{len(directory.rules)} rules took the place of those before."
     )
+    if any(one.organisation.endswith(PRACTICE) for one in directory.services):
+        click.echo(
+            "Attention: these are invented, for practice: nobody reads their addresses, nobody helps there. Before "
+            "anybody real is interviewed: `pimcollect services remove --practice`, then import your own.",
+            err=True,
+        )
     today = datetime.now(UTC).date().isoformat()
     for one in directory.services:
         if one.valid_until is not None and one.valid_until < today:
             click.echo(f"Attention: {one.code} was valid until {one.valid_until} and gets no referrals.", err=True)
     if not any(rule.pathway == SUPERVISOR for rule in directory.rules):
         click.echo(f"Attention: no rule for {SUPERVISOR}: urgent alerts without a name reach nobody.", err=True)
+
+
+@services.command("remove")
+@click.option("--practice", is_flag=True, required=True, help="The invented services that come with pimcollect.")
+def remove_command(practice: bool) -> None:
+    """Take the practice services and their rules out. Those that referrals or members still name are suspended."""
+    with open_desk() as desk, desk.transaction() as session:
+        gone, left = remove_practice_services(session, COMMAND_LINE)
+    click.echo(f"{len(gone)} practice services and all their rules were removed.")
+    if left:
+        click.echo(f"Suspended, since referrals, notices or members name them: {', '.join(left)}.")
 
 
 @services.command("list")
@@ -64,8 +84,10 @@ def list_command(as_json: bool) -> None:
                 "verified_on": row.verified_on,
                 "valid_until": row.valid_until,
                 "is_suspended": row.is_suspended,
+                "is_practice": row.is_practice,
             }
             for row in find_services(session)
         ]
     columns = {"code": "code", "title": "title", "organisation": "organisation", "valid_until": "valid until"}
+    columns |= {"is_suspended": "suspended", "is_practice": "practice"}
     print_rows(rows, as_json=as_json, columns=columns, empty="No services yet: pimcollect services import FILE.json")

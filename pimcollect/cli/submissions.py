@@ -24,7 +24,13 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.launch import launch
 from pimcollect.servers.ids import is_veiled
 from pimcollect.tables.connections import find_holders
-from pimcollect.tables.submissions import count_submissions, count_unshared, find_tallies, name_roots
+from pimcollect.tables.submissions import (
+    count_findings,
+    count_submissions,
+    count_unshared,
+    find_tallies,
+    name_roots,
+)
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "|", "%", "\t", "\r", "\x00", "\ufeff", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -41,7 +47,8 @@ def submissions() -> None:
 def list_command(form: str | None, limit: int, as_json: bool) -> None:
     """Submissions, newest decision first. State tombstone: refused, or deleted at its server; nothing is kept.
 
-    `same answers as` names the one that came first: perhaps the same person, sent twice. Nothing is merged.
+    `same answers as` names the one that came first: perhaps the same person, sent twice. Nothing is merged. `findings`
+    says how many answers could not be used; with --json also which and why, never what they were.
     """
     with open_desk() as desk, desk.transaction() as session:
         found = list_submissions(session, COMMAND_LINE, form=form, limit=limit)
@@ -52,42 +59,66 @@ def list_command(form: str | None, limit: int, as_json: bool) -> None:
                 "form": row.form,
                 "root_id": row.root_id,
                 "state": row.state,
-                "month": row.month,
+                "month": f"{row.month:%Y-%m}",
                 "place": row.place,
                 "may_share": row.may_share,
                 "editions": len(row.superseded) + 1,
                 "erased_at": row.erased_at,
                 "possible_duplicate_of": twins.get(row.twin) if row.twin else None,
+                "findings": row.findings or {},
+                "unused": sum((row.findings or {}).values()) or "",
             }
             for row in found
         ]
     columns = {"root_id": "root id", "form": "form", "state": "state", "month": "month", "place": "place"}
-    columns |= {"may_share": "share", "possible_duplicate_of": "same answers as"}
+    columns |= {"may_share": "share", "unused": "findings", "possible_duplicate_of": "same answers as"}
     print_rows(rows, as_json=as_json, columns=columns, empty="Nothing has been settled yet.")
 
 
 @submissions.command("count")
 @json_option
 def count_command(as_json: bool) -> None:
-    """How many were kept and refused by form and month, and the tallies of needs that were not referred."""
+    """How many submissions there are by form and month, and then the tallies: what was counted and points at nobody.
+
+    A tombstone stands for an interview of which nothing is kept. The tallies refused, erased and withdrawn count the
+    same interviews once more, by reason and area: do not add the two. With --json, `counted` says which of the two a
+    line is.
+    """
     with open_desk() as desk, desk.transaction() as session:
         rows = [
-            {"what": row["state"], "form": row["form"], "month": row["month"], "place": "", "detail": "", "n": row["n"]}
+            {"counted": "submissions", "what": row["state"], "form": row["form"], "month": f"{row['month']:%Y-%m}"}
+            | {"place": "", "detail": "", "n": row["n"]}
             for row in count_submissions(session)
         ]
-        rows += [
-            {
-                "what": row.kind,
-                "form": row.form,
-                "month": row.month,
-                "place": row.place,
-                "detail": row.detail,
-                "n": row.n,
-            }
+        tallies = [
+            {"counted": "tallies", "what": row.kind, "form": row.form, "month": f"{row.month:%Y-%m}"}
+            | {"place": row.place, "detail": row.detail, "n": row.n}
             for row in find_tallies(session)
         ]
-    columns = {"what": "what", "form": "form", "month": "month", "place": "place", "detail": "pathway", "n": "n"}
-    print_rows(rows, as_json=as_json, columns=columns, empty="Nothing to count yet.")
+    if as_json:
+        print_json([*rows, *tallies])
+        return
+    columns = {"what": "what", "form": "form", "month": "month"}
+    print_rows(rows, as_json=False, columns={**columns, "n": "n"}, empty="Nothing to count yet.")
+    if tallies:
+        click.echo("\nTallies. Refused, erased and withdrawn are the tombstones above once more, by area:")
+        columns |= {"place": "place", "detail": "pathway", "n": "n"}
+        print_rows(tallies, as_json=False, columns=columns, empty="")
+
+
+@submissions.command("findings")
+@click.option("--form", help="Only this form. [default: all]")
+@json_option
+def findings_command(form: str | None, as_json: bool) -> None:
+    """What could not be used of the answers that came in, by form, question and reason. Never an answer itself.
+
+    Such an answer is null in what is kept. Many of one question and reason mean a form to mend: a constraint that
+    lacks, a choice that the version does not know, a place that is not in the gazetteer.
+    """
+    with open_desk() as desk, desk.transaction() as session:
+        rows = count_findings(session, form=form)
+    columns = {"form": "form", "question": "question", "reason": "reason", "n": "n", "submissions": "submissions"}
+    print_rows(rows, as_json=as_json, columns=columns, empty="All answers could be used.")
 
 
 @submissions.command("withdraw")
@@ -175,8 +206,11 @@ def export_command(form: str, output: Path | None, internal: bool, restricted: b
             export_submissions(session, COMMAND_LINE, form=form, is_internal=internal, with_restricted=restricted)
         )
         left_out = 0 if internal or restricted else count_unshared(session, form)
+    unshared = f"{left_out} more were kept of people who did not agree to sharing: --internal, for your own team only."
     if as_json or output is None:
         print_json(rows)
+        if left_out:
+            click.echo(unshared, err=True)
         return
     tier = ".restricted" if restricted else ".internal" if internal else ""
     top, repeats = _split_repeats(rows)
@@ -190,6 +224,4 @@ def export_command(form: str, output: Path | None, internal: bool, restricted: b
         raise PimError(ErrorCode.BAD_FILE, f"{output} cannot be written: {error.strerror}.") from error
     click.echo(f"{len(top)} submissions in {path}" + (f", {len(repeats)} repeat tables beside it" if repeats else ""))
     if left_out:
-        click.echo(
-            f"{left_out} more were kept of people who did not agree to sharing: --internal, for your own team only."
-        )
+        click.echo(unshared)

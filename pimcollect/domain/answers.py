@@ -19,10 +19,15 @@ from pimcollect.domain.version import Question, Version
 from pimcollect.errors import ErrorCode, PimError
 
 Answers = dict[str, Any]
-"""Key -> int, float, str, tuple of codes (several choices) or list of such dicts (a repeat). Absent = not answered."""
+"""Key -> int, float, str, tuple of codes (several choices) or list of such dicts (a repeat). Absent = not answered, or
+not readable (see UNREAD)."""
 
 Findings = dict[str, int]
 """`question reason` -> how often, and `unknown_fields` -> how many. Never a value."""
+
+UNREAD = ""
+"""No name of a question: under it stand the keys of those that came with a value which could not be read, so that the
+treatment makes them null, as it makes what it cannot treat. Only there where there are any."""
 
 UNKNOWN_FIELDS = "unknown_fields"
 MAX_MEMBERS = 1000
@@ -144,10 +149,13 @@ def _put(answers: Answers, key: str, typed: Any, value: Any, findings: Findings)
     if kind is Bad:
         if not _is_empty(value):
             _count(findings, f"{key} {typed.reason}")
+            answers[UNREAD] = (*answers.get(UNREAD, ()), key)
     elif kind is Partly:
         _count(findings, f"{key} unknown_choice", typed.count)
         if typed.known:
             answers[key] = typed.known
+        else:
+            answers[UNREAD] = (*answers.get(UNREAD, ()), key)
     elif typed is not None:
         answers[key] = typed
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from pimcollect.domain.answers import Answers, last_name
+from pimcollect.domain.answers import UNREAD, Answers, last_name
 from pimcollect.domain.outcomes import Directory, Pseudonyms
 from pimcollect.domain.plan_checks import check_picture, check_treatment
-from pimcollect.domain.treatments import MAKERS, Choices, Desk, Operator, Room
+from pimcollect.domain.treatments import MAKERS, SHARED_KINDS, Choices, Desk, Operator, Room
 from pimcollect.domain.version import Question, Version
 
 
 class _Part:
     """The operators of one level. `kept` are the keys that go out as they are: the most frequent case, done first."""
 
-    __slots__ = ("inner", "kept", "operators", "writes")
+    __slots__ = ("inner", "kept", "operators", "shared", "writes")
 
     def __init__(self) -> None:
         self.kept: set[str] = set()
         self.operators: dict[str, Operator] = {}
         self.inner: dict[str, _Part] = {}
+        self.shared: set[str] = set()
+        """What goes out under its own name: null where it could not be read."""
         self.writes = False
 
     def add(self, question: Question, choices: Choices) -> None:
@@ -27,6 +29,8 @@ class _Part:
         if operator is None:
             return
         self.writes = True
+        if question.treatment.kind in SHARED_KINDS:
+            self.shared.add(question.key)
         if question.treatment.kind == "keep" and not question.treatment.options:
             self.kept.add(question.key)
         else:
@@ -41,6 +45,8 @@ class _Part:
                 operator(value, shared, restricted, desk)
             elif (part := inner.get(key)) is not None:
                 part.apply_members(key, value, shared, restricted, desk)
+            elif key == UNREAD:
+                shared.update(dict.fromkeys(self.shared.intersection(value)))
 
     def apply_members(self, key: str, members: list[Answers], shared: Room, restricted: Room, desk: Desk) -> None:
         """Treat member by member, in their order; a member without anything to keep stays as an empty one."""

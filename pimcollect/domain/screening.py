@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from pimcollect.domain.answers import Answers
+from pimcollect.domain.answers import UNREAD, Answers
 from pimcollect.domain.leaves import METADATA_TYPES
 from pimcollect.domain.version import Screening, Version
 
@@ -72,6 +72,8 @@ class Gate:
         shut = self._closed[opened, answers.get(screening.danger) == "threat"]
         closed = [key for key in answers if key in shut]
         kept = {key: value for key, value in answers.items() if key not in shut} if closed else dict(answers)
+        if UNREAD in kept:
+            kept[UNREAD] = tuple(key for key in kept[UNREAD] if key not in shut)
         kept[screening.decision] = opened.value
         return opened, kept, tuple(sorted(closed))
 

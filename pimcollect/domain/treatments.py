@@ -243,3 +243,6 @@ MAKERS: dict[str, Maker] = {
     "pseudonym": _pseudonym,
 }
 """All kinds of treatment. A new one is a maker here, its options in `plan_checks`, and a promise in the tests."""
+
+SHARED_KINDS = frozenset({"keep", "recode", "band", "date", "coarsen", "topcode", "round"})
+"""Those that share something of the answer under its own name."""

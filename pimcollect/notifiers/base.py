@@ -47,6 +47,19 @@ class NotDelivered(Exception):  # noqa: N818 - reads as what happened
         self.retry_after = retry_after
 
 
+REMEDIES = {
+    "no_channel": "Set PIMCOLLECT_SMTP_URL and start again.",
+    "no_receiver": "Give the service a mail address (`pimcollect services import`), or set PIMCOLLECT_DUTY_EMAIL.",
+    "refused": "The address is wrong: correct the service, then `pimcollect referrals move REF resend`.",
+    "bad_address": "The address is wrong: correct the service, then `pimcollect referrals move REF resend`.",
+    "login_refused": "User or password in PIMCOLLECT_SMTP_URL are wrong.",
+    "login_needs_tls": "The mail server offers no encryption: use smtps:// or another server.",
+    "tls_failed": "The certificate of the mail server is not valid for its name.",
+    "unreachable": "The mail server does not answer.",
+}
+"""Code of a failure -> what an operator does about it."""
+
+
 class Channel(Protocol):
     """An open way out; used for several messages one after the other."""
 

@@ -17,14 +17,17 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
+    update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pimcollect.domain.outcomes import Directory, PathwayRule, Place, Service
 from pimcollect.tables.base import Base
 
 _ONE_ITEM: ColumnElement[str] = literal_column("'$.items[*] ? (@.id == $id)'::jsonpath")
+PRACTICE = "(practice)"
 _ONE_STATEMENT = 2000
 """Rows of one insert."""
 
@@ -74,6 +77,11 @@ class ServiceRow(Base):
     valid_until: Mapped[date | None]
     verified_on: Mapped[date | None]
     is_suspended: Mapped[bool] = mapped_column(default=False)
+
+    @property
+    def is_practice(self) -> bool:
+        """One of the invented services that come with pimcollect: its organisation says so wherever it is shown."""
+        return self.organisation.endswith(PRACTICE)
 
     def takes_referrals(self, *, on: date) -> bool:
         """True unless it is suspended or past its last day."""
@@ -195,6 +203,18 @@ def drop_places(session: Session, codes: Collection[str]) -> None:
 def find_services(session: Session) -> list[ServiceRow]:
     """All services by code."""
     return list(session.scalars(select(ServiceRow).order_by(ServiceRow.code)))
+
+
+def drop_service(session: Session, code: str) -> bool:
+    """Remove a service and its rules; where referrals, notices or members name it, it is suspended instead: False."""
+    session.execute(delete(PathwayRuleRow).where(PathwayRuleRow.service == code))
+    try:
+        with session.begin_nested():
+            session.execute(delete(ServiceRow).where(ServiceRow.code == code))
+    except IntegrityError:
+        session.execute(update(ServiceRow).where(ServiceRow.code == code).values(is_suspended=True))
+        return False
+    return True
 
 
 def replace_rules(session: Session, services: list[ServiceRow], rules: list[PathwayRuleRow]) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.referrals import State
@@ -25,6 +26,14 @@ def find_unanswered(session: Session, *, limit: int = 100) -> list[UUID]:
             .limit(limit)
         )
     )
+
+
+def put_reveal(
+    session: Session, reveal: UUID, referral: UUID, *, member: UUID, reason: str, public_key: bytes
+) -> UUID | None:
+    """Keep what is asked; None where this id was used already, also by somebody who asks at the same moment."""
+    row = {"id": reveal, "referral": referral, "member": member, "reason": reason, "public_key": public_key}
+    return session.scalar(insert(RevealRow).values(row).on_conflict_do_nothing().returning(RevealRow.id))
 
 
 def take_unanswered(session: Session, reveal: UUID) -> RevealRow | None:

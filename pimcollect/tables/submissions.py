@@ -184,6 +184,30 @@ def count_submissions(session: Session) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in rows]
 
 
+_COUNT_FINDINGS = text("""
+    SELECT form, CASE WHEN key LIKE '% %' THEN split_part(key, ' ', 1) ELSE '' END AS question,
+           CASE WHEN key LIKE '% %' THEN split_part(key, ' ', 2) ELSE key END AS reason,
+           count(*) AS submissions, sum(value::bigint)::bigint AS n
+      FROM submissions, jsonb_each_text(findings)
+     WHERE findings <> '{}' AND (CAST(:form AS text) IS NULL OR form = :form)
+     GROUP BY 1, 2, 3 ORDER BY 1, 5 DESC, 2, 3 LIMIT :most
+""")
+
+
+def count_findings(session: Session, *, form: str | None = None, limit: int = 1000) -> list[dict[str, Any]]:
+    """Why answers became null, or something else of a submission could not be used: form, question (may be empty),
+    reason, n (how often) and submissions (in how many). Never a value."""
+    return [dict(row._mapping) for row in session.execute(_COUNT_FINDINGS, {"form": form, "most": limit})]
+
+
+def sum_findings(session: Session) -> dict[str, int]:
+    """Reason -> how often, over all forms and questions."""
+    totals: dict[str, int] = {}
+    for row in count_findings(session, limit=10_000):
+        totals[row["reason"]] = totals.get(row["reason"], 0) + row["n"]
+    return totals
+
+
 def count_present(session: Session, forms: Collection[str]) -> dict[str, int]:
     """Form -> its submissions, however they came: kept and refused, without those that are gone at their server."""
     query = select(SubmissionRow.form, func.count().label("n")).where(

@@ -33,7 +33,9 @@ def change_password() -> ResponseReturnValue:
 def _find_mistake(old: str, new: str, again: str) -> str:
     if not SHORTEST_PASSWORD <= len(new) <= LONGEST_PASSWORD or len(old) > LONGEST_PASSWORD:
         return gettext("A password has 12 to 128 characters.")
-    return "" if new == again else gettext("The two are not the same.")
+    if new != again:
+        return gettext("The two are not the same.")
+    return gettext("This is the present password. Choose another one.") if new == old else ""
 
 
 def _change(member: Member, old: str, new: str) -> str:
@@ -47,6 +49,9 @@ def _change(member: Member, old: str, new: str) -> str:
             raise
         if error.code is ErrorCode.NOT_ALLOWED:
             return gettext("The present password is not right.")
-        return gettext("This password is too easy to guess, or it is the present one. Choose a sentence of your own.")
+        return gettext(
+            "This password is too easy to guess: it has your mail address in it, or too few different letters. Choose a"
+            " sentence of your own."
+        )
     session["_user_id"] = login_id
     return ""

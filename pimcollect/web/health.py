@@ -18,7 +18,7 @@ from pimcollect.doorbell import QUEUES, Bell
 from pimcollect.tables.journal import find_beats
 from pimcollect.tables.marks import count_entries, count_refusals
 from pimcollect.tables.referrals import count_notices, count_referrals
-from pimcollect.tables.submissions import count_submissions
+from pimcollect.tables.submissions import count_submissions, sum_findings
 from pimcollect.vault import make_metrics_token
 from pimcollect.web.store import reading
 
@@ -69,6 +69,10 @@ class _Counts(Collector):
         for state, n in sorted(kept.items()):
             submissions.add_metric([state], n)
         yield submissions
+        unused = GaugeMetricFamily("pim_findings", "Answers that could not be used, by reason.", labels=["reason"])
+        for reason, n in sorted(sum_findings(self._session).items()):
+            unused.add_metric([reason], n)
+        yield unused
         referrals = GaugeMetricFamily("pim_referrals", "Referrals by state.", labels=["state"])
         moved: dict[str, int] = {}
         for row in count_referrals(self._session):

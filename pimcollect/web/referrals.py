@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -150,6 +150,7 @@ def _render(reference: str, **more: Any) -> str:
         one=one,
         moves=found.moves,
         offers=offers,
+        look=uuid4(),
         now=now,
         **more,
     )
@@ -243,10 +244,14 @@ def _reveal(reference: str, actor: Actor, key: OpenKey) -> ResponseReturnValue:
                 reference,
                 reason=request.form.get("reason", ""),
                 public_key=key.seal_key.raw,
+                look=_read_look(),
             )
     except PimError as error:
         if error.code is ErrorCode.NOT_FOUND:
             raise
+        if error.code is ErrorCode.SHOWN_ALREADY:
+            said = gettext("This was shown already. To see it again, say once more what for: each look is recorded.")
+            return _render(reference, problem=said), HTTPStatus.CONFLICT
         status = HTTPStatus.FORBIDDEN if error.code is ErrorCode.NOT_ALLOWED else HTTPStatus.CONFLICT
         return _render(reference, problem=_say_problem(error, reference)), status
     current_app.extensions["bell"].ring_reveal(asked)
@@ -256,6 +261,14 @@ def _reveal(reference: str, actor: Actor, key: OpenKey) -> ResponseReturnValue:
         status = HTTPStatus.CONFLICT if answer.refused else HTTPStatus.SERVICE_UNAVAILABLE
         return _render(reference, problem=said), status
     return _render(reference, person=_open(answer.sealed, key, context=f"reveal|{asked}"))
+
+
+def _read_look() -> UUID | None:
+    """Which page asks: a browser that reloads the answer sends the same one again."""
+    try:
+        return UUID(request.form.get("look", ""))
+    except ValueError:
+        return None
 
 
 def _wait(take: Callable[[Session], Answer]) -> Answer:

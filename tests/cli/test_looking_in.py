@@ -54,6 +54,24 @@ def test_a_hook_prints_what_to_paste_and_shows_its_secret_once(run: Run, read: R
     assert {row["id"]: row["state"] for row in read("hooks", "list")}[opened["id"]] == "closed"
 
 
+def test_what_could_not_be_used_is_told_by_question_and_reason_and_never_what_it_was(
+    run: Run, read: Read, household: Household
+) -> None:
+    assert run("submissions", "findings").output == "All answers could be used.\n"
+    household.post({**BASE, "dem_age": "Silverleaf"})
+    household.post({**BASE, "dem_age": "Silverleaf"}, no_such_question="Silverleaf")
+    household.settle()
+    rows = read("submissions", "findings", "--form", "hh")
+    assert {(row["question"], row["reason"], row["n"], row["submissions"]) for row in rows} == {
+        ("dem_age", "unknown_choice", 2, 2),
+        ("", "unknown_fields", 1, 1),
+    }
+    assert sorted(sum(row["findings"].values()) for row in read("submissions", "list")) == [1, 2]
+    for words in (("findings",), ("list",), ("findings", "--json"), ("list", "--json")):
+        assert "Silverleaf" not in run("submissions", *words).output
+    assert read("submissions", "findings", "--form", "nothing") == []
+
+
 def test_lists_for_programs_are_json_lists_also_when_empty(read: Read) -> None:
     for words in (
         ["hooks", "list"],
@@ -80,7 +98,7 @@ def test_what_is_held_says_why_and_how_to_mend_it_and_can_be_replayed(
         run("inbox", "replay", held["id"])
 
 
-def test_submissions_are_listed_with_their_root_and_state(read: Read, household: Household) -> None:
+def test_submissions_are_listed_with_their_root_and_state(run: Run, read: Read, household: Household) -> None:
     kept = household.post(BASE)
     refused = household.post({**BASE, "con_interview": "no"})
     household.settle()
@@ -88,6 +106,9 @@ def test_submissions_are_listed_with_their_root_and_state(read: Read, household:
     assert found == {kept: "kept", refused: "tombstone"}
     counted = {(row["what"], row["n"]) for row in read("submissions", "count")}
     assert counted == {("kept", 1), ("tombstone", 1), ("refused", 1)}
+    assert {len(row["month"]) for row in read("submissions", "count")} == {len("2026-11")}
+    told = run("submissions", "count").output
+    assert told.index("tombstone") < told.index("once more") < told.index("refused ")
 
 
 def test_an_export_holds_only_what_may_be_shared_and_no_id_or_time(
@@ -123,6 +144,8 @@ def test_an_export_says_what_it_leaves_out_and_never_mixes_its_tiers(
     household.post({**BASE, "con_share": "no"})
     household.settle()
     assert "1 more were kept" in run("submissions", "export", "--form", "hh", "-o", str(tmp_path)).output
+    told = run("submissions", "export", "--form", "hh", "--json")
+    assert (json.loads(told.stdout), "1 more were kept" in told.stderr) == ([], True)
     run("submissions", "export", "--form", "hh", "--internal", "-o", str(tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {"hh.csv", "hh.internal.csv"}
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pimcollect.domain.answers import AnswerReader, flatten, knows_any, read_answers, read_values
+from pimcollect.domain.answers import UNREAD, AnswerReader, flatten, knows_any, read_answers, read_values
 from pimcollect.errors import ErrorCode, PimError
 from tests.factories.versions import BASE, bank_version, question, small_version
 
@@ -35,7 +35,15 @@ FORM = small_version(
 
 
 def read_one(path: str, value: Any) -> tuple[dict[str, Any], dict[str, int]]:
-    return read_answers({path: value}, FORM)
+    answers, findings = read_answers({path: value}, FORM)
+    answers.pop(UNREAD, None)
+    return answers, findings
+
+
+def test_what_could_not_be_read_is_marked_as_such_in_its_own_level_and_nothing_else_is() -> None:
+    raw = {"age": "abc", "one": "c", "many": "c d", "seen": "", "home/hh": [{"home/hh/about/hh_age": "x"}, {}]}
+    answers, _ = read_answers(raw, FORM)
+    assert answers == {UNREAD: ("age", "one", "many"), "hh": [{UNREAD: ("age",)}]}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +120,10 @@ def test_codes_of_a_list_that_the_form_does_not_hold_are_single_words() -> None:
     form = small_version(asked, several)
     assert read_answers({"person": "p1", "persons": "p2 p1"}, form)[0] == {"person": "p1", "persons": ("p2", "p1")}
     for value in ("two words", "x" * 129, [1]):
-        assert read_answers({"person": value}, form) == ({}, {"person unknown_choice": 1})
+        assert read_answers({"person": value}, form) == (
+            {UNREAD: ("person",)},
+            {"person unknown_choice": 1},
+        )
     assert read_answers({"persons": "p1 " + "x" * 129}, form)[1] == {"persons unknown_choice": 1}
     assert read_answers({"person": " "}, form) == ({}, {})
 
@@ -136,7 +147,10 @@ def test_what_servers_add_themselves_is_neither_kept_nor_counted() -> None:
 
 def test_empty_members_are_dropped_but_unreadable_ones_are_still_somebody() -> None:
     members = [{"home/hh/sex": ""}, {}, {"home/hh/about/hh_age": "x"}, {"home/hh/about/hh_age": "3"}]
-    assert read_answers({"home/hh": members}, FORM) == ({"hh": [{}, {"age": 3}]}, {"age bad_integer": 1})
+    assert read_answers({"home/hh": members}, FORM) == (
+        {"hh": [{UNREAD: ("age",)}, {"age": 3}]},
+        {"age bad_integer": 1},
+    )
 
 
 @pytest.mark.parametrize("value", ["text", 3, [["x"]], ["x"], [{}] * 1001])
@@ -207,7 +221,7 @@ _PATHS = st.sampled_from(["agree", "age", "score", "seen", "at", "clock", "word"
 def test_no_body_can_make_the_reader_fail(raw: dict[str, Any]) -> None:
     answers, findings = read_answers(raw, FORM)
     knows_any(raw, FORM)
-    assert answers.keys() <= {"agree", "age", "score", "seen", "at", "clock", "word", "one", "many", "hh"}
+    assert answers.keys() - {UNREAD} <= {"agree", "age", "score", "seen", "at", "clock", "word", "one", "many", "hh"}
     assert all(isinstance(count, int) for count in findings.values())
 
 

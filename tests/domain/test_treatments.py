@@ -86,6 +86,22 @@ def test_a_date_that_cannot_be_read_becomes_null() -> None:
     assert treat(asked, "next week") == ({"computed": None}, {}, {"computed bad_date": 1})
 
 
+@pytest.mark.parametrize(("value", "reason"), [("abc", "bad_integer"), ("-5", "out_of_range"), ("999", "out_of_range")])
+def test_what_cannot_be_read_and_what_cannot_be_treated_are_null_alike(value: str, reason: str) -> None:
+    assert treat(question("age", "integer", "band"), value) == ({"age": None}, {}, {f"age {reason}": 1})
+
+
+@pytest.mark.parametrize("kind", ["drop", "derive", "vault", "restrict"])
+def test_what_is_not_shared_is_not_shared_as_null_either(kind: str) -> None:
+    assert treat(question("age", "integer", kind), "abc")[:2] == ({}, {})
+
+
+def test_an_unreadable_answer_of_a_member_is_null_in_that_member_only() -> None:
+    version = small_version(question("age", "integer", "band", repeat="hh"), repeats=("hh",))
+    answers, findings = read_answers({"hh": [{"hh/age": "abc"}, {"hh/age": "7"}, {"hh/other": "x"}]}, version)
+    assert Plan(version).apply(answers, findings, directory())[0] == {"hh": [{"age": None}, {"age": "5-11"}, {}]}
+
+
 def test_recode_shares_the_coarse_code_and_restricts_the_detail() -> None:
     assert treat(question("x", "select_one", "recode", choices="abc"), "b") == ({"x": "ab"}, {"x": "b"}, {})
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from forms.consents import list_missing
 from forms.intake import adopt_form
 from pimcollect.domain.version import Condition, Question, Treatment
 from pimcollect.errors import ErrorCode, PimError
@@ -230,3 +232,13 @@ def test_a_name_that_a_treatments_file_wants_to_keep_is_refused_by_its_place() -
         adopt_form((HERE / "pm_kac.xlsx").read_bytes(), name="pm_kac.xlsx", consent="consent", treatments=treatments)
     assert refused.value.code is ErrorCode.BAD_TREATMENT
     assert "name" in refused.value.message
+
+
+def test_an_adopted_form_says_what_it_lacks_for_anybody_to_be_referred_and_how_to_name_it() -> None:
+    plain = adopt_form(PM_KAC, name="pm_kac").frozen.version
+    refer, follow_up = list_missing(plain)
+    assert "nobody is ever referred" in refer
+    assert '"refer": [{"question": "wants_referral"' in refer
+    assert '"flags"' in follow_up
+    agreed = replace(plain, consent=replace(plain.consent, refer=plain.consent.keep))
+    assert list_missing(agreed) == (follow_up,)

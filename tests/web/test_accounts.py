@@ -12,7 +12,7 @@ import pytest
 from pimcollect.actions.members import change_roles, create_first_member, disable_member, renew_password
 from pimcollect.domain.roles import COMMAND_LINE, Role
 from pimcollect.web.seats import LOGINS, seat
-from tests.web.site import PASSWORD, Site, Visitor
+from tests.web.site import PASSWORD, Site, Visitor, read_text
 
 MAIL = "amal@example.org"
 SAID = "not right, or the account is switched off"
@@ -215,19 +215,22 @@ def test_a_new_password_ends_every_other_log_in(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "again"),
+    ("old", "new", "again", "why"),
     [
-        ("wrong", "nine blue boats at dusk", "nine blue boats at dusk"),
-        (PASSWORD, "short", "short"),
-        (PASSWORD, "x" * 129, "x" * 129),
-        (PASSWORD, "aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaa"),
-        (PASSWORD, "amal and her boat", "amal and her boats"),
-        (PASSWORD, PASSWORD, PASSWORD),
+        ("wrong", "nine blue boats at dusk", "nine blue boats at dusk", "present password is not right"),
+        (PASSWORD, "short", "short", "12 to 128"),
+        (PASSWORD, "x" * 129, "x" * 129, "12 to 128"),
+        (PASSWORD, "aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaa", "too easy to guess"),
+        (PASSWORD, "amal and her boat", "amal and her boats", "not the same"),
+        (PASSWORD, PASSWORD, PASSWORD, "This is the present password"),
     ],
 )
-def test_a_bad_new_password_changes_nothing(site: Site, old: str, new: str, again: str) -> None:
+def test_a_bad_new_password_changes_nothing_and_is_told_why(
+    site: Site, old: str, new: str, again: str, why: str
+) -> None:
     visitor = site.logged_in(Role.IMO)
-    assert visitor.send("/account/password", old=old, new=new, again=again).status_code == 422
+    answer = visitor.send("/account/password", old=old, new=new, again=again)
+    assert (answer.status_code, why in read_text(answer.text)) == (422, True)
     assert site.visitor(MAIL).log_in().status_code == 302
 
 

@@ -13,6 +13,7 @@ from pimcollect.domain.roles import Role
 from pimcollect.tables.catalogue import PathwayRuleRow, PlaceRow
 from pimcollect.tables.journal import JournalRow
 from pimcollect.tables.referrals import CaseRow, ReferralRow, RevealRow
+from pimcollect.vault import seal_value
 from tests.factories.referrals import CANARY
 from tests.web.site import Site, read_text
 
@@ -135,6 +136,33 @@ def test_a_referral_walks_from_acceptance_over_one_look_to_its_end(site: Site) -
     assert read_row(site, row).state == "closed"
     assert site.desk.read(CaseRow, id=row.case_id).sealed is None
     assert row.reference in visitor.read("/referrals?over=yes").text
+
+
+def test_an_answer_that_a_browser_loads_again_shows_nobody_again(site: Site) -> None:
+    visitor = site.monitor()
+    row = site.desk.referral()
+    path = f"/referrals/{row.reference}"
+    visitor.send(f"{path}/accept")
+    (look,) = re.findall(r'name="look" value="([^"]+)"', visitor.read(path).text)
+    with site.hands_at_work():
+        assert CANARY["ref_name"] in visitor.send(f"{path}/reveal", reason="contact", look=look).text
+        again = visitor.send(f"{path}/reveal", reason="contact", look=look)
+        assert (again.status_code, CANARY["ref_name"] in again.text) == (409, False)
+        assert "shown already" in again.text
+        (look,) = re.findall(r'name="look" value="([^"]+)"', again.text)
+        assert CANARY["ref_name"] in visitor.send(f"{path}/reveal", reason="contact", look=look).text
+    assert count(site, RevealRow) == 2
+
+
+def test_a_person_who_agreed_to_no_detail_is_said_so(site: Site) -> None:
+    visitor = site.monitor()
+    row = site.desk.referral(state="accepted", accepted_by=site.actor().id)
+    key = site.desk.hands.keys.cases[0].seal_key
+    with site.desk.hands.sessions.begin() as session:
+        session.get_one(CaseRow, row.case_id).sealed = seal_value(b"{}", to=key, context=f"case|{row.case_id}")
+    with site.hands_at_work():
+        shown = visitor.send(f"/referrals/{row.reference}/reveal", reason="contact")
+    assert (shown.status_code, "Nothing may be shown" in shown.text) == (200, True)
 
 
 def test_nobody_is_shown_before_the_acceptance_or_to_a_colleague(site: Site) -> None:

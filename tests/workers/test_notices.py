@@ -91,6 +91,17 @@ def test_a_refusal_that_may_pass_is_tried_again(desk: Desk, postbox: Postbox, re
     assert send_due(desk.hands) == 1
 
 
+@pytest.mark.parametrize("duty", ["duty@relief.org", ""])
+def test_a_real_deployment_writes_to_no_example_address_and_tells_the_duty_officer(
+    desk: Desk, postbox: Postbox, duty: str
+) -> None:
+    desk.change(public_url="https://pim.relief.org", duty_email=duty)
+    desk.referral()
+    assert send_due(desk.hands) == (1 if duty else 0)
+    row = desk.read(NoticeRow)
+    assert (row.state, row.reason) == (("sent", None) if duty else ("waiting", "no_receiver"))
+
+
 @pytest.mark.parametrize(
     ("rcpt", "data"), [("550 5.1.1 unknown", "250 ok"), ("550 no", "250 ok"), ("250 ok", "554 no")]
 )

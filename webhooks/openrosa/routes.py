@@ -104,7 +104,8 @@ def _base(token: str | None) -> str:
 def _send_list(*, base: str) -> Response:
     wants_all = request.args.get("listAllVersions", "").lower() == "true"
     with Session(_door().engine) as session:
-        form_id = request.args.get("formID") or None
+        # a sign that no database keeps is in no form's id
+        form_id = request.args.get("formID", "").replace("\0", "\ufffd") or None
         return send_xml(write_form_list(session, base=base, form_id=form_id, all_versions=wants_all))
 
 

@@ -82,7 +82,7 @@ def test_a_title_in_any_letters_stays_one_line_of_valid_xml(phones: Phones, engi
 
 def test_a_form_is_filtered_by_its_id_and_an_unknown_one_is_an_empty_list(phones: Phones, engine: Engine) -> None:
     keep(engine, "hh_core")
-    for wanted, found in (("hh", ["hh"]), ("hh_core", ["hh_core"]), ("nothing", [])):
+    for wanted, found in (("hh", ["hh"]), ("hh_core", ["hh_core"]), ("nothing", []), ("a%00b", [])):
         answer = phones.client.get(f"{phones.base}/formList?formID={wanted}&verbose=true")
         assert (answer.status_code, [line["formID"] for line in read_lines(answer)]) == (200, found)
 

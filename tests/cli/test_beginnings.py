@@ -92,9 +92,7 @@ def test_a_phone_is_ended_by_its_id_and_never_by_half_a_name_or_for_another(run:
     assert [row["state"] for row in read("phones", "list")] == ["open", "revoked"]
 
 
-def test_a_referral_is_found_by_its_beginning_and_a_member_of_another_service_cannot_have_it(
-    run: Run, read: Read, desk: Desk
-) -> None:
+def test_a_referral_is_found_by_its_beginning_and_kept_from_other_services(run: Run, read: Read, desk: Desk) -> None:
     rows = [desk.referral(state="sent") for _ in range(3)]
     references = ["R-ABCD2222", "R-ABCD3333", "R-ABCE4444"]
     for row, reference in zip(rows, references, strict=True):

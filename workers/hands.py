@@ -47,6 +47,8 @@ class KnownVersion:
     version: str
     prepared: Prepared
     plan_sha256: str
+    stated_form: str
+    """The form's id as the XForm itself states it; empty where it states none."""
     stated: str
     """The version as the XForm itself states it; empty where it states none."""
     moments: frozenset[str]
@@ -94,8 +96,8 @@ class Hands:
     def _prepare(self, session: Session, version: UUID) -> KnownVersion:
         row = session.get_one(FormVersionRow, version)
         prepared = prepare(read_version(row.document))
-        stated, moments = read_stated(row.xform)[1], find_moments(prepared.version)
-        known = KnownVersion(row.id, row.form, row.version, prepared, row.sha256, stated, moments)
+        stated, moments = read_stated(row.xform), find_moments(prepared.version)
+        known = KnownVersion(row.id, row.form, row.version, prepared, row.sha256, *stated, moments)
         self._versions[version] = known
         return known
 

@@ -33,6 +33,7 @@ from pimcollect.tables.entries import (
 )
 from pimcollect.tables.forms import find_mappings
 from pimcollect.tables.journal import beat
+from pimcollect.tables.names import find_forms_named
 from pimcollect.tables.parked import park_entry
 from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import open_value
@@ -218,7 +219,7 @@ def _decide(
         opened = own.veil_ids(read.opened)
     except PimError:
         return Held(HeldReason.KEY_MISSING)
-    if opened.named_form not in (None, row.form):
+    if _is_of_other_form(session, row, opened, versions):
         return Held(HeldReason.OTHER_FORM)
     if opened.edition_id is None and not row.fullness:
         return Held(HeldReason.UNREADABLE)  # neither an id nor an answer: nobody was asked, so nobody refused
@@ -254,6 +255,18 @@ def _decide(
         identity=row.identity,
         inside=inside,
     )
+
+
+def _is_of_other_form(session: Session, row: EntryRow, opened: Opened, versions: list[KnownVersion]) -> bool:
+    """Whether it says that it answers another form of ours. Names that we do not know say nothing: servers give their
+    own, and one form may stand in several projects."""
+    if opened.named_form is not None:
+        return opened.named_form != row.form
+    stated = opened.stated_form
+    if stated is None or stated == row.form or any(one.stated_form == stated for one in versions):
+        return False
+    forms = find_forms_named(session, stated)
+    return bool(forms) and row.form not in forms
 
 
 def _add_findings(row: EntryRow, decision: Kept | Refused, inside: Inside | None) -> Kept | Refused:

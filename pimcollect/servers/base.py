@@ -55,6 +55,8 @@ class Opened:
     raw: RawAnswers
     stated_version: str | None = None
     """The version that the XML's root states. Servers rewrite it, so it is a hint where our own field is missing."""
+    stated_form: str | None = None
+    """What the XML's root, or Kobo's JSON, calls the form: the server's name for it, seldom ours."""
     entities: tuple[ToldEntity, ...] = ()
     """The entities that an XML names beside its answers."""
 

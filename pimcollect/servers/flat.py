@@ -47,12 +47,19 @@ def find_own(raw: dict[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _find_text(raw: dict[str, Any], name: str) -> str | None:
+    value = raw.get(name)
+    return value if isinstance(value, str) and value else None
+
+
 def is_envelope(raw: dict[str, Any]) -> bool:
     """True for the fields of an ODK encrypted envelope."""
     return any(key in raw for key in _ENVELOPE_KEYS)
 
 
-def open_flat(raw: dict[str, Any], *, is_encrypted: bool, stated_version: str | None = None) -> Opened:
+def open_flat(
+    raw: dict[str, Any], *, is_encrypted: bool, stated_version: str | None = None, stated_form: str | None = None
+) -> Opened:
     """What a worker reads out of a body, once it is flat."""
     edition, deprecated = first_id(raw, *ID_KEYS), first_id(raw, *DEPRECATED_KEYS)
     return Opened(
@@ -64,4 +71,5 @@ def open_flat(raw: dict[str, Any], *, is_encrypted: bool, stated_version: str | 
         is_encrypted=is_encrypted,
         raw=raw,
         stated_version=stated_version,
+        stated_form=stated_form or _find_text(raw, "_xform_id_string"),
     )

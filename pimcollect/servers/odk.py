@@ -84,7 +84,10 @@ def read_opened(body: bytes, *, repeats: Collection[str]) -> Opened:
     root = parse_xml(body)
     raw = flatten(root, repeats)
     opened = open_flat(
-        raw, is_encrypted=_is_encrypted(root) or is_envelope(raw), stated_version=_attribute(root, "version")
+        raw,
+        is_encrypted=_is_encrypted(root) or is_envelope(raw),
+        stated_version=_attribute(root, "version"),
+        stated_form=_attribute(root, "id"),
     )
     # the same ids as the door has read, by the same questions
     edition, deprecated = _read_only_id(_INSTANCE_ID(root)), _read_only_id(_DEPRECATED_ID(root))

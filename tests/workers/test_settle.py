@@ -141,6 +141,21 @@ def test_settling_twice_changes_nothing(household: Household, engine: Engine) ->
     assert (rows(engine, "SELECT * FROM submissions"), rows(engine, "SELECT * FROM referrals")) == before
 
 
+def test_what_says_that_it_answers_another_form_of_ours_is_held_and_a_name_that_nobody_knows_says_nothing(
+    household: Household, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO forms (id, title) VALUES ('pc_form', 'Another one')"))
+    held = household.post(BASE, _xform_id_string="pc_form")
+    kept = household.post(BASE, _xform_id_string="aUidOfAProjectThatNobodyConnected")
+    household.settle()
+    assert one(engine, "SELECT reason, body IS NOT NULL AS is_sealed FROM entries WHERE state = 'held'") == {
+        "reason": "other_form",
+        "is_sealed": True,
+    }
+    assert one(engine, "SELECT root_id FROM submissions") == {"root_id": kept} != {"root_id": held}
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from pimcollect.domain.phrases import phrase
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.form_keys import FormKeyRow, find_form_keys, find_newest_key, key_context
@@ -106,7 +107,11 @@ def choose_public_key(session: Session, form: str) -> str:
     if row is None:
         raise PimError(
             ErrorCode.BAD_KEYS,
-            f"The form {form} asks severe things, so its answers are encrypted on the phone; it has no key yet.",
-            remedy=f"Run `pimcollect forms keys create {form}` once on the server, or build it without encryption.",
+            phrase("Phones encrypt the answers of the form %(form)s, and it has no key for that yet.", form=form),
+            remedy=phrase(
+                "Your administrator makes it once, on the server: `%(command)s`. Then build the form here again. For a "
+                "trial it can be built without encryption.",
+                command=f"pimcollect forms keys create {form}",
+            ),
         )
     return base64.b64encode(row.public_key).decode()

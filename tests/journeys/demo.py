@@ -84,7 +84,12 @@ def build_form(station: Station, story: Story) -> str:
     )
     files = sorted(path.name for path in (HOME / "forms").iterdir())
     hold({f"{FORM}.xlsx", f"{FORM}.xml"} <= set(files), "the workbook and the form for phones were written")
-    story.say(f"Written: {', '.join(files)}")
+    story.say(
+        f"Written: {', '.join(files)}.",
+        "This form asks severe things, so phones would encrypt it. For this story it was built with --no-encrypt: a",
+        "server that posts is shown at work, and of an encrypted form a post brings the envelope without its files.",
+        "For real people leave the switch away: docs/operators/encryption.md.",
+    )
     return (HOME / "forms" / f"{FORM}.xml").read_text()
 
 

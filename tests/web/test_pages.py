@@ -15,7 +15,7 @@ from pimcollect.tables.forms import FormRow, FormVersionRow, HookRow
 from pimcollect.tables.referrals import ReferralRow
 from pimcollect.tables.submissions import SubmissionRow, TallyRow
 from pimcollect.vault import create_open_key
-from tests.web.site import Site
+from tests.web.site import Site, read_text
 
 
 def put_held(site: Site, reason: str = "unknown_version") -> EntryRow:
@@ -105,6 +105,15 @@ def test_a_severe_form_is_built_with_the_key_of_its_form_or_not_at_all(site: Sit
     visitor = site.logged_in(Role.IMO)
     refused = visitor.send("/forms", form="hh_core", languages="en")
     assert (refused.status_code, "pimcollect forms keys create hh_core" in refused.text) == (422, True)
+    assert "Your administrator makes it once" in read_text(refused.text)
+    assert (
+        "يُنشئه المسؤول"
+        in visitor.client.post(
+            "/forms",
+            data={"csrf_token": visitor.token("/"), "form": "hh_core", "languages": "en"},
+            headers={"Accept-Language": "ar"},
+        ).text
+    )
     with site.desk.hands.sessions.begin() as session:
         create_form_key(session, COMMAND_LINE, "hh_core", intake=create_open_key().seal_key)
     assert visitor.send("/forms", form="hh_core", languages="en").location == "/forms?built=hh_core"

@@ -59,7 +59,7 @@ UNBUILDABLE = (
     ({"title": "A\x01B"}, "no form can carry"),
     ({"title": "A" * 201}, "too long"),
     ({"languages": "zz"}, "cannot be built in zz"),
-    ({"encrypts": "yes"}, "it has no key yet"),
+    ({"encrypts": "yes"}, "it has no key for that yet"),
     ({"form": "hh", "modules": "M06"}, "only its minutes and its area"),
 )
 

@@ -24,6 +24,7 @@ from pimcollect.launch import SAME_USER
 
 _LONGEST_SOCKET_PATH = 100
 """The kernel takes 107 bytes; PostgreSQL's name for its socket is part of them."""
+NAME_HOME = "Say where it is: --home DIR, or PIMCOLLECT_HOME=DIR (after `make run`: .pimcollect)."
 _LOOKS, _LOOK_SECONDS = 10, 0.05
 ADMIN, OWNER, DATABASE = "pim_admin", "pimcollect", "pimcollect"
 """The role that may make databases, the role and the database that the service works with."""

@@ -22,7 +22,7 @@ from pimcollect.db import check_tables, open_engine, open_sessions, transaction
 from pimcollect.domain.roles import COMMAND_LINE, Actor, read_roles
 from pimcollect.embedded import servers
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.home import was_started
+from pimcollect.home import NAME_HOME, was_started
 from pimcollect.tables.members import find_member
 
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs: a JSON list of objects.")
@@ -68,8 +68,7 @@ def open_desk(*, is_first_step: bool = False) -> Iterator[Desk]:
         raise PimError(
             ErrorCode.NOT_FOUND,
             f"There is no installation in {settings.home}.",
-            remedy="Say where it is: --home DIR, or PIMCOLLECT_HOME=DIR (after `make run`: .pimcollect). "
-            "`pimcollect up` makes a new one.",
+            remedy=f"{NAME_HOME} `pimcollect up` makes a new one.",
         )
     with servers(settings) as settings:
         engine = open_engine(settings.database_url, pool_size=2)

@@ -28,7 +28,7 @@ from pimcollect.domain.roles import COMMAND_LINE, allow
 from pimcollect.doorbell import QUEUES, open_redis
 from pimcollect.embedded import servers
 from pimcollect.errors import PimError
-from pimcollect.home import find_running
+from pimcollect.home import NAME_HOME, find_running, was_started
 from pimcollect.notifiers.base import REMEDIES
 from pimcollect.notifiers.reserved import is_practising
 from pimcollect.tables.catalogue import find_services
@@ -74,7 +74,14 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield check_keys(settings)
     yield check_disk(settings)
     if settings.is_embedded and find_running(settings.home) is None:
-        yield Finding("service", ATTENTION, "is not running in this home", "Run `pimcollect up`.", stops=True)
+        if settings.database_url or was_started(settings.home):
+            what, remedy = "is not running in this home", "Run `pimcollect up`."
+        else:
+            what, remedy = (
+                f"there is no installation in {settings.home}",
+                f"{NAME_HOME} `pimcollect up` makes a new one.",
+            )
+        yield Finding("service", ATTENTION, what, remedy, stops=True)
         yield tell_nothing_told()
     else:
         with servers(settings) as found:

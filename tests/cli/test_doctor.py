@@ -109,6 +109,7 @@ def test_a_home_where_nothing_runs_is_not_started_by_looking(examine: Examine, s
     status, found = examine(DATABASE_URL="", REDIS_URL="")
     assert status == 1
     assert "service" in stops(found)
+    assert "there is no installation in" in found["service"][0]["detail"]
     assert not settings.home.exists()
 
 

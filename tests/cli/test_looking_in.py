@@ -98,6 +98,19 @@ def test_what_is_held_says_why_and_how_to_mend_it_and_can_be_replayed(
         run("inbox", "replay", held["id"])
 
 
+@pytest.mark.parametrize("body", [b'{"_uuid": "1", "a": "x\\u0000"}', b'{"_uuid": "1", "a": "x", "a": "y"}'])
+def test_what_can_be_read_in_two_ways_is_kept_sealed_and_is_to_be_corrected_where_it_was_made(
+    read: Read, household: Household, engine: Engine, body: bytes
+) -> None:
+    household.door.post(body)
+    household.settle()
+    (held,) = read("inbox", "list", "--state", "held")
+    assert held["reason"] == "unreadable"
+    assert "correct it" in held["mend"]
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT body IS NOT NULL FROM entries"))
+
+
 def test_submissions_are_listed_with_their_root_and_state(run: Run, read: Read, household: Household) -> None:
     kept = household.post(BASE)
     refused = household.post({**BASE, "con_interview": "no"})

@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 from pimcollect.config import Settings
 from pimcollect.db import borrow, open_sessions
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.key_rings import create_keys
 from pimcollect.log import configure_logging
 from pimcollect.servers.base import find_reader
-from pimcollect.vault import DoorKeys, HandsKeys, create_keys, import_intake_key, read_door_keys, write_intake_key
+from pimcollect.vault import DoorKeys, HandsKeys, import_intake_key, read_door_keys, write_intake_key
 from tests.badinput.bodies import CANARY, EITHER, HELD, Case, list_mutations, list_xml
 from tests.badinput.test_bodies import ANSWERS, CONSENT, list_cases
 from tests.factories.households import Household, open_household

@@ -122,7 +122,7 @@ def send(front: Front, text: bytes) -> tuple[int, bytes]:
             connection.shutdown(socket.SHUT_WR)
             while piece := connection.recv(65536):
                 answer += piece
-        except (ConnectionError, TimeoutError):
+        except OSError:  # it may be closed on the other side before all of it is sent
             pass
     for line in answer.split(b"\r\n"):
         if line.startswith(b"HTTP/1.") and not line.startswith(b"HTTP/1.1 100"):

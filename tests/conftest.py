@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -29,6 +30,10 @@ from pimcollect.home import ADMIN, OWNER, lock_home, open_home, settle_in
 from pimcollect.key_rings import create_keys
 from pimcollect.supervision import Supervisor
 from pimcollect.vault import DoorKeys, HandsKeys, read_door_keys, read_hands_keys
+
+# a busy machine is no fault of an example: what hangs is looked for by tests that say so
+hypothesis.settings.register_profile("pimcollect", deadline=None)
+hypothesis.settings.load_profile("pimcollect")
 
 _CLEAN = """
 DO $$

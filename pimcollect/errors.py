@@ -23,6 +23,8 @@ class ErrorCode(StrEnum):
     BAD_FILE = "bad_file"
     BAD_BODY = "bad_body"
     NOT_A_SUBMISSION = "not_a_submission"
+    MAPPING_UNFIT = "mapping_unfit"
+    NO_INSTANCE_ID = "no_instance_id"
     WRONG_SECRET = "wrong_secret"  # noqa: S105 - a code, not a secret
     TOO_LARGE = "too_large"
     AWAY = "away"

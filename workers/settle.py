@@ -51,6 +51,11 @@ _JOB_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
 _MOST_TIMES_OUT_OF_MEMORY = 3
 """Alone each time. Fewer than other failures: each time costs the machine a gigabyte for a moment."""
+_HELD_FOR = {
+    ErrorCode.NOT_A_SUBMISSION: HeldReason.NOT_A_SUBMISSION,
+    ErrorCode.MAPPING_UNFIT: HeldReason.MAPPING_UNFIT,
+    ErrorCode.NO_INSTANCE_ID: HeldReason.NO_INSTANCE_ID,
+}
 _log = open_log("settle")
 
 
@@ -199,8 +204,7 @@ def _read(
     try:
         opened = reader.read_opened(body, repeats=repeats)
     except PimError as error:
-        is_hint = error.code is ErrorCode.NOT_A_SUBMISSION
-        return Held(HeldReason.NOT_A_SUBMISSION if is_hint else HeldReason.UNREADABLE)
+        return Held(_HELD_FOR.get(error.code, HeldReason.UNREADABLE))
     if not opened.is_encrypted:
         return _Read(opened)
     inside = unwrap(own, session, row, body, repeats=repeats)
@@ -235,6 +239,7 @@ def _decide(
         received_at=row.received_at,
         pseudonyms=own.pseudonyms(),
         told=opened.entities,
+        is_mapped=row.server == MAPPED,
     )
     if isinstance(decision, Held):
         return decision

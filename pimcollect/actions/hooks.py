@@ -15,11 +15,19 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.roles import Actor, allow
+from pimcollect.domain.version import read_version
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.plugins import find_plugin
-from pimcollect.schemas.mappings import IN_ADDRESS, read_mapping
+from pimcollect.schemas.mappings import IN_ADDRESS, check_targets, read_mapping
 from pimcollect.tables.connections import find_connections
-from pimcollect.tables.forms import FormRow, HookRow, find_hooks, find_picture_paths, has_encrypted_version
+from pimcollect.tables.forms import (
+    FormRow,
+    HookRow,
+    find_hooks,
+    find_newest_version,
+    find_picture_paths,
+    has_encrypted_version,
+)
 from pimcollect.tables.journal import find_doers, write_journal
 from pimcollect.vault import hash_secret
 
@@ -95,8 +103,8 @@ def open_hook(
     """
     allow(actor, "hooks.open")
     plugin = find_plugin("servers", server)
-    checked = _check_mapping(plugin, mapping)
     require_form(session, form)
+    checked = _check_mapping(session, plugin, mapping, form=form)
     key, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(32)
     is_in_address = getattr(plugin, "SECRET_IN_ADDRESS", False) or (checked or {}).get("secret_in") == IN_ADDRESS
     row = HookRow(
@@ -134,14 +142,25 @@ def list_hooks(session: Session, actor: Actor) -> list[tuple[HookRow, str]]:
     return [(row, doers.get(str(row.id), "")) for row in rows]
 
 
-def _check_mapping(plugin: ModuleType, mapping: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _check_mapping(
+    session: Session, plugin: ModuleType, mapping: Mapping[str, Any] | None, *, form: str
+) -> dict[str, Any] | None:
     if hasattr(plugin, "bind") == (mapping is not None):
-        return None if mapping is None else read_mapping(mapping)
+        return None if mapping is None else _read_fitting(session, mapping, form=form)
     raise PimError(
         ErrorCode.BAD_FILE,
         "A mapping is for the server `mapped`, which needs one.",
         remedy="Open it with --server mapped --mapping FILE; docs/operators/hooks.md has an example.",
     )
+
+
+def _read_fitting(session: Session, mapping: Mapping[str, Any], *, form: str) -> dict[str, Any]:
+    """A checked mapping that leads to the consent and the codes of the form's newest version, if there is one yet."""
+    checked = read_mapping(mapping)
+    newest = find_newest_version(session, form)
+    if newest is not None:
+        check_targets(checked, read_version(newest.document))
+    return checked
 
 
 def read_networks(texts: Sequence[str]) -> list[str]:
@@ -196,7 +215,7 @@ def change_mapping(session: Session, actor: Actor, hook: UUID, *, mapping: Mappi
     row = session.get(HookRow, hook, with_for_update=True)  # a closed hook too: what it took may still be held
     if row is None or row.mapping is None:
         raise PimError(ErrorCode.NOT_FOUND, "There is no hook with a mapping of this id.", remedy=_LIST)
-    row.mapping = read_mapping(mapping)
+    row.mapping = _read_fitting(session, mapping, form=row.form)
     row.revision += 1
     write_journal(session, actor=actor.id, action="change_mapping", noun="hooks", noun_id=str(row.id))
 

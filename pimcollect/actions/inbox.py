@@ -33,9 +33,17 @@ MENDS = {
     "fetched: `pimcollect servers connect`, then `servers fetch`. It goes on by itself.",
     "tampered": "It was changed after the phone encrypted it, or parts of two submissions were mixed. Have the phone "
     "send it again, tell the data protection officer, then discard this one.",
+    "mapping_unfit": "It can be read, but not as the mapping of its hook says: no answers stand there, or two of its "
+    "fields lead to one question. `pimcollect hooks change HOOK --mapping FILE` with a better one, then replay.",
+    "no_instance_id": "It has no id where the mapping of its hook says, so a copy could not be told from another "
+    "person. `pimcollect hooks change HOOK --mapping FILE` if the id stands elsewhere, then replay; else ask the "
+    "sender for one.",
+    "consent_unclear": "Its mapping gives for the consent no code of the form: neither yes nor no was said, so it is "
+    "not taken for a refusal. Say what its values mean under `values` of the mapping, `pimcollect hooks change HOOK "
+    "--mapping FILE`, then replay.",
     "other_form": "It names another form, or nothing in it is a question of this one. If it is another form's, point "
-    "that form's REST service, or that phone, at its own address. Else it is no submission: ask who sends it, then "
-    "discard it.",
+    "that form's REST service, or that phone, at its own address. If a template wraps what the server sends "
+    "(Kobo: `payload_template`), see that the whole submission is in it. Else it is no submission: discard it.",
     "plain_in_encrypted": "It came readable, although its form has phones encrypt. Ask the team which app sent it: it "
     "may be made up. Then discard it. Replay helps only if it names no version, after a build with --no-encrypt.",
     "not_a_submission": "It only says that something happened on a server. Connect the form with `pimcollect servers "

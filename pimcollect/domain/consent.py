@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from pimcollect.domain.version import Condition
+from pimcollect.domain.version import Condition, ConsentMap
 
 
 def has_consent(answers: Mapping[str, object], conditions: tuple[Condition, ...]) -> bool:
@@ -19,3 +19,18 @@ def has_consent(answers: Mapping[str, object], conditions: tuple[Condition, ...]
         if not isinstance(answer, str) or answer not in condition.accepted:
             return False
     return True
+
+
+def is_clear(answers: Mapping[str, object], consent: ConsentMap, *, unread: Collection[str]) -> bool:
+    """Whether a yes or a no was said in the codes of the form, where a mapping of somebody else's may be wrong.
+
+    A value that is no code is neither, for whatever was asked (`unread` = the keys that came with such a value). And
+    a no to keeping it must have been said: with a wrong path nobody's answer would be there at all.
+    """
+    asked = (*consent.keep, *consent.share, *consent.refer, *consent.media)
+    if any(one.question in unread for one in asked):
+        return False
+    if not consent.keep or has_consent(answers, consent.keep):
+        return True
+    said = [(answers.get(one.question), one.accepted) for one in consent.keep]
+    return any(isinstance(answer, str) and answer not in accepted for answer, accepted in said)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pimcollect.domain.answers import AnswerReader, Answers, Findings
+from pimcollect.domain.answers import UNREAD, AnswerReader, Answers, Findings
 from pimcollect.domain.clocks import due_at, month_of, to_utc
-from pimcollect.domain.consent import has_consent
+from pimcollect.domain.consent import has_consent, is_clear
 from pimcollect.domain.derived import plan_derivations
 from pimcollect.domain.entities import EntityWriter, ToldEntity
 from pimcollect.domain.flags import FlagRules, Raised
@@ -65,16 +65,19 @@ def decide(
     received_at: datetime,
     pseudonyms: Pseudonyms | None = None,
     told: Sequence[ToldEntity] = (),
+    is_mapped: bool = False,
 ) -> Decision:
     """Decide what becomes of one delivery, from the flat shape a server sends.
 
-    `received_at` is aware: it starts the clocks and gives the month; `told` are the entities it names.
-    Held(OTHER_FORM) when none of the answers belong to this form. Never raises for anything that a body can hold; no
-    outcome but the package repeats an untreated value.
+    `received_at` is aware: it starts the clocks and gives the month; `told` are the entities it names; `is_mapped` when
+    a mapping, which may be wrong, says what is what. Held(OTHER_FORM) when none of the answers belong to this form.
+    Never raises for anything that a body can hold; no outcome but the package repeats an untreated value.
     """
     if not prepared.reader.knows_any(raw):
         return Held(HeldReason.OTHER_FORM)
     answers, findings = prepared.reader.read(raw)
+    if is_mapped and not is_clear(answers, prepared.version.consent, unread=answers.get(UNREAD, ())):
+        return Held(HeldReason.CONSENT_UNCLEAR)
     return decide_answers(
         answers, findings, prepared, directory, received_at=received_at, pseudonyms=pseudonyms, told=told
     )

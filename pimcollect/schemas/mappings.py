@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from pimcollect.domain.version import Version
 from pimcollect.errors import ErrorCode, PimError
 
 IN_HEADER, IN_ADDRESS = "header", "address"
@@ -14,6 +16,8 @@ _PATH = validate.And(
     validate.Length(max=_LONGEST),
     validate.Regexp(r"^[^/\s]+(/[^/\s]+)*$", error="Use names joined by /, without blanks."),
 )
+
+_CODE = validate.Regexp(r"^\S{1,300}$", error="Use codes of the form, without blanks.")
 
 
 class MappingSchema(Schema):
@@ -33,6 +37,17 @@ class MappingSchema(Schema):
         values=fields.String(validate=_PATH),
         data_key="fields",
         attribute="fields",
+        validate=validate.Length(max=_MOST),
+    )
+    values_ = fields.Dict(
+        keys=fields.String(validate=_PATH),
+        values=fields.Dict(
+            keys=fields.String(validate=validate.Length(max=_LONGEST)),
+            values=fields.String(validate=_CODE),
+            validate=validate.Length(min=1, max=_MOST),
+        ),
+        data_key="values",
+        attribute="values",
         validate=validate.Length(max=_MOST),
     )
     secret_in = fields.String(validate=validate.OneOf([IN_HEADER, IN_ADDRESS]))
@@ -56,6 +71,35 @@ def read_mapping(document: Any) -> dict[str, Any]:
     return mapping
 
 
+def check_targets(mapping: Mapping[str, Any], version: Version) -> None:
+    """Whether a mapping says where the consent stands, and translates into codes that the form has.
+
+    Without the first every delivery would be taken for a refusal. Raises PimError(BAD_FILE) that names our question.
+    """
+    by_key = {one.key: one for one in version.questions if not one.repeat}
+    targets = mapping.get("fields", {})
+    asked = [by_key[one.question].path for one in version.consent.keep if one.question in by_key]
+    missing = [path for path in asked if path not in targets.values()]
+    if missing:
+        raise PimError(
+            ErrorCode.BAD_FILE,
+            f"The mapping does not say where the consent stands: no field leads to {', '.join(missing)}.",
+            remedy=f'Add under "fields": "ITS PATH BELOW answers": "{missing[0]}"; also if the two are the same.',
+        )
+    by_path = {one.path: one for one in version.questions}
+    for theirs, table in mapping.get("values", {}).items():
+        question = by_path.get(targets.get(theirs, theirs))
+        codes = {one.code for one in version.choices.get(question.choices, ())} if question is not None else set()
+        if codes and question is not None and not codes.issuperset(table.values()):
+            some = ", ".join(sorted(codes)[:_SHOWN])
+            raise PimError(
+                ErrorCode.BAD_FILE,
+                f"The mapping gives {question.path} a value that the form does not have.",
+                remedy=f"Its codes are: {some}{' ...' if len(codes) > _SHOWN else ''}.",
+            )
+
+
+_SHOWN = 12
 _NAMES = {one.data_key or name for name, one in MappingSchema().fields.items()}
 _HELP = f"Its fields are: {', '.join(sorted(_NAMES))}; docs/operators/hooks.md has an example."
 

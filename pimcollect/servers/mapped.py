@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pimcollect.errors import PimError
+from pimcollect.errors import ErrorCode, PimError
 from pimcollect.servers.base import Delivery, Opened
 from pimcollect.servers.flat import count_answers, is_envelope, read_id
-from pimcollect.servers.instance import flatten, parse_xml, unreadable
+from pimcollect.servers.instance import flatten, parse_xml
 from pimcollect.servers.kobo import is_json, parse_object
 
 
@@ -30,6 +30,8 @@ class Mapped:
     form_version: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Path below `answers` as the sender has it -> path in our form. What is not named keeps its own."""
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Path below `answers` as the sender has it -> its value -> our code. What is not named stays as it is."""
 
     def read_delivery(self, body: bytes) -> Delivery:
         """What the door must know. Never raises for bad content."""
@@ -41,12 +43,15 @@ class Mapped:
             return Delivery(kind, None, 0)
 
     def read_opened(self, body: bytes, *, repeats: Collection[str]) -> Opened:
-        """What a worker must know. Raises PimError(BAD_BODY), without content in it."""
+        """What a worker must know. Raises PimError, without content in it: BAD_BODY, or MAPPING_UNFIT or
+        NO_INSTANCE_ID where the body can be read, but not as this mapping says."""
         flat = self._flatten(body, repeats)
         edition, deprecated = read_id(flat.get(self.instance_id)), read_id(flat.get(self.deprecated_id))
         raw = self._choose(flat)
         if not raw:  # rather a mapping that is wrong than a person who refused without a word
-            raise unreadable("there are no answers where its mapping says")
+            raise _unfit("there are no answers where its mapping says")
+        if edition is None:
+            raise PimError(ErrorCode.NO_INSTANCE_ID, "The body has no instance id where its mapping says.")
         return Opened(
             named_form=_text(flat.get(self.form)),
             named_version=_text(flat.get(self.form_version)),
@@ -72,22 +77,29 @@ class Mapped:
         for path, value in flat.items():
             if path.startswith(above) and path not in own:
                 name = path.removeprefix(above)
-                _put(chosen, self.fields.get(name, name), self._choose_rows(value, above))
+                _put(chosen, self.fields.get(name, name), self._choose_rows(value, above, name))
         return chosen
 
-    def _choose_rows(self, value: Any, above: str) -> Any:
+    def _choose_rows(self, value: Any, above: str, name: str) -> Any:
         if not isinstance(value, list):
-            return value
+            return self._translate(value, name)
         rows = []
         for row in value:
             if not isinstance(row, dict):
                 return value
             renamed: dict[str, Any] = {}
             for path, inner in row.items():
-                name = path.removeprefix(above)
-                _put(renamed, self.fields.get(name, name), self._choose_rows(inner, above))
+                below = path.removeprefix(above)
+                _put(renamed, self.fields.get(below, below), self._choose_rows(inner, above, below))
             rows.append(renamed)
         return rows
+
+    def _translate(self, value: Any, name: str) -> Any:
+        """The value in our codes; of several choices, each."""
+        ours = self.values.get(name)
+        if ours is None or not isinstance(value, str):
+            return value
+        return ours[value] if value in ours else " ".join(ours.get(one, one) for one in value.split(" "))
 
 
 def bind(mapping: Mapping[str, Any]) -> Mapped:
@@ -95,9 +107,14 @@ def bind(mapping: Mapping[str, Any]) -> Mapped:
     return Mapped(**{name: value for name, value in mapping.items() if name != "secret_in" and value is not None})
 
 
+def _unfit(what: str) -> PimError:
+    """The error of a mapping that does not fit; it repeats nothing of the body."""
+    return PimError(ErrorCode.MAPPING_UNFIT, f"The body cannot be read by its mapping: {what}.")
+
+
 def _put(into: dict[str, Any], path: str, value: Any) -> None:
     if path in into:  # one of the two may be the consent
-        raise unreadable("two of its fields stand for one question")
+        raise _unfit("two of its fields stand for one question")
     into[path] = value
 
 

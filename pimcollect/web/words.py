@@ -53,6 +53,9 @@ HELD_REASONS = {
     "encrypted": _("The form was encrypted on the phone, and this service does not hold that key."),
     "files_missing": _("It is encrypted, and some of its files have not arrived yet."),
     "tampered": _("It was changed after the phone encrypted it."),
+    "mapping_unfit": _("It can be read, but not as the mapping of its sender says."),
+    "no_instance_id": _("It has no id where the mapping of its sender says."),
+    "consent_unclear": _("Its mapping gives for the consent neither a yes nor a no of the form."),
     "other_form": _("It names another form, or nothing in it is a question of this form."),
     "plain_in_encrypted": _("A plain submission came for an encrypted form."),
     "not_a_submission": _("It only says that something happened on a server."),
@@ -69,7 +72,12 @@ MENDS = {
     "encrypted": _("Ask the administrator for the key of this form, then try again."),
     "files_missing": _("Nothing to do: it goes on by itself when they come."),
     "tampered": _("Have the phone send it again, and tell the data protection officer."),
-    "other_form": _("Let that form's server post to its own address."),
+    "mapping_unfit": _("Ask the administrator to change the mapping, then try again."),
+    "no_instance_id": _("Ask the administrator whether the id stands elsewhere; else the sender must give one."),
+    "consent_unclear": _("Ask the administrator to say in the mapping what its values mean, then try again."),
+    "other_form": _(
+        "Let that form's server post to its own address. If a template wraps it, the submission must be in it."
+    ),
     "plain_in_encrypted": _("Ask the team which app sent it."),
     "not_a_submission": _("Connect the form's server, which fetches what happened; then discard this."),
     "unknown_version": _("Build or adopt that version, then try again."),

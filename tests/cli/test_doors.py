@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from pimcollect.cli.doctor import check_keys
 from pimcollect.config import Settings, read_settings
+from pimcollect.domain.version import ConsentMap, Version, write_version
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import FormVersionRow
 from tests.cli.conftest import Run
@@ -42,7 +43,10 @@ def test_each_kind_of_hook_is_told_as_its_server_needs_it(
     run: Run, read: Read, settings: Settings, engine: Engine, household: Household, tmp_path: Path
 ) -> None:
     mapping = tmp_path / "sender.json"
-    mapping.write_text(json.dumps({"answers": "data", "instance_id": "id", "secret_in": "address"}))
+    asked = {q.key: q.path for q in household.frozen.version.questions}
+    consent = {key: asked[key] for key in ("con_adult", "con_understood", "con_interview")}
+    told = {"answers": "data", "instance_id": "id", "secret_in": "address", "fields": consent}
+    mapping.write_text(json.dumps(told))
     opened = {
         server: read("hooks", "open", "--form", "hh", "--server", server, *more)
         for server, more in (("kobo", ()), ("ona", ()), ("central", ()), ("mapped", ("--mapping", str(mapping))))
@@ -75,6 +79,7 @@ def test_a_hook_is_limited_rotated_and_closed(
     assert caught.value.code is ErrorCode.NOT_FOUND
 
 
+PLAIN = Version("f", "F", "1", "adopted", "", ("en",), (), {}, (), ConsentMap(keep=()), is_encrypted=True)
 IMAGE = {"path": "/data/card", "type": "image", "treatment": {"kind": "vault"}}
 
 
@@ -89,7 +94,7 @@ IMAGE = {"path": "/data/card", "type": "image", "treatment": {"kind": "vault"}}
         ),
         ("ona", {"questions": [IMAGE]}, "pictures", "servers connect --server ona"),
         ("central", {}, "hint", "--there PROJECT/FORM --user MAIL"),
-        ("mapped", {"is_encrypted": True}, "envelope", "pimcollect forms release f --to phones"),
+        ("mapped", json.loads(write_version(PLAIN)), "envelope", "pimcollect forms release f --to phones"),
         ("kobo", {"is_encrypted": False, "questions": [{**IMAGE, "treatment": {"kind": "drop"}}]}, None, ""),
     ],
 )

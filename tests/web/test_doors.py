@@ -38,7 +38,9 @@ def put_hook(site: Site, server: str = "kobo") -> OpenedHook:
 def put_mapped(site: Site) -> OpenedHook:
     mapping = {"answers": "payload/answers", "instance_id": "payload/id", "fields": {"agreed": "con/con_interview"}}
     with site.desk.hands.sessions.begin() as session:
-        return open_hook(session, COMMAND_LINE, server="mapped", form="hh", mapping=mapping)
+        session.merge(FormRow(id="other", title="Another sender's"))
+        session.flush()
+        return open_hook(session, COMMAND_LINE, server="mapped", form="other", mapping=mapping)
 
 
 def put_everything(site: Site) -> OpenedHook:

@@ -182,7 +182,12 @@ def map_household(household: Household) -> dict[str, Any]:
         "instance_id": "payload/id",
         "deprecated_id": "payload/before",
         "form_version": "payload/form/version",
-        "fields": {"consent": paths["con_interview"], "share": paths["con_share"]},
+        "fields": {
+            "consent": paths["con_interview"],
+            "share": paths["con_share"],
+            "adult": paths["con_adult"],
+            "understood": paths["con_understood"],
+        },
     }
 
 
@@ -240,6 +245,8 @@ def test_a_mapping_that_was_wrong_is_mended_and_what_was_held_is_read_anew(
         {"instance_id": "id", "code": "__import__('os')"},
         {"instance_id": "id", "fields": {"a": "x", "b": "x"}},
         {"instance_id": "id", "secret_in": "query"},
+        {"instance_id": "id", "values": {"a": "b"}},
+        {"instance_id": "id", "values": {"a": {"b": True}}},
         {"instance_id": "i" * 301},
     ],
 )
@@ -265,7 +272,67 @@ def test_two_fields_that_stand_for_one_question_are_held_and_never_a_consent(
     sent["payload"]["answers"][mapping["fields"]["consent"]] = "yes"
     assert other.post(json.dumps(sent).encode()).status_code == 202
     household.settle()
-    assert rows(engine, "SELECT state, reason FROM entries") == [{"state": "held", "reason": "unreadable"}]
+    assert rows(engine, "SELECT state, reason FROM entries") == [{"state": "held", "reason": "mapping_unfit"}]
+
+
+@pytest.mark.parametrize("said", [True, 1, "Yes", ["yes", "no"], None, "yes maybe"], ids=repr)
+def test_a_consent_that_is_no_code_of_the_form_is_held_and_settles_once_the_mapping_says_what_it_means(
+    settings: Settings, engine: Engine, household: Household, said: Any
+) -> None:
+    mapping = map_household(household)
+    other = open_door(settings, engine, form="hh", server="mapped", mapping=mapping)
+    sent = json.loads(write_mapped(household, mapping))
+    sent["payload"]["answers"]["consent"] = said
+    other.post(json.dumps(sent).encode())
+    household.settle()
+    (held,) = rows(engine, "SELECT id, state, reason FROM entries")
+    assert (held["state"], held["reason"]) == ("held", "consent_unclear")
+    if said is None:
+        return
+    values = {"consent": {"true": "yes", "1": "yes", "Yes": "yes", "false": "no", "maybe": "yes"}}
+    with Session(engine) as session, session.begin():
+        change_mapping(session, COMMAND_LINE, other.hook.id, mapping={**mapping, "values": values})
+        replay_entry(session, COMMAND_LINE, held["id"])
+    household.settle()
+    kept = [{"state": "kept"}] if said in (True, "Yes") else []
+    assert rows(engine, "SELECT state FROM submissions") == kept, "yes and no at once is neither"
+
+
+def test_a_refusal_in_the_sender_s_own_word_is_a_refusal_once_it_is_mapped(
+    settings: Settings, engine: Engine, household: Household
+) -> None:
+    mapping = {**map_household(household), "values": {"consent": {"true": "yes", "false": "no"}}}
+    other = open_door(settings, engine, form="hh", server="mapped", mapping=mapping)
+    sent = json.loads(write_mapped(household, mapping))
+    sent["payload"]["answers"]["consent"] = False
+    other.post(json.dumps(sent).encode())
+    household.settle()
+    assert rows(engine, "SELECT state, reason FROM entries") == [{"state": "settled", "reason": "refused"}]
+
+
+def test_what_has_no_id_where_its_mapping_says_is_held_in_its_own_words(
+    settings: Settings, engine: Engine, household: Household
+) -> None:
+    mapping = map_household(household)
+    other = open_door(settings, engine, form="hh", server="mapped", mapping=mapping)
+    other.post(write_mapped(household, mapping, id=None))
+    household.settle()
+    assert rows(engine, "SELECT state, reason FROM entries") == [{"state": "held", "reason": "no_instance_id"}]
+
+
+def test_a_mapping_that_leads_to_no_consent_or_to_no_code_of_the_form_is_refused(
+    engine: Engine, household: Household
+) -> None:
+    right = map_household(household)
+    less = {theirs: ours for theirs, ours in right["fields"].items() if theirs != "consent"}
+    wrong = ({**right, "fields": less}, {**right, "values": {"consent": {"true": "ja"}}})
+    with Session(engine) as session:
+        for mapping in wrong:
+            with pytest.raises(PimError) as caught:
+                open_hook(session, COMMAND_LINE, server="mapped", form="hh", mapping=mapping)
+            assert caught.value.code is ErrorCode.BAD_FILE
+            assert right["fields"]["consent"] in str(caught.value)
+        assert "ja" not in str(caught.value).split()
 
 
 def call_from(door: OpenDoor, address: str) -> int:

@@ -19,6 +19,7 @@ from pimcollect.tables.entries import (
     shred_entry,
 )
 from pimcollect.tables.journal import write_journal
+from pimcollect.tables.marks import count_entries
 from pimcollect.tables.media import shred_media, weigh_media
 
 _LIST_HELD = "Run `pimcollect inbox list --state held`."
@@ -77,6 +78,13 @@ def list_entries(session: Session, actor: Actor, *, state: str | None = None, li
     """Entries without bodies, newest first."""
     allow(actor, "inbox.list")
     return find_entries(session, state=state, limit=limit)
+
+
+def count_more(session: Session, actor: Actor, *, state: str | None, limit: int) -> int:
+    """How many entries a list of `limit` leaves out."""
+    allow(actor, "inbox.list")
+    counts = count_entries(session)
+    return max(0, sum(n for (found, _why), n in counts.items() if state in (None, found)) - limit)
 
 
 def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:

@@ -85,7 +85,13 @@ _LOCAL = ("127.0.0.1", "::1", "localhost")
 def warn_of_address(desk: Desk) -> None:
     """Beside an address that is to be given to others: say when they will not reach it, or not safely."""
     parts = urlsplit(desk.address)
-    if parts.hostname in _LOCAL:
+    if not desk.settings.public_url:
+        click.echo(
+            "  No `pimcollect up` runs in this home, so this address is the configured port, not seen to answer. Only "
+            "this machine reaches it: set PIMCOLLECT_URL to your public https one.",
+            err=True,
+        )
+    elif parts.hostname in _LOCAL:
         click.echo("  Only this machine reaches this address: set PIMCOLLECT_URL to your public https one.", err=True)
     elif parts.scheme != "https":
         click.echo("  This line can be listened to: set PIMCOLLECT_URL to an https address.", err=True)

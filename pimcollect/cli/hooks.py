@@ -95,7 +95,12 @@ allow_option = click.option(
 
 
 @hooks.command("open")
-@click.option("--server", default="kobo", show_default=True, help="Who posts: kobo, ona, central or mapped.")
+@click.option(
+    "--server",
+    default="kobo",
+    show_default=True,
+    help="Who posts: kobo, ona, central, odk (plain OpenRosa XML) or mapped.",
+)
 @click.option("--form", required=True, help="Id of the form it receives for.")
 @mapping_option
 @allow_option

@@ -10,7 +10,15 @@ from uuid import UUID, uuid4
 import click
 from sqlalchemy.orm import Session
 
-from pimcollect.actions.inbox import MENDS, discard_entry, list_entries, replay_entry, say_missing, show_entry
+from pimcollect.actions.inbox import (
+    MENDS,
+    count_more,
+    discard_entry,
+    list_entries,
+    replay_entry,
+    say_missing,
+    show_entry,
+)
 from pimcollect.cli.beginnings import find_id
 from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
 from pimcollect.domain.roles import COMMAND_LINE
@@ -19,6 +27,8 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.entries import EntryRow
 from pimcollect.vault import read_door_keys, read_hands_keys
 from webhooks.carried import accept_carried, shred_accepted, write_carried
+
+_MOST_LISTED = 10_000
 
 
 def _find(session: Session, text: str) -> UUID:
@@ -32,11 +42,12 @@ def inbox() -> None:
 
 @inbox.command("list")
 @click.option("--state", type=click.Choice(["untouched", "settled", "held"]), help="Only these.")
-@click.option("--limit", default=200, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--limit", default=200, show_default=True, type=click.IntRange(1, _MOST_LISTED))
 @json_option
 def list_command(state: str | None, limit: int, as_json: bool) -> None:
     """Entries, newest first. No content: bodies are sealed, and shredded when settled."""
     with open_desk() as desk, desk.transaction() as session:
+        more = count_more(session, COMMAND_LINE, state=state, limit=limit)
         rows = [
             {
                 "id": row.id,
@@ -61,6 +72,8 @@ def list_command(state: str | None, limit: int, as_json: bool) -> None:
         "mend": "mend",
     }
     print_rows(rows, as_json=as_json, columns=columns, empty="Nothing has arrived yet.")
+    if more:
+        click.echo(f"{more} more, older ones: --limit {min(limit + more, _MOST_LISTED)} shows them.", err=True)
 
 
 @inbox.command("show")
@@ -88,11 +101,18 @@ def carry_command(output: Path, as_json: bool) -> None:
         keys = read_door_keys(desk.settings.door_keys)
         with _create(output) as file, desk.transaction() as session:
             written = write_carried(session, COMMAND_LINE, file, keys=keys)
+        if not written.deliveries:
+            output.unlink()
     if as_json:
-        print_json([{"file": str(output), "key": keys.intake.key_id.hex(), **vars(written)}])
+        told = str(output) if written.deliveries else None
+        print_json([{"file": told, "key": keys.intake.key_id.hex(), **vars(written)}])
         return
-    click.echo(f"{written.deliveries} deliveries and {written.files} files, sealed to key {keys.intake.key_id.hex()}.")
-    click.echo("On the other machine: pimcollect inbox accept FILE")
+    if written.deliveries:
+        key = keys.intake.key_id.hex()
+        click.echo(f"{written.deliveries} deliveries and {written.files} files, sealed to key {key}.")
+        click.echo("On the other machine: pimcollect inbox accept FILE")
+    else:
+        click.echo("Nothing waits here that could be carried: no file was written.")
     if written.other_key:
         click.echo(f"{written.other_key} stay here: they are sealed to another key than the one in use now.", err=True)
     if written.mapped:

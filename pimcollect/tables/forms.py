@@ -197,6 +197,13 @@ def find_hooks(session: Session, *, limit: int = 500) -> list[HookRow]:
     return list(session.scalars(select(HookRow).order_by(*order).limit(limit)))
 
 
+def find_refused_hooks(session: Session, *, days: int, limit: int = 50) -> list[HookRow]:
+    """Hooks that refused a call in the last days, closed ones too, the latest first."""
+    since = func.clock_timestamp() - func.make_interval(0, 0, 0, days)
+    query = select(HookRow).where(HookRow.refused_at > since).order_by(HookRow.refused_at.desc())
+    return list(session.scalars(query.limit(limit)))
+
+
 def find_known_forms(session: Session, forms: Collection[str]) -> set[str]:
     """Those of the forms that are here."""
     return set(session.scalars(select(FormRow.id).where(FormRow.id.in_(forms))))

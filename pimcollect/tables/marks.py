@@ -103,6 +103,13 @@ def count_refusals(session: Session) -> dict[str, int]:
     return {reason.value: found.get(reason.value, 0) for reason in Refusal}
 
 
+def find_refused_strangers(session: Session, *, days: int) -> int:
+    """How many calls there were of addresses that no hook has; 0 when none of them was in the last days."""
+    since = func.clock_timestamp() - func.make_interval(0, 0, 0, days)
+    query = select(RefusalRow.n).where(RefusalRow.reason == Refusal.UNKNOWN, RefusalRow.last_at > since)
+    return session.scalar(query) or 0
+
+
 def count_held(session: Session) -> dict[str, int]:
     """Reason -> how many are held for it: a small partial index, not the whole table."""
     query = select(EntryRow.reason, func.count()).where(EntryRow.state == HELD).group_by(EntryRow.reason)

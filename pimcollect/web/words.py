@@ -90,7 +90,13 @@ MENDS = {
     ),
     "key_missing": _("Ask the administrator to put the old key back, then try again."),
 }
-SERVERS = {"kobo": "KoboToolbox", "ona": "Ona", "central": "ODK Central", "mapped": _("Another sender")}
+SERVERS = {
+    "kobo": "KoboToolbox",
+    "ona": "Ona",
+    "central": "ODK Central",
+    "odk": "OpenRosa XML",
+    "mapped": _("Another sender"),
+}
 CALL_REFUSALS = {
     "closed": _("It is closed, and somebody still posts there."),
     "network": _("The secret was right, but the call came from a network that is not allowed."),

@@ -10,10 +10,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from pimcollect.cli.doctor import check_keys
+from pimcollect.cli.doctor_doors import check_refusals
 from pimcollect.config import Settings, read_settings
 from pimcollect.domain.version import ConsentMap, Version, write_version
 from pimcollect.errors import ErrorCode, PimError
@@ -178,3 +179,35 @@ def test_a_laptop_collects_for_the_office(
     assert (taken["new"], taken["known"]) == (0, 1), "in this test both are one database"
     monkeypatch.setenv("PIMCOLLECT_DOOR_KEYS", str(door))
     assert "1 shredded" in run("inbox", "shred-carried", str(stick), "--receipt", taken["receipt"]).output
+
+
+def test_a_list_that_leaves_entries_out_says_how_many(run: Run, household: Household) -> None:
+    for number in range(3):
+        household.door.post(f'{{"_uuid": "{number}"}}'.encode())
+    assert "1 more, older ones: --limit 3" in run("inbox", "list", "--limit", "2").stderr
+    assert run("inbox", "list", "--limit", "3").stderr == ""
+    assert run("inbox", "list", "--state", "held", "--limit", "1").stderr == ""
+
+
+def test_where_nothing_waits_no_file_is_carried(run: Run, read: Read, household: Household, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    assert "no file was written" in run("inbox", "carry", "-o", str(stick)).output
+    assert read("inbox", "carry", "-o", str(stick))[0]["file"] is None
+    assert not stick.exists()
+
+
+def test_doctor_tells_which_door_refused_why_and_what_to_do_closed_ones_too(
+    read: Read, run: Run, engine: Engine, household: Household
+) -> None:
+    opened = [read("hooks", "open", "--form", "hh") for _ in range(2)]
+    run("hooks", "close", opened[1]["id"], "--yes")
+    with Session(engine) as session, session.begin():
+        assert [one.state for one in check_refusals(session)] == ["ok"]
+        session.execute(text("UPDATE hooks SET refused = 3, refused_at = now(), refused_reason = 'wrong_secret'"))
+        session.execute(text("UPDATE hooks SET refused_reason = 'closed' WHERE closed_at IS NOT NULL"))
+        session.execute(text("INSERT INTO refusals (reason, n, last_at) VALUES ('unknown', 5, now())"))
+        told = [f"{one.detail} {one.remedy}" for one in check_refusals(session)]
+    short = [one["id"][:8] for one in opened]
+    assert any(f"hook {short[0]} of hh: 3 refused" in one and f"hooks rotate {short[0]}" in one for one in told)
+    assert any(f"closed hook {short[1]}" in one and "hooks open --form hh --server kobo" in one for one in told)
+    assert any("5 calls of addresses that no hook has" in one for one in told)

@@ -69,7 +69,12 @@ def test_the_code_holds_what_the_text_beside_it_says(run: Run, read: Read) -> No
 
 @pytest.mark.parametrize(
     ("address", "said"),
-    [("", "Only this machine"), ("http://10.0.0.7:8000", "can be listened to"), ("https://pim.example.org", "")],
+    [
+        ("", "not seen to answer. Only this machine"),
+        ("http://127.0.0.1:8000", "Only this machine"),
+        ("http://10.0.0.7:8000", "can be listened to"),
+        ("https://pim.example.org", ""),
+    ],
 )
 def test_an_address_that_others_do_not_reach_is_told_beside_it_once_and_nowhere_else(
     run: Run, household: Household, monkeypatch: pytest.MonkeyPatch, *, address: str, said: str

@@ -1,0 +1,38 @@
+"""What doctor says of the doors: who was refused lately, why, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy.orm import Session
+
+from pimcollect.cli.findings import ATTENTION, OK, Finding
+from pimcollect.tables.forms import find_refused_hooks
+from pimcollect.tables.marks import Refusal, find_refused_strangers
+
+_DAYS = 7
+_MENDS = {
+    Refusal.CLOSED: "Somebody still posts to a closed address: `pimcollect hooks open --form {form} --server {server}` "
+    "and enter the new one there.",
+    Refusal.WRONG_SECRET: "Is the newest secret there? `pimcollect hooks rotate {id}`, paste it, then send anew there.",
+    Refusal.NETWORK: "If it is a sender of yours: `pimcollect hooks change {id} --allow NETWORK`.",
+    Refusal.TOO_LARGE: "Raise PIMCOLLECT_MAX_BODY_MB if it is as it should be, then send anew there.",
+}
+_STRANGERS = "Is an address mistyped at a server? `pimcollect hooks list`; else it is somebody who tries."
+
+
+def check_refusals(session: Session) -> Iterator[Finding]:
+    """Hooks that refused something in the last days, closed ones too, and calls of addresses that never were."""
+    rows = find_refused_hooks(session, days=_DAYS)
+    for row in rows:
+        why = Refusal(row.refused_reason or Refusal.WRONG_SECRET)
+        state = "closed hook" if row.closed_at else "hook"
+        last = f"last {row.refused_at:%Y-%m-%d %H:%M} UTC" if row.refused_at else ""
+        detail = f"{state} {str(row.id)[:8]} of {row.form}: {row.refused} refused, {last}: {why.value}"
+        mend = _MENDS.get(why, "Run `pimcollect hooks list`.")
+        yield Finding("doors", ATTENTION, detail, mend.format(id=str(row.id)[:8], form=row.form, server=row.server))
+    strangers = find_refused_strangers(session, days=_DAYS)
+    if strangers:
+        yield Finding("doors", ATTENTION, f"{strangers} calls of addresses that no hook has, some lately", _STRANGERS)
+    if not rows and not strangers:
+        yield Finding("doors", OK, f"no hook refused anything in {_DAYS} days")

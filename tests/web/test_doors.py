@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -35,8 +36,13 @@ def put_hook(site: Site, server: str = "kobo") -> OpenedHook:
         return open_hook(session, COMMAND_LINE, server=server, form="hh")
 
 
-def put_mapped(site: Site) -> OpenedHook:
-    mapping = {"answers": "payload/answers", "instance_id": "payload/id", "fields": {"agreed": "con/con_interview"}}
+def put_mapped(site: Site, *, has_values: bool = False) -> OpenedHook:
+    mapping: dict[str, Any] = {
+        "answers": "payload/answers",
+        "instance_id": "payload/id",
+        "fields": {"agreed": "con/con_interview"},
+    }
+    mapping |= {"values": {"agreed": {"ja": "yes"}}} if has_values else {}
     with site.desk.hands.sessions.begin() as session:
         session.merge(FormRow(id="other", title="Another sender's"))
         session.flush()
@@ -141,12 +147,14 @@ def test_a_rotated_hook_shows_its_new_secret_and_a_closed_one_is_gone(site: Site
     assert f"/doors/hooks/{hook.id}/" not in page
 
 
-def test_a_sender_of_its_own_kind_stands_among_the_others_with_how_it_is_read(site: Site) -> None:
+@pytest.mark.parametrize("has_values", [False, True])
+def test_a_sender_of_its_own_kind_stands_among_the_others_with_how_it_is_read(site: Site, *, has_values: bool) -> None:
     put_hook(site)
-    mapped = put_mapped(site)
+    mapped = put_mapped(site, has_values=has_values)
     page = site.logged_in(Role.IMO).read("/doors").text
     for said in ("Another sender", str(mapped.id), "How its deliveries are read", "payload/id", "con/con_interview"):
         assert said in page, said
+    assert ("agreed = ja" in page) == has_values
     assert mapped.key not in page
 
 

@@ -79,16 +79,17 @@ def read_starter() -> Catalogue:
 
 def read_catalogue(document: Mapping[str, Any]) -> Catalogue:
     """Check a parsed bank file and make the catalogue of it. All or nothing. Raises PimError(BAD_BANK)."""
-    refuse_mistakes(_say_mistake(one, document) for one in find_mistakes(document))
+    refuse_mistakes(say_mistake(one, document) for one in find_mistakes(document))
     return make_catalogue(document)
 
 
 class BankError(FaultyError):
-    """A bank that was not taken, with all that is wrong in it; told one fault a line."""
+    """A bank that was not taken, with all that is wrong in it; told one fault a line. It `is_early` when references and
+    expressions were not looked at yet."""
 
     faults: tuple[Fault, ...]
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[Fault], *, is_early: bool = False) -> None:
         summary = phrase("The bank was not taken. Faults: %(number)s.", number=len(faults))
         lines = [f"  {fault}" for fault in faults[:_SHOWN]]
         if len(faults) > _SHOWN:
@@ -98,18 +99,24 @@ class BankError(FaultyError):
             summary,
             faults,
             told="\n".join((summary, *lines)) + "\n",
-            remedy=phrase("Correct the file and import it again; nothing was changed."),
+            remedy=phrase(
+                "Correct the file and import it again; nothing was changed. References and expressions are looked at "
+                "when these faults are mended."
+            )
+            if is_early
+            else phrase("Correct the file and import it again; nothing was changed."),
         )
+        self.is_early = is_early
 
 
-def refuse_mistakes(faults: Iterable[Fault]) -> None:
+def refuse_mistakes(faults: Iterable[Fault], *, is_early: bool = False) -> None:
     """Raise BankError if there are any."""
     found = list(faults)
     if found:
-        raise BankError(found)
+        raise BankError(found, is_early=is_early)
 
 
-def _say_mistake(mistake: Mistake, document: Any) -> Fault:
+def say_mistake(mistake: Mistake, document: Any) -> Fault:
     """Its place in words that name items by their id, not by their position."""
     words, inner = [], document
     for step in mistake.where:

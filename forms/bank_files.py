@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from forms.bank import make_catalogue, read_catalogue, read_document, refuse_mistakes
+from forms.bank import make_catalogue, read_document, refuse_mistakes, say_mistake
 from forms.bank_sheets import OPTIONS, SHEETS, lay_bank, place_mistake, read_sheets, scrub, shown_columns
 from forms.grids import Fault, Table, read_csv, read_workbook, write_csv, write_workbook
-from forms.mistakes import find_misshapen, find_mistakes
+from forms.mistakes import Mistake, find_broken_references, find_misshapen
+from forms.mistakes_logic import find_broken_expressions
 from forms.safety import MAX_BYTES
 from pimcollect.domain.catalogue import Catalogue
 from pimcollect.errors import ErrorCode, PimError
@@ -67,7 +68,16 @@ def read_bank_bytes(data: bytes, *, is_workbook: bool) -> Read:
         faults: list[Fault] = []
         return read_tables(read_workbook(data, faults), faults)
     document = scrub(read_document(data))
-    return document, read_catalogue(document)
+    mistakes = find_misshapen(document)
+    is_early = bool(mistakes)
+    faults = [say_mistake(one, document) for one in mistakes or _find_broken(document)]
+    refuse_mistakes(faults, is_early=is_early)
+    return document, make_catalogue(document)
+
+
+def _find_broken(document: Mapping[str, Any]) -> list[Mistake]:
+    """What can only be looked at when every field has its shape."""
+    return [*find_broken_references(document), *find_broken_expressions(document)]
 
 
 def _read_folder(folder: Path, faults: list[Fault]) -> dict[str, Table]:
@@ -84,13 +94,14 @@ def _read_folder(folder: Path, faults: list[Fault]) -> dict[str, Table]:
 
 def read_tables(tables: Mapping[str, Table], faults: list[Fault]) -> Read:
     """The same for sheets that were read; `faults` are those that reading them found. Columns and cells are told in one
-    go; references are followed when all cells could be read."""
+    go; references and expressions are followed when all cells could be read."""
     read = read_sheets(tables, faults)
-    if read.document:
-        are_cells_whole = all(fault.row <= 1 for fault in faults)
-        mistakes = find_mistakes(read.document) if are_cells_whole else find_misshapen(read.document)
-        faults += _without_told([place_mistake(one, read.rows) for one in mistakes], faults)
-    refuse_mistakes(sorted(faults, key=lambda fault: (fault.sheet, fault.row)))
+    mistakes = find_misshapen(read.document) if read.document else []
+    is_early = bool(mistakes) or not read.document or any(fault.row > 1 for fault in faults)
+    if not is_early:
+        mistakes = _find_broken(read.document)
+    faults += _without_told([place_mistake(one, read.rows) for one in mistakes], faults)
+    refuse_mistakes(sorted(faults, key=lambda fault: (fault.sheet, fault.row)), is_early=is_early)
     return read.document, make_catalogue(read.document)
 
 

@@ -43,7 +43,9 @@ def _texts(names: str) -> dict[str, str]:
 
 _SELDOM_OF_CHOICES = ("parent", "image", "audio")
 SELDOM = (*ASKING, *_SELDOM_OF_CHOICES)
-"""Columns that are written only when a row fills them, and need not be there."""
+"""Columns that need not be there, and are written only when a row fills them."""
+_ALWAYS = {"places": ("parent",)}
+"""Of these, what people need who add the first row that fills it."""
 
 SHEETS: Mapping[str, Mapping[str, str]] = {
     "bank": _texts("field value"),
@@ -137,12 +139,13 @@ def lay_bank(document: Mapping[str, Any]) -> Grids:
     for name, rows in sorted(document["choice_lists"].items()):
         grids["choices"] += [[name, *(_write(row.get(one)) for one in list(SHEETS["choices"])[1:])] for row in rows]
     grids["requests"] += [[code, pathway] for code, pathway in sorted(document["request_map"].items())]
-    return {name: _without_empty(rows) for name, rows in grids.items() if name not in _HIDDEN or len(rows) > 1}
+    return {name: _without_empty(name, rows) for name, rows in grids.items() if name not in _HIDDEN or len(rows) > 1}
 
 
-def _without_empty(rows: list[list[str]]) -> list[list[str]]:
+def _without_empty(sheet: str, rows: list[list[str]]) -> list[list[str]]:
     """The same rows without the seldom columns that nothing fills."""
-    wanted = [at for at, column in enumerate(rows[0]) if column not in SELDOM or any(row[at] for row in rows[1:])]
+    shown = {column for column in rows[0] if column not in SELDOM} | {*_ALWAYS.get(sheet, ())}
+    wanted = [at for at, column in enumerate(rows[0]) if column in shown or any(row[at] for row in rows[1:])]
     return [[row[at] for at in wanted] for row in rows]
 
 
@@ -165,11 +168,11 @@ def _write(value: Any) -> str:
 def read_sheets(tables: Mapping[str, Table], faults: list[Fault]) -> Sheeted:
     """The document of the sheets; empty where a sheet or a column is missing without which none of it can be read.
     Adds to `faults` every sheet, column and cell that cannot be taken."""
-    for name in tables.keys() - SHEETS.keys():
+    for name in sorted(tables.keys() - SHEETS.keys()):
         faults.append(Fault(name, 0, "", "is no sheet of a bank; delete it, or let its name begin with _."))
     for name, columns in SHEETS.items():
         _check_columns(name, tables.get(name), columns, faults)
-    if not _is_framed(tables):
+    if not all(table.is_read for table in tables.values()) or not _is_framed(tables):
         return Sheeted({}, {})
     rows: dict[Place, tuple[str, int]] = {}
     document: dict[str, Any] = _read_fields(tables["bank"], rows, faults)
@@ -221,6 +224,13 @@ def _check_columns(name: str, table: Table | None, columns: Mapping[str, str], f
     if table is None:
         if name not in OPTIONAL:
             faults.append(Fault(name, 0, "", "is missing; export the bank anew and work in that copy."))
+        return
+    if not table.is_read:
+        return
+    if not columns.keys() & set(table.columns):
+        faults.append(
+            Fault(name, 1, "", "names none of the columns of this sheet; put back the row that was exported.")
+        )
         return
     faults += [
         Fault(name, 1, one, "is missing; put it back.") for one in columns if one not in (*table.columns, *SELDOM)

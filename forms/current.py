@@ -13,6 +13,7 @@ from forms.bank import read_catalogue, read_document, read_starter
 from forms.overlaps import FormTexts
 from forms.places import read_starter_places
 from forms.reasons import NOT_ACTIVE, STATES
+from forms.selection import KINDS
 from forms.services import Codes
 from pimcollect.domain.catalogue import Catalogue, NamedPlace
 from pimcollect.domain.governance import State
@@ -119,7 +120,8 @@ def read_texts(session: Session, form: str) -> FormTexts:
     """The newest version of a form as far as comparing needs it. Raises PimError(NOT_FOUND)."""
     row = find_newest_version(session, form)
     if row is None:
-        raise PimError(ErrorCode.NOT_FOUND, f"There is no form {form!r}.", remedy="`pimcollect forms list` shows them.")
+        ours = f"`pimcollect forms build {form}` makes it." if form in KINDS else "`pimcollect forms list` shows them."
+        raise PimError(ErrorCode.NOT_FOUND, f"There is no form {form!r} yet.", remedy=ours)
     version = row.document.get("bank_version", "")
     if not version:
         return FormTexts(row.document, row.xform, {})

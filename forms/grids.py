@@ -27,6 +27,9 @@ _MARK = "'"
 _RISKY = ("=", "+", "-", "@", "|", "%", "\t", "\r", "\n", "＝", "＋", "－", "＠", "\ufeff", _MARK)
 """What a spreadsheet may take for a formula at the start of a CSV cell (OWASP ASVS 5, 1.2.10), and our own mark."""
 
+_RULES = ("must ", "Must ", "Use ", "a direct identifier must ")
+"""How the text of a fault begins that is the rule itself."""
+
 Grids = Mapping[str, Sequence[Sequence[str]]]
 """Sheet -> rows of cells; the first row names the columns."""
 
@@ -46,8 +49,11 @@ class Fault:
 
     @property
     def told(self) -> dict[str, Any]:
-        """For programs: what is wrong, and how it is mended where that was said; no row and no column are None."""
+        """For programs: what is wrong, and how it is mended where that was said; no row and no column are None.
+        A rule that is not kept says both."""
         what, _, mend = self.text.partition("; ")
+        if not mend and what.startswith(_RULES):
+            mend = what
         place = {"sheet": self.sheet, "row": self.row or None, "column": self.column or None}
         return {**place, "what": what, "mend": mend or None}
 
@@ -58,6 +64,11 @@ class Table:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[int, dict[str, str]], ...]
+    is_read: bool = True
+    """False when the file could not be read at all: then nothing can be said of its columns."""
+
+
+_UNREAD = Table((), (), is_read=False)
 
 
 @dataclass(frozen=True)
@@ -193,27 +204,31 @@ def _read_cell(cell: Any, sheet: str, row: int, faults: list[Fault]) -> str:
 def read_csv(name: str, data: bytes, faults: list[Fault], *, expected: Sequence[str]) -> Table:
     """One CSV file, cells divided by comma, semicolon or tab, lines ended as they like. Adds to `faults`."""
     if len(data) > MAX_BYTES:
-        faults.append(Fault(name, 0, "", f"is larger than {MAX_BYTES // 1024 // 1024} MB."))
-        return Table((), ())
+        faults.append(
+            Fault(name, 0, "", f"is larger than {MAX_BYTES // 1024 // 1024} MB; leave out what is no row of the bank.")
+        )
+        return _UNREAD
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         faults.append(Fault(name, line, "", "is not UTF-8; save it as CSV UTF-8."))
-        return Table((), ())
+        return _UNREAD
     if "\0" in text:
         faults.append(Fault(name, 0, "", "is not text; save it as CSV UTF-8."))
-        return Table((), ())
-    return _make_table(name, _read_lines(name, text, faults, expected), faults)
-
-
-def _choose_delimiter(text: str, expected: Sequence[str]) -> str:
+        return _UNREAD
     head = text.splitlines()[0] if text.strip() else ""
-    return max(",;\t", key=lambda sign: len({cell.strip(' "') for cell in head.split(sign)} & set(expected)))
+    known = {sign: len({cell.strip(' "') for cell in head.split(sign)} & set(expected)) for sign in ",;\t"}
+    delimiter = max(known, key=lambda sign: known[sign])
+    if not known[delimiter]:
+        what = "names none of the columns of this sheet; put back the row that was exported"
+        faults.append(Fault(name, 1, "", f"{what}, its cells divided by comma, semicolon or tab."))
+        return _UNREAD
+    return _make_table(name, _read_lines(name, text, faults, delimiter), faults)
 
 
-def _read_lines(name: str, text: str, faults: list[Fault], expected: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_choose_delimiter(text, expected), strict=True)
+def _read_lines(name: str, text: str, faults: list[Fault], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     number, width = 0, 0
     try:
         for cells in reader:
@@ -223,12 +238,18 @@ def _read_lines(name: str, text: str, faults: list[Fault], expected: Sequence[st
                 faults.append(Fault(name, number, "", f"more than {MAX_ROWS} rows; delete the empty ones."))
                 return
             if 1 < len(cells) < width:
-                faults.append(Fault(name, number, "", f"has {len(cells)} cells, the first row has {width}."))
+                faults.append(
+                    Fault(name, number, "", f"has {len(cells)} cells, the first row has {width}; write one for each.")
+                )
             yield number, [tidy(_rearm(cell)) for cell in cells]
     except csv.Error:
         faults.append(
             Fault(
-                name, number + 1, "", "has a quotation mark that is not closed or doubled, or a cell that is too long."
+                name,
+                number + 1,
+                "",
+                "has a quotation mark that is not closed or doubled, or a cell that is too long; close or double it, "
+                "or shorten the cell.",
             )
         )
 
@@ -242,10 +263,10 @@ def _make_table(name: str, lines: Iterable[tuple[int, list[str]]], faults: list[
             columns = [cell.strip() for cell in cells]
             while columns and not columns[-1]:
                 columns.pop()
-            faults += [Fault(name, 1, one, "stands there twice.") for one in sorted(_twice(columns))]
+            faults += [Fault(name, 1, one, "stands there twice; delete one.") for one in sorted(_twice(columns))]
         elif any(cells):
             if any(cells[len(columns) :]) or any(cell for cell, head in zip(cells, columns, strict=False) if not head):
-                faults.append(Fault(name, number, "", "has a cell in a column without a name."))
+                faults.append(Fault(name, number, "", "has a cell in a column without a name; delete it."))
             rows.append((number, dict(zip(columns, [*cells, *[""] * (len(columns) - len(cells))], strict=False))))
     return Table(tuple(columns), tuple(rows))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from forms.gates import CLOSING_MODULE, CONSENT_MODULE, REFERRAL_MODULE, SCREENING_MODULE
 from forms.lints import Lint, find
-from forms.lints_logic import is_dynamic
+from forms.mistakes_logic import find_broken
 from forms.overlaps import find_doubles
 from pimcollect.domain.catalogue import SELECTS, Catalogue, Item
-from pimcollect.domain.expressions import find_breaks
 from pimcollect.domain.phrases import phrase
 
 UNITS = ("hh", "person", "community", "site")
@@ -38,24 +38,15 @@ def lint_bank(catalogue: Catalogue) -> Iterator[Lint]:
     yield from _lint_doubles(catalogue)
 
 
-def lint_expressions(catalogue: Catalogue) -> Iterator[Lint]:
-    """Expressions that would break any form on the phone: such a form is not built (X02, X03, X12)."""
-    for sheet, name, text in _list_expressions(catalogue):
-        for code, words in find_breaks(text, ()):
-            if code != "X01":  # paths are known in a form alone
-                yield find(code, sheet, name=name, text=words)
-
-
-def _list_expressions(catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
-    for item in catalogue.items:
-        own = {"rel": item.relevant, "constraint": item.constraint, "calc": item.calculation}
-        own |= {name: getattr(item.asking, name) for name in ("choice_filter", "readonly", "repeat_count")}
-        if is_dynamic(item.asking.default, item.type):
-            own["default"] = item.asking.default
-        yield from (("items", f"{item.id} {name}", text) for name, text in own.items())
-    for entity in catalogue.entities:
-        for name in ("label", "entity_id", "create_if", "update_if"):
-            yield "entities", f"{entity.list} {name}", getattr(entity, name)
+def lint_expressions(document: Mapping[str, Any]) -> Iterator[Lint]:
+    """Expressions of a kept bank that would break any form on the phone: such a form is not built (X02, X03, X12)."""
+    for where, code, words in find_broken(document):
+        if len(where) == 1:
+            yield find(code, "bank", name=str(where[0]), text=words)
+            continue
+        part, number, field = where
+        row = document[str(part)][number]
+        yield find(code, str(part), name=f"{row.get('id') or row['list']} {field}", text=words)
 
 
 def lint_item(item: Item, catalogue: Catalogue) -> Iterator[Lint]:

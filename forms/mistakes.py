@@ -44,7 +44,7 @@ class Mistake:
 
 def find_mistakes(document: Any) -> list[Mistake]:
     """All mistakes of a parsed bank. References are only followed when every field has its shape."""
-    return find_misshapen(document) or list(_find_broken_references(document))
+    return find_misshapen(document) or list(find_broken_references(document))
 
 
 def find_misshapen(document: Any) -> list[Mistake]:
@@ -98,11 +98,14 @@ def _twice(values: Iterable[str]) -> Iterator[tuple[int, str]]:
         seen.add(value)
 
 
-def _find_broken_references(document: Mapping[str, Any]) -> Iterator[Mistake]:
+def find_broken_references(document: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What refers to nothing, or stands there twice, where every field has its shape."""
     items, lists = document["items"], document["choice_lists"]
     modules = {row["id"]: row for row in document["modules"]}
     for number, value in _twice(row["id"] for row in document.get("questionnaires", ())):
-        yield Mistake(("questionnaires", number, "id"), f"the questionnaire {value} stands there twice.")
+        yield Mistake(
+            ("questionnaires", number, "id"), f"the questionnaire {value} stands there twice; change or delete one."
+        )
     for part, field, what in (
         ("items", "id", "id"),
         ("items", "name", "name"),
@@ -112,7 +115,9 @@ def _find_broken_references(document: Mapping[str, Any]) -> Iterator[Mistake]:
     ):
         for number, value in _twice(row[field] for row in document[part]):
             said = "" if field != "name" else f" ({value})"
-            yield Mistake((part, number), f"this {what}{said} stands there twice.", at=(part, number, field))
+            yield Mistake(
+                (part, number), f"this {what}{said} stands there twice; change or delete one.", at=(part, number, field)
+            )
     names = {row["name"] for row in items} | {SCREENING}
     names |= {part for row in items for part in PARTS.get(row["type"], ())}
     for number, row in enumerate(items):
@@ -120,14 +125,17 @@ def _find_broken_references(document: Mapping[str, Any]) -> Iterator[Mistake]:
     for name, rows in lists.items():
         for number, code in _twice(row["code"] for row in rows):
             at = ("choice_lists", name, number, "code")
-            yield Mistake(("choice_lists", name), f"the code {code} stands there twice.", at=at)
+            yield Mistake(("choice_lists", name), f"the code {code} stands there twice; change or delete one.", at=at)
     if document["wg_ss"]["answers"] not in lists:
-        yield Mistake(("wg_ss", "answers"), f"there is no choice list {document['wg_ss']['answers']}.")
+        yield Mistake(
+            ("wg_ss", "answers"),
+            f"there is no choice list {document['wg_ss']['answers']}; correct the name, or add it.",
+        )
     yield from _find_missing_labels(document)
     yield from _find_broken_containers(items)
     yield from _find_broken_entities(document, names)
     for name in sorted(find_references(document["ers_decision"]) - names):
-        yield Mistake(("ers_decision",), f"there is no item {name}.")
+        yield Mistake(("ers_decision",), f"there is no item {name}; correct the name, or add it.")
     yield from _find_broken_rules(document, names)
     for where, text in (*find_broken_parts(document), *find_broken_rows(document)):
         yield Mistake(where, text)
@@ -137,13 +145,15 @@ def _find_broken_item(
     where: Place, row: Mapping[str, Any], modules: Mapping[str, Any], lists: Mapping[str, Any], names: set[str]
 ) -> Iterator[Mistake]:
     if row["module"] not in modules:
-        yield Mistake((*where, "module"), f"there is no module {row['module']}.")
+        yield Mistake((*where, "module"), f"there is no module {row['module']}; correct the name, or add it.")
     needs_list = row["type"] in (*SELECTS, "rank", "fgd", "repeat_5w", "wg_ss") and not row.get("file")
     if needs_list and row["choices"] not in lists:
-        yield Mistake((*where, "choices"), f"there is no choice list {row['choices'] or '(empty)'}.")
+        yield Mistake(
+            (*where, "choices"), f"there is no choice list {row['choices'] or '(empty)'}; correct the name, or add it."
+        )
     for field in ("rel", "constraint", "calc", *EXPRESSIONS):
         for name in sorted(find_references(row.get(field, "")) - names):
-            yield Mistake((*where, field), f"there is no item {name}.")
+            yield Mistake((*where, field), f"there is no item {name}; correct the name, or add it.")
     if row["cls"] == "direct" and row["treat"] != "vault":
         yield Mistake((*where, "treat"), "a direct identifier must be sealed; write vault.")
 
@@ -154,7 +164,7 @@ def _find_broken_containers(items: list[Mapping[str, Any]]) -> Iterator[Mistake]
     for number, row in enumerate(items):
         inside = row.get("inside", "")
         if inside and (row["module"], inside) not in open_:
-            text = f"no group or repeat {inside} stands before it in the module {row['module']}."
+            text = f"no group or repeat {inside} stands before it in the module {row['module']}; move it there."
             yield Mistake(("items", number, "inside"), text)
         if row["type"] in CONTAINERS:
             open_.add((row["module"], row["name"]))
@@ -164,18 +174,24 @@ def _find_broken_entities(document: Mapping[str, Any], names: set[str]) -> Itera
     for number, row in enumerate(document.get("entities", ())):
         for field in ("label", "entity_id", "create_if", "update_if"):
             for name in sorted(find_references(row.get(field, "")) - names):
-                yield Mistake(("entities", number, field), f"there is no item {name}.")
+                yield Mistake(("entities", number, field), f"there is no item {name}; correct the name, or add it.")
     if not document.get("entities"):
         for number, row in enumerate(document["items"]):
             if row.get("save_to"):
-                yield Mistake(("items", number, "save_to"), "there is no entity that could take it.")
+                yield Mistake(
+                    ("items", number, "save_to"),
+                    "there is no entity that could take it; add one on the sheet entities, or empty the cell.",
+                )
 
 
 def _find_missing_labels(document: Mapping[str, Any]) -> Iterator[Mistake]:
     for name, rows in document["choice_lists"].items():
         for number, row in enumerate(rows):
             if row["label"] is None and name != document["wg_ss"]["answers"]:
-                yield Mistake(("choice_lists", name, number, "label"), "is empty; only locked wording may be.")
+                yield Mistake(
+                    ("choice_lists", name, number, "label"),
+                    "is empty; write the label, only locked wording may be missing.",
+                )
 
 
 def _find_broken_rules(document: Mapping[str, Any], names: set[str]) -> Iterator[Mistake]:
@@ -183,14 +199,14 @@ def _find_broken_rules(document: Mapping[str, Any], names: set[str]) -> Iterator
     for number, rule in enumerate(document["flag_rules"]):
         where = ("flag_rules", number)
         if rule["pathway"] not in pathways:
-            yield Mistake((*where, "pathway"), f"there is no pathway {rule['pathway']}.")
+            yield Mistake((*where, "pathway"), f"there is no pathway {rule['pathway']}; correct the name, or add it.")
         try:
             missing = names_used(rule["expression"]) - names
         except PimError as error:
             yield Mistake((*where, "expression"), str(error))
             continue
         for name in sorted(missing):
-            yield Mistake((*where, "expression"), f"there is no item {name}.")
+            yield Mistake((*where, "expression"), f"there is no item {name}; correct the name, or add it.")
     for code, pathway in document["request_map"].items():
         if pathway not in pathways:
-            yield Mistake(("request_map", code), f"there is no pathway {pathway}.")
+            yield Mistake(("request_map", code), f"there is no pathway {pathway}; correct the name, or add it.")

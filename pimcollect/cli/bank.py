@@ -13,7 +13,6 @@ from forms.bank_sheets import OPTIONAL
 from forms.current import read_current
 from forms.dimensions import list_dimensions
 from forms.drafts import add_missing, find_untranslated
-from forms.lints_bank import lint_expressions
 from forms.places import read_starter_places
 from forms.release import make_folder, write_whole
 from forms.wording import LANGUAGE_NAMES
@@ -73,7 +72,7 @@ def import_command(
     Without FILE: the starter bank that ships with pimcollect. Where no places were imported yet, the invented practice
     country comes along. What breaks a series or protects people less is not taken: propose it.
     """
-    given = read_given(file, as_json=as_json)
+    given = read_given(file, as_json=as_json, is_dry=is_dry)
     catalogue = make_catalogue(given.document)
     with open_desk(is_first_step=True) as desk, desk.transaction() as session:
         actor = find_actor(session, mail)
@@ -81,7 +80,6 @@ def import_command(
             comparison = compare_bank(session, actor, given, wanted=read_class(wanted))
             lacking = find_untranslated(read_version(session, "current"), given.document)
             say_comparison(given, comparison, as_json=as_json, lacking=lacking)
-            _say_broken(catalogue)
             if comparison.obstacles or (comparison.approvals and not is_endorsed):
                 raise SystemExit(1)
             return
@@ -90,17 +88,10 @@ def import_command(
             session, actor, given, wanted=read_class(wanted), is_endorsed_elsewhere=is_endorsed, practice=practice
         )
         places = 0 if has_places(session) else import_places(session, actor, read_starter_places())
-    _say_broken(catalogue)
     if as_json:
         print_json({**show_comparison(given, comparison), "is_new": is_new, "places": places})
         return
     _say_imported(catalogue, comparison, is_new=is_new, places=places)
-
-
-def _say_broken(catalogue: Catalogue) -> None:
-    """Said beside the result: the bank is taken, and a form that asks such an item is not built."""
-    for lint in lint_expressions(catalogue):
-        click.echo(f"No form that asks it can be built: {lint.code} {lint.name}: {lint.text}. {lint.mend}", err=True)
 
 
 def _say_imported(catalogue: Catalogue, comparison: Comparison, *, is_new: bool, places: int) -> None:
@@ -131,11 +122,22 @@ def _say_imported(catalogue: Catalogue, comparison: Comparison, *, is_new: bool,
     type=click.Choice([one for one in LANGUAGE_NAMES if one != "en"]),
     help="For a translator: with an empty row for every text that this language lacks.",
 )
-def export_command(target: Path, version: str | None, language: str | None) -> None:
-    """Write the bank as TARGET.xlsx, TARGET.json, or a folder TARGET of CSV files: the same bank, the same bytes."""
+@click.option("--force", "is_forced", is_flag=True, help="Write over files that hold something else.")
+def export_command(target: Path, version: str | None, language: str | None, is_forced: bool) -> None:
+    """Write the bank as TARGET.xlsx, TARGET.json, or a folder TARGET of CSV files: the same bank, the same bytes.
+
+    A file that is there and holds something else is somebody's work: it is only written over with --force.
+    """
     with open_desk() as desk, desk.transaction() as session:
         document = read_version(session, version or "current")
     files = write_bank(add_missing(document, language) if language else document, target)
+    others = [path.name for path, content in files.items() if path.is_file() and path.read_bytes() != content]
+    if others and not is_forced:
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW,
+            f"Not written: this would write over {', '.join(others)}, and what is in there is not this bank.",
+            remedy="Name another file or folder, or say --force to write over what was edited there.",
+        )
     for path, content in files.items():
         make_folder(path.parent)
         write_whole(path, content)

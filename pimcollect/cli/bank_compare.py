@@ -15,6 +15,7 @@ from forms.askers import find_where_used
 from forms.bank import BankError, read_catalogue, read_document
 from forms.bank_files import read_bank_bytes, read_bank_file
 from forms.current import read_texts
+from forms.lints import Severity
 from forms.lints_bank import lint_expressions, lint_item
 from forms.lints_current import lint_rounds
 from forms.lints_parts import lint_parts
@@ -70,19 +71,33 @@ def read_version(session: Session, name: str) -> Mapping[str, Any]:
     )
 
 
-def read_given(path: Path | None, *, as_json: bool) -> Bank:
-    """The checked bank of a file, else the starter bank. For programs the faults of a file go to stdout as a list."""
+def read_given(path: Path | None, *, as_json: bool, is_dry: bool = False) -> Bank:
+    """The checked bank of a file, else the starter bank. For programs the faults of a file go to stdout as a list.
+
+    A file that cannot be taken ends with status 2, as every mistake that the caller can mend; with 1 where it was asked
+    whether it could be (`is_dry`).
+    """
     try:
         document, catalogue = (
             read_bank_file(path) if path else read_bank_bytes(starter.read_bytes("bank.json"), is_workbook=False)
         )
     except PimError as error:
-        if not as_json:
+        if not (as_json or is_dry):
             raise
-        whole = {"sheet": None, "row": None, "column": None, "what": error.message, "mend": error.remedy}
-        print_json([fault.told for fault in error.faults] if isinstance(error, BankError) else [whole])
-        raise click.exceptions.Exit(1) from error
+        _tell_refused(error, as_json=as_json)
+        raise click.exceptions.Exit(1 if is_dry else 2) from error
     return Bank(catalogue.version, catalogue.sha256, document)
+
+
+def _tell_refused(error: PimError, *, as_json: bool) -> None:
+    """Why a bank is not taken: each fault for programs, one line each for people."""
+    if not as_json:
+        click.echo(f"error: {error}", err=True)
+        return
+    whole = {"sheet": None, "row": None, "column": None, "what": error.message, "mend": error.remedy}
+    print_json([fault.told for fault in error.faults] if isinstance(error, BankError) else [whole])
+    if isinstance(error, BankError) and error.is_early:
+        click.echo(error.remedy, err=True)
 
 
 def _change_row(one: Change) -> dict[str, Any]:
@@ -188,11 +203,7 @@ def where_used_command(codes: tuple[str, ...], as_json: bool) -> None:
     An item is followed through all its keys; a KEY names only the versions that asked under it, old keys included.
     """
     with open_desk() as desk, desk.transaction() as session:
-        try:
-            uses = find_where_used(session, read_version(session, "current"), codes)
-        except PimError as error:
-            click.echo(f"error: {error}", err=True)
-            raise click.exceptions.Exit(1) from error
+        uses = find_where_used(session, read_version(session, "current"), codes)
     _print_uses(uses, as_json=as_json)
 
 
@@ -201,22 +212,29 @@ def where_used_command(codes: tuple[str, ...], as_json: bool) -> None:
 @json_option
 def check_command(bank: str | None, as_json: bool) -> None:
     """Check a bank (else the current one): refuse broken references, list keys and questions that should be one, and
-    the lints of its items and other parts."""
+    the lints of its items and other parts. Status 1 when it could not be taken, or a lint is an error."""
     with open_desk() as desk, desk.transaction() as session:
-        document = read_version(session, bank or "current")
-        catalogue = read_catalogue(document)
+        try:
+            document = read_version(session, bank or "current")
+            catalogue = read_catalogue(document)
+        except BankError as error:
+            _tell_refused(error, as_json=as_json)
+            raise click.exceptions.Exit(1) from error
         unused = list(lint_rounds(session, catalogue))
     rows = find_doubles(catalogue)
     for row in rows:
         row["where"] = f"{row['one']} {row['other']} {row['key']}"
     items = (lint for item in catalogue.items for lint in lint_item(item, catalogue))
     dated = lint_parts(document, on=datetime.now(UTC).date().isoformat())
-    for lint in (*lint_expressions(catalogue), *items, *unused, *dated):
+    lints = (*lint_expressions(document), *items, *unused, *dated)
+    for lint in lints:
         facts = {"kind": lint.code, "key": lint.sheet, "one": lint.name, "other": "", "score": None}
         rows.append({**facts, "where": lint.where, "remark": f"{lint.text}. {lint.mend}"})
     columns = {"kind": "what", "where": "where", "score": "alike", "remark": "remark"}
     empty = "Every reference holds, nothing is there twice, and no lint finds anything."
     print_rows(rows, as_json=as_json, columns=columns, empty=empty)
+    if any(lint.severity is Severity.ERROR for lint in lints):
+        raise SystemExit(1)
 
 
 @click.command("overlaps")

@@ -49,17 +49,17 @@ def find_place_faults(rows: Iterable[Row]) -> Iterator[tuple[int, str, str]]:
     seen: set[str] = set()
     for number, row in enumerate(rows):
         if row["code"] in seen:
-            yield number, "code", f"{row['code']} stands there twice."
+            yield number, "code", f"{row['code']} stands there twice; delete one."
         seen.add(row["code"])
         yield from ((number, field, text) for field, text in _check_alone(row, levels))
         for code in next_codes[row["code"]]:
             if code not in levels:
-                yield number, "replaced_by", f"there is no place {code}."
+                yield number, "replaced_by", f"there is no place {code}; correct the code, or add it."
         if _is_circle(row["code"], next_codes):
-            yield number, "replaced_by", "leads back to the place itself."
+            yield number, "replaced_by", "leads back to the place itself; correct one of them."
         for alias in split_aliases(row["aliases"]):
             if alias in levels or spelled.setdefault(alias.casefold(), row["code"]) != row["code"]:
-                yield number, "aliases", f"{alias} is a code or an alias of another place."
+                yield number, "aliases", f"{alias} is a code or an alias of another place; delete it from one."
 
 
 def _check_alone(row: Row, levels: Mapping[str, int]) -> Iterator[tuple[str, str]]:
@@ -68,13 +68,18 @@ def _check_alone(row: Row, levels: Mapping[str, int]) -> Iterator[tuple[str, str
     parent = row.get("parent", "")
     if row["level"] == 1:
         if parent:
-            yield "parent", "level 1 has no parent."
+            yield "parent", "level 1 has no parent; empty the cell."
     elif parent not in levels:
-        yield "parent", f"the parent {parent} is not in the list." if parent else "the parent is empty."
+        yield (
+            "parent",
+            f"the parent {parent} is not in the list; correct the code, or add it."
+            if parent
+            else "the parent is empty; write the code of the place above it.",
+        )
     elif levels[parent] != row["level"] - 1:
-        yield "parent", f"the parent {parent} is not of level {row['level'] - 1}."
+        yield "parent", f"the parent {parent} is not of level {row['level'] - 1}; name one that is."
     if row["valid_to"] and row["valid_to"] < row["valid_from"]:
-        yield "valid_to", "lies before the first day."
+        yield "valid_to", "lies before the first day; correct one of them."
 
 
 def _is_circle(code: str, next_codes: Mapping[str, Iterable[str]]) -> bool:

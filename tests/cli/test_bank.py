@@ -152,17 +152,31 @@ def test_a_dry_run_ends_with_status_1_when_something_is_in_the_way(run: Run, edi
     assert run("bank", "import", edit(id_="F01", hint="New"), "--dry-run").exit_code == 0
 
 
-def test_an_expression_that_breaks_forms_is_told_before_and_after_the_import(
-    run: Run, edit: Callable[..., str]
+@pytest.mark.parametrize("constraint", ["nosuchfunc(.)", 'regex(., "[a-")', "(. > 3"])
+def test_a_bank_that_no_form_can_be_built_from_is_not_taken(
+    constraint: str, run: Run, sessions: sessionmaker[Session], edit: Callable[..., str]
 ) -> None:
-    path = edit(id_="L02", constraint="nosuchfunc(.)")
-    told = "X02 L02 constraint: there is no function nosuchfunc(). Correct its spelling."
-    assert told in run("bank", "import", path, "--dry-run").output
-    assert told in run("bank", "import", path).output
-    assert "there is no function nosuchfunc()" in run("bank", "check").output
+    path = edit(id_="E05", constraint=constraint)
+    told = run("bank", "import", path, "--dry-run")
+    assert (told.exit_code, "E05 constraint: X" in told.stderr) == (1, True)
+    assert run("bank", "check", path).exit_code == 1
+    error = refused(run, "bank", "import", path)
+    assert (error.code, "E05 constraint: X" in error.message) == (ErrorCode.BAD_BANK, True)
+    assert count(sessions, BankRow) == 1
+
+
+def test_a_kept_bank_with_an_expression_that_breaks_forms_is_named_by_its_check(
+    run: Run, sessions: sessionmaker[Session]
+) -> None:
+    with sessions.begin() as session:
+        row = session.scalars(select(BankRow)).one()
+        document = copy.deepcopy(row.document)
+        item(document, "L02")["constraint"] = "nosuchfunc(.)"
+        row.document = document
+    checked = run("bank", "check")
+    assert (checked.exit_code, "there is no function nosuchfunc()" in checked.output) == (1, True)
     error = refused(run, "forms", "build", "hh")
-    assert error.code is ErrorCode.BAD_FORM
-    assert "X02 survey row" in error.message
+    assert (error.code, "X02 survey row" in error.message) == (ErrorCode.BAD_FORM, True)
 
 
 def test_a_dry_run_writes_nothing(

@@ -36,22 +36,51 @@ def test_what_was_exported_comes_back_as_the_same_bank(
     assert {path: path.read_bytes() for path in first} == first
 
 
+@pytest.mark.parametrize(("target", "edited"), [("bank.xlsx", "bank.xlsx"), ("bank", "bank/items.csv")])
+def test_what_somebody_edited_is_not_written_over(target: str, edited: str, run: Run, tmp_path: Path) -> None:
+    run("bank", "export", str(tmp_path / target))
+    whole = (tmp_path / edited).read_bytes()
+    (tmp_path / edited).write_bytes(b"edited")
+    error = refused(run, "bank", "export", str(tmp_path / target))
+    assert (error.code, Path(edited).name in error.message) == (ErrorCode.NOT_POSSIBLE_NOW, True)
+    assert (tmp_path / edited).read_bytes() == b"edited"
+    assert run("bank", "export", str(tmp_path / target), "--force").exit_code == 0
+    assert (tmp_path / edited).read_bytes() == whole
+
+
 def test_a_bank_is_not_written_as_something_else(run: Run, tmp_path: Path) -> None:
     assert refused(run, "bank", "export", str(tmp_path / "bank.ods")).code is ErrorCode.BAD_FILE
 
 
-@pytest.mark.parametrize("words", [("--dry-run",), ()])
-def test_faults_are_a_list_for_programs(words: tuple[str, ...], run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("words", "status"), [(("--dry-run",), 1), ((), 2)])
+def test_faults_are_a_list_for_programs_and_end_as_they_do_for_people(
+    words: tuple[str, ...], status: int, run: Run, tmp_path: Path
+) -> None:
     run("bank", "export", str(tmp_path / "bank"))
     path = tmp_path / "bank" / "requests.csv"
     path.write_text(path.read_text("utf-8-sig") + "lost,RP-NONE\r\n")
     result = run("bank", "import", str(tmp_path / "bank"), *words, "--json")
     (fault,) = json.loads(result.stdout)
-    assert (result.exit_code, fault["sheet"], fault["column"]) == (1, "requests", "pathway")
+    assert (result.exit_code, fault["sheet"], fault["column"]) == (status, "requests", "pathway")
     assert fault["row"] > 1
+    assert fault["mend"]
     (tmp_path / "bank.xlsx").write_bytes(b"no workbook")
-    (whole,) = json.loads(run("bank", "import", str(tmp_path / "bank.xlsx"), *words, "--json").stdout)
-    assert (whole["row"], "no workbook" in whole["what"]) == (None, True)
+    result = run("bank", "import", str(tmp_path / "bank.xlsx"), *words, "--json")
+    (whole,) = json.loads(result.stdout)
+    assert (result.exit_code, whole["row"], "no workbook" in whole["what"]) == (status, None, True)
+    if words:
+        told = run("bank", "import", str(tmp_path / "bank.xlsx"), *words)
+        assert (told.exit_code, "no workbook" in told.stderr) == (status, True)
+    else:
+        assert refused(run, "bank", "import", str(tmp_path / "bank.xlsx")).code is ErrorCode.BAD_FILE
+
+
+def test_programs_are_told_beside_the_list_what_was_not_looked_at(run: Run, tmp_path: Path) -> None:
+    run("bank", "export", str(tmp_path / "bank"))
+    (tmp_path / "bank" / "items.csv").write_bytes("id;naïve".encode("latin-1"))
+    result = run("bank", "import", str(tmp_path / "bank"), "--json")
+    assert [one["what"] for one in json.loads(result.stdout)] == ["is not UTF-8"]
+    assert "References and expressions are looked at when these faults are mended." in result.stderr
 
 
 # official wording

@@ -77,9 +77,8 @@ def test_where_used_knows_every_part(run: Run, read: Callable[..., Any]) -> None
 
 def test_what_stands_nowhere_is_not_taken_for_unused(run: Run) -> None:
     run("forms", "build", "hh_core")
-    result = run("bank", "where-used", "L05", "nothinghere", "--json")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "'nothinghere'" in result.stderr
+    error = refused(run, "bank", "where-used", "L05", "nothinghere", "--json")
+    assert (error.code, "'nothinghere'" in error.message) == (ErrorCode.NOT_FOUND, True)
 
 
 def test_a_version_is_found_by_the_key_that_it_froze(

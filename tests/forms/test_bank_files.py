@@ -221,12 +221,12 @@ def _edit(folder: Path, name: str, change: Callable[[bytes], bytes]) -> str:
 @pytest.mark.parametrize(
     ("change", "place"),
     [
-        (lambda b: b"", "flag_rules, row 1, column id: is missing"),
-        (lambda b: b.split(b"\r\n", 1)[1], "flag_rules, row 1"),
+        (lambda b: b"", "flag_rules.csv, row 1: names none of the columns"),
+        (lambda b: b.split(b"\r\n", 1)[1], "flag_rules.csv, row 1: names none of the columns"),
         (lambda b: b.decode("utf-8-sig").encode("utf-16"), "flag_rules.csv, row 1: is not UTF-8"),
         (lambda b: b.replace(b"RP-CP", "protégé".encode("cp1252")), "flag_rules.csv, row 2: is not UTF-8"),
         (lambda b: b.replace(b"RP-CP", b"RP\0CP"), "flag_rules.csv: is not text"),
-        (lambda b: b.replace(b",", b"|"), "flag_rules, row 1"),
+        (lambda b: b.replace(b",", b"|"), "flag_rules.csv, row 1: names none of the columns"),
         (lambda b: b + b'"open', "flag_rules.csv, row"),
         (lambda b: b + b'a,"b"c,d,U', "flag_rules.csv, row"),
         (lambda b: b + b"FR99," + b"x" * 1_000_000 + b",RP-CP,U\r\n", "flag_rules.csv, row"),

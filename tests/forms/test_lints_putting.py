@@ -95,13 +95,13 @@ def test_an_expression_of_an_entity_is_a_lint_at_its_own_sheet(
 def test_what_would_break_any_form_is_a_lint_of_the_bank() -> None:
     document = _change("well_guard", default="nosuchfunc(1)", choice_filter="(parent='x'")
     document["entities"][0]["create_if"] = "nosuchfunc(2)"
-    found = {(one.code, one.where) for one in lint_expressions(read_catalogue(document))}
+    found = {(one.code, one.where) for one in lint_expressions(document)}
     assert found == {
         ("X02", "items W13 default"),
         ("X12", "items W13 choice_filter"),
         ("X02", "entities sites create_if"),
     }
-    assert list(lint_expressions(read_catalogue(rich_document()))) == []
+    assert list(lint_expressions(rich_document())) == []
 
 
 def test_what_an_entity_list_would_show_of_a_person_is_a_lint(places: tuple[NamedPlace, ...]) -> None:

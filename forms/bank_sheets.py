@@ -44,8 +44,7 @@ def _texts(names: str) -> dict[str, str]:
 _SELDOM_OF_CHOICES = ("parent", "image", "audio")
 SELDOM = (*ASKING, *_SELDOM_OF_CHOICES)
 """Columns that need not be there, and are written only when a row fills them."""
-_ALWAYS = {"places": ("parent",)}
-"""Of these, what people need who add the first row that fills it."""
+_ALWAYS = {"places": ("parent",)}  # who adds the first row that fills it needs it
 
 SHEETS: Mapping[str, Mapping[str, str]] = {
     "bank": _texts("field value"),
@@ -225,12 +224,9 @@ def _check_columns(name: str, table: Table | None, columns: Mapping[str, str], f
         if name not in OPTIONAL:
             faults.append(Fault(name, 0, "", "is missing; export the bank anew and work in that copy."))
         return
-    if not table.is_read:
-        return
     if not columns.keys() & set(table.columns):
-        faults.append(
-            Fault(name, 1, "", "names none of the columns of this sheet; put back the row that was exported.")
-        )
+        text = "names none of the columns of this sheet; put back the row that was exported."
+        faults += [Fault(name, 1, "", text)] if table.is_read else []
         return
     faults += [
         Fault(name, 1, one, "is missing; put it back.") for one in columns if one not in (*table.columns, *SELDOM)

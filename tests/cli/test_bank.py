@@ -160,23 +160,18 @@ def test_a_bank_that_no_form_can_be_built_from_is_not_taken(
     told = run("bank", "import", path, "--dry-run")
     assert (told.exit_code, "E05 constraint: X" in told.stderr) == (1, True)
     assert run("bank", "check", path).exit_code == 1
-    error = refused(run, "bank", "import", path)
-    assert (error.code, "E05 constraint: X" in error.message) == (ErrorCode.BAD_BANK, True)
+    assert "E05 constraint: X" in refused(run, "bank", "import", path).message
     assert count(sessions, BankRow) == 1
 
 
-def test_a_kept_bank_with_an_expression_that_breaks_forms_is_named_by_its_check(
-    run: Run, sessions: sessionmaker[Session]
-) -> None:
+def test_a_kept_bank_that_breaks_forms_is_named_by_its_check(run: Run, sessions: sessionmaker[Session]) -> None:
     with sessions.begin() as session:
         row = session.scalars(select(BankRow)).one()
-        document = copy.deepcopy(row.document)
-        item(document, "L02")["constraint"] = "nosuchfunc(.)"
-        row.document = document
+        row.document = copy.deepcopy(row.document)
+        item(row.document, "L02")["constraint"] = "nosuchfunc(.)"
     checked = run("bank", "check")
     assert (checked.exit_code, "there is no function nosuchfunc()" in checked.output) == (1, True)
-    error = refused(run, "forms", "build", "hh")
-    assert (error.code, "X02 survey row" in error.message) == (ErrorCode.BAD_FORM, True)
+    assert "X02 survey row" in refused(run, "forms", "build", "hh").message
 
 
 def test_a_dry_run_writes_nothing(

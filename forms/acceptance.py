@@ -27,6 +27,9 @@ _LETTERS = "YWVUJIB"
 """First letters of the ids of items that came in with forms; the starter bank has none of them."""
 
 _SHOWN = 20
+_OWN_USE = (
+    "a direct identifier needs a use of its own: write why it must be known who this is, or leave it with the form."
+)
 _PLAIN = {"gpc": "", "rel": "", "constraint": "", "calc": "", "flag": "", "path": "", "urg": "", "core_hh": False}
 
 
@@ -101,6 +104,7 @@ def _find_faults(document: Mapping[str, Any], accepted: Accepted) -> Iterator[Fa
     items = {row["id"] for row in document["items"]}
     rows = {number for number, _ in _survey(accepted.proposals)}
     seen: set[int] = set()
+    shared = {one.draft.get("use") for one in accepted.proposals.rows if one.decision == NEW and not _is_direct(one)}
     for one in accepted.proposals.rows:
         place = accepted.places[one.row]
         if one.row in seen or one.row not in rows:
@@ -112,9 +116,15 @@ def _find_faults(document: Mapping[str, Any], accepted: Accepted) -> Iterator[Fa
             )
         if one.decision == NEW and not one.draft.get("use"):
             text = "is empty: write what is measured and which decision it serves, or leave the question with the form."
-            yield Fault(accepted.sheet, place, "use", text)
+            yield Fault(accepted.sheet, place, "use", _OWN_USE if _is_direct(one) else text)
+        elif one.decision == NEW and _is_direct(one) and one.draft["use"] in shared:
+            yield Fault(accepted.sheet, place, "use", f"says the same as another question's. {_OWN_USE}")
         if one.decision == NEW and not one.draft.get("name"):
             yield Fault(accepted.sheet, place, "name", "there is no draft here; write same or leave.")
+
+
+def _is_direct(one: Proposal) -> bool:
+    return one.draft.get("cls") == "direct"
 
 
 def _survey(proposals: Proposals) -> tuple[tuple[int, Mapping[str, str]], ...]:

@@ -13,7 +13,7 @@ from pimcollect.domain.touched import find_named, find_reached
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.catalogue import find_places
 from pimcollect.tables.governance import find_item_states
-from pimcollect.tables.uses import find_keys_of, find_place_uses, find_uses
+from pimcollect.tables.uses import find_keys_of, find_place_uses, find_purpose_uses, find_uses
 
 
 def find_askers(session: Session, items: Collection[str], *, limit: int = 1000) -> list[dict[str, Any]]:
@@ -28,16 +28,21 @@ def find_askers(session: Session, items: Collection[str], *, limit: int = 1000) 
 
 
 def find_where_used(session: Session, document: Mapping[str, Any], codes: Iterable[str]) -> list[dict[str, Any]]:
-    """The same for codes of any part of a bank. A key means the versions that froze this key, and no other.
+    """The same for codes of any part of a bank. A key means the versions that froze this key, and no other; a purpose
+    the versions that were built for it, whatever else asks the same items.
 
     Raises PimError(NOT_FOUND) for a code that stands nowhere.
     """
     lives = find_item_states(session)
     places = {row["code"] for row in document.get("places", ())} | {row.code for row in find_places(session)}
+    purposes = {row["id"] for row in document.get("purposes", ())}
     whole: set[str] = set()
     keyed: set[tuple[str, str]] = set()
     offered: list[str] = []
+    codes = tuple(codes)
     for code in codes:
+        if code in purposes:
+            continue
         found = {(one.item, one.key) for one in lives if one.key == code}
         found |= {(row["id"], row["key"]) for row in document["items"] if row["key"] == code}
         keyed |= found
@@ -56,4 +61,5 @@ def find_where_used(session: Session, document: Mapping[str, Any], codes: Iterab
         items = [item for item in one["items"] if item in whole or (item, one["keys"][item]) in keyed]
         if items:
             uses.append({**one, "items": items, "keys": {item: one["keys"][item] for item in items}})
-    return uses + [{**one, "keys": {}} for one in find_place_uses(session, offered)]
+    served = find_purpose_uses(session, purposes.intersection(codes))
+    return uses + [{**one, "keys": {}} for one in (*served, *find_place_uses(session, offered))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from forms.identifiers import is_yes, speaks_of
@@ -14,6 +15,8 @@ _BY_NAME = ("con_interview", "consent", "informed_consent", "consent_given", "co
 """Names that mean nothing else, the surest first."""
 
 _SHOWN = 10
+_FEW = 4
+"""More choices than that are a scale of opinions, no consent."""
 
 
 def find_consent(outline: Outline, *, named: str | None = None) -> Condition:
@@ -38,6 +41,17 @@ def find_consent(outline: Outline, *, named: str | None = None) -> Condition:
         if found:
             _refuse("More than one question could be the one for consent.", found)
     return _refuse("The form has no question that can be recognised as consent.", usable)
+
+
+def asks_consent(field: Field, codes: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a question seems to ask for consent of any kind: a tick, or a few choices with a yes among them, that
+    name or wording call so."""
+    can = field.type == "acknowledge" or (
+        field.type == "select_one"
+        and 0 < len(codes) <= _FEW
+        and any(is_yes(code, said) for code, said in codes.items())
+    )
+    return can and speaks_of("agrees", (field.name, *field.labels))
 
 
 def _named(outline: Outline, named: str) -> Condition:

@@ -51,6 +51,11 @@ def lint_layout(catalogue: Catalogue, selection: Selection, layout: Layout, rows
     yield from _lint_uses(catalogue, selection, version, rows)
 
 
+NO_SERVICES = phrase(
+    "no services are loaded: no referral of this form would reach anybody; load them with pimcollect services import"
+)
+
+
 def lint_pathways(version: Version, places: tuple[NamedPlace, ...], served: tuple[Served, ...]) -> Iterator[Lint]:
     """Pathways that a flag or a request of this form can raise, and first-level areas in which nobody serves them."""
     above = {place.code: place.parent for place in places}
@@ -62,6 +67,9 @@ def lint_pathways(version: Version, places: tuple[NamedPlace, ...], served: tupl
         covered.setdefault(one.pathway, set()).add(place)
     asked = version.requests.pathways.values() if version.requests else ()
     raised = {rule.pathway for rule in version.flags} | set(asked)
+    if raised and not served:
+        yield find("L09", "pathways", name="", text=NO_SERVICES)
+        return
     areas = [place.code for place in places if place.level == 1]
     for pathway in sorted(raised & version.pathways.keys()):
         known = covered.get(pathway, set())

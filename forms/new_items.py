@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from forms.columns import split_column
+from forms.consents import asks_consent
 from forms.defaults import choose_fate, identifies
 from forms.grids import tidy
 from forms.identifiers import fold
@@ -15,8 +16,9 @@ from forms.lints_book import Line
 from forms.lints_sheets import SENSES
 from forms.matching import SURE, Match
 from forms.outline import Field
-from forms.reasons import BAD_LIST, OF_THE_PHONE, OTHER_LANGUAGE, SENSED, UNKNOWN_TYPE, WORKED_OUT
+from forms.reasons import ASKS_CONSENT, BAD_LIST, OF_THE_PHONE, OTHER_LANGUAGE, SENSED, UNKNOWN_TYPE, WORKED_OUT
 from forms.subjects import find_subject
+from forms.whereabouts import Whereabouts
 from pimcollect.domain.catalogue import SELECTS, Catalogue
 from pimcollect.domain.phrases import phrase
 
@@ -35,6 +37,7 @@ TYPES = ("select_one", "select_multiple", "rank", "integer", "decimal", "range",
 
 METADATA = ("start", "end", "today", "audit", "hidden")
 
+_CONSENT = "con_interview"
 _FILE = re.compile(r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,127}$")
 _SECONDS = {"select_one": 15, "select_multiple": 25, "rank": 30, "text": 30}
 _TREATMENTS = {"keep": "keep", "band": "band", "date": "band", "topcode": "topcode", "restrict": "restrict"}
@@ -71,11 +74,14 @@ class Drafter:
         language: str,
         known: Mapping[str, str],
         new: Mapping[str, tuple[tuple[str, str], ...]],
+        codes: Mapping[str, Mapping[str, Sequence[str]]],
+        areas: Mapping[int, Whereabouts],
     ) -> None:
         self._items = {item.id: item for item in catalogue.items}
         self._modules = {module.id: module for module in catalogue.modules}
         self._keys = {item.key for item in catalogue.items}
         self._tool, self._use, self._language, self._known, self._new = tool, use, language, known, new
+        self._codes, self._areas = codes, areas
         taken: set[str] = set(catalogue.lists)
         self._lists: dict[str, str] = {}
         for name in new:
@@ -103,11 +109,19 @@ class Drafter:
         )
         if nearest and nearest.is_same and nearest.score >= SURE:
             return replace(proposal, decision=SAME)
+        if asks_consent(one, self._codes.get(one.choices, {})):
+            ours = next((item.id for item in self._items.values() if item.name == _CONSENT), "")
+            return replace(proposal, item=proposal.item or ours, remark=ASKS_CONSENT)
         against = self._find_against(one, line)
         if against:
             return replace(proposal, remark=against)
+        area = self._areas.get(row)
         return replace(
-            proposal, decision=NEW, draft=self._draft(line, one, nearest, label), remark=self._remark(line, one)
+            proposal,
+            decision=NEW,
+            why=", ".join(part for part in (proposal.why, area.reason if area else "") if part),
+            draft=self._draft(line, one, nearest, label, area),
+            remark=self._remark(line, one, area),
         )
 
     def _find_against(self, one: Field, line: Line) -> str:
@@ -126,15 +140,19 @@ class Drafter:
             return one.outside
         return ""
 
-    def _remark(self, line: Line, one: Field) -> str:
-        remarks = []
+    def _remark(self, line: Line, one: Field, area: Whereabouts | None) -> str:
+        remarks: list[str] = []
+        if area and one.type == "select_one":
+            remarks.append(area.offer)
         if one.outside:
             remarks.append(one.outside)
         if self._language != "default" and "(en)" not in self._language and fold(self._language) != "english":
             remarks.append(phrase(OTHER_LANGUAGE, language=self._language))
         return "; ".join(remarks)
 
-    def _draft(self, line: Line, one: Field, nearest: Match | None, label: str) -> dict[str, Any]:
+    def _draft(
+        self, line: Line, one: Field, nearest: Match | None, label: str, area: Whereabouts | None
+    ) -> dict[str, Any]:
         near = self._items[nearest.item] if nearest and nearest.score >= 0.5 else None
         subject = find_subject((one.name, *one.labels))
         module = near.module if near else subject.module if subject else ""
@@ -144,8 +162,12 @@ class Drafter:
         treat = _TREATMENTS.get(choose_fate(one).treatment.kind, "drop")
         if near and near.type == one.type:
             sens = max(sens, near.sensitivity, key="LMHS".index)
-        if identifies(one):
+        is_direct = identifies(one)
+        if is_direct:
             module, sens, cls, treat = "M17" if "M17" in self._modules else module, "S", "direct", "vault"
+        elif area:
+            sens, cls = max(sens, "M", key="LMHS".index), cls if cls == "sens" else "quasi"
+            treat = "coarsen" if area.level and one.type == "select_one" else "drop"
         elif treat == "keep" and sens in "HS":
             treat = "restrict"
         name = self._name(self._modules[module].prefix, one.name)
@@ -163,7 +185,7 @@ class Drafter:
             "treat": treat,
             "key": self._key(one.name, unit),
             "lvl": unit,
-            "use": _plan_use(line, self._use),
+            "use": _plan_use(line, "" if is_direct else self._use),
             "comp": near.component if near else "X",
             "matrix": near.matrix if near else "PM",
             "disagg": "std" if fold(line["disaggregation"]) in ("true", "yes", "1") else "",
@@ -188,7 +210,8 @@ class Drafter:
 
 
 def _plan_use(line: Line, use: str) -> str:
-    """What the answers are for: as the form's maker planned it (koboloadeR), else what the officer said of the form."""
+    """What the answers are for: as the form's maker planned it (koboloadeR), else what the officer said of the form.
+    One sentence for a whole form is no reason to keep who somebody is."""
     plan = ", ".join(
         f"{column} {line[column]}" for column in ("chapter", "correlate", "structuralequation") if line[column]
     )

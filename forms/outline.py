@@ -14,6 +14,7 @@ from pyxform.xls2json import workbook_to_json
 from forms.child import run_in_child
 from forms.columns import split_column
 from forms.grids import Fault, Table
+from forms.reasons import OUTSIDE_SHEET
 from forms.safety import check_workbook
 from forms.xlsforms import XlsForm, read_sheets, refuse_faults, to_definition
 from pimcollect.errors import ErrorCode, PimError
@@ -21,6 +22,8 @@ from pimcollect.errors import ErrorCode, PimError
 _SHOWN = 1_000
 _KOBO_TYPES = ("begin_kobomatrix", "begin_score", "begin_rank", "score__row", "rank__level")
 _SELECTS = {"select1": "select_one", "select": "select_multiple", "odk:rank": "rank"}
+_OUTSIDE = ("select one external", "select_one_external")
+"""Its choices stand on the sheet external_choices; phones show a select, pyxform writes a field for text."""
 _BINDS = {"int": "integer", "string": "text", "binary": "file"}
 # Types whose plain name pyxform's table does not tell.
 _AS_NAMED = frozenset(
@@ -183,6 +186,8 @@ def _type_of(element: Mapping[str, Any]) -> str:
     named = str(element["type"])
     if named in _AS_NAMED:
         return named
+    if named in _OUTSIDE:
+        return "select_one"
     known = cast("dict[str, Any]", QUESTION_TYPE_DICT.get(named, {}))
     control, bind = known.get("control", {}), known.get("bind", {})
     preload, what = bind.get("jr:preload"), str(bind.get("jr:preloadParams", ""))
@@ -262,6 +267,8 @@ class _Walk:
         )
 
     def _list_of(self, element: Mapping[str, Any]) -> tuple[str, str]:
+        if str(element["type"]) in _OUTSIDE:
+            return "", OUTSIDE_SHEET
         source = str(element.get("itemset") or element.get("list_name") or "")
         if source in self._lists:
             return source, ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lxml import etree
 
+from forms.whereabouts import is_bare_area
 from pimcollect.domain.catalogue import Catalogue, Item
 from pimcollect.domain.phrases import phrase
 from pimcollect.domain.similarity import find_pairs
@@ -31,6 +32,7 @@ class FormTexts:
 @dataclass(frozen=True)
 class _Asked:
     path: str
+    item: str
     key: str
     type: str
     codes: frozenset[str]
@@ -40,6 +42,11 @@ class _Asked:
 
 def read_labels(xform: str) -> dict[str, str]:
     """Path below the root -> label in the form's first language, for each question that is shown."""
+    return {path: words for path, (words, is_group) in _read_spoken(xform).items() if not is_group}
+
+
+def _read_spoken(xform: str) -> dict[str, tuple[str, bool]]:
+    """The same for groups too: path -> its label, and whether it is a group."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     root = etree.fromstring(xform.encode(), parser)
     texts = _read_itext(root)
@@ -47,11 +54,33 @@ def read_labels(xform: str) -> dict[str, str]:
     for element in root.iter(etree.Element):
         label = element.find(f"{_XFORMS}label")
         ref = element.get("ref")
-        if ref and label is not None and element.tag != f"{_XFORMS}group":
+        if ref and label is not None:
             spoken = label.get("ref", "")
             words = texts.get(spoken[len("jr:itext('") : -2], "") if spoken else _say(label)
-            labels["/".join(ref.strip("/").split("/")[1:])] = words
+            labels["/".join(ref.strip("/").split("/")[1:])] = words, element.tag == f"{_XFORMS}group"
     return labels
+
+
+def _read_compared(form: FormTexts, asked: Mapping[str, _Asked]) -> tuple[dict[str, str], dict[str, _Asked]]:
+    """What each question says as a whole (path -> words), and the question: what an item asks in several fields is one
+    question, by the text above them. `District` alone says nothing: of a place to live, of origin, of destination.
+    """
+    spoken = _read_spoken(form.xform)
+    above = {path: path.rpartition("/")[0] for path in asked}
+    parts = Counter((above[path], one.item) for path, one in asked.items() if one.item)
+    labels: dict[str, str] = {}
+    found: dict[str, _Asked] = {}
+    for path, one in asked.items():
+        words, whole = spoken.get(path, ("", False))[0], spoken.get(above[path], ("", False))[0]
+        if one.item and parts[above[path], one.item] > 1 and whole:
+            labels[above[path]] = whole
+            found.setdefault(above[path], replace(one, path=above[path], codes=frozenset()))
+        elif words and is_bare_area(words):
+            if whole:  # the levels of one question, in a form that was made elsewhere
+                labels[path], found[path] = f"{whole} {words}", one
+        elif words:
+            labels[path], found[path] = words, one
+    return labels, found
 
 
 def _read_itext(root: Any) -> dict[str, str]:
@@ -76,6 +105,7 @@ def _read_asked(form: FormTexts) -> dict[str, _Asked]:
     return {
         row["path"]: _Asked(
             path=row["path"],
+            item=row.get("item", ""),
             key=form.keys.get(row.get("item", ""), ""),
             type=row["type"],
             codes=frozenset(one["code"] for one in choices.get(row.get("choices", ""), ())),
@@ -100,12 +130,9 @@ def find_overlaps(one: FormTexts, other: FormTexts) -> list[dict[str, Any]]:
         for b in sorted(keys[1])
         if a != b and _concept(a) == _concept(b) and a not in shared and b not in shared
     ]
-    labels = read_labels(one.xform), read_labels(other.xform)
-    for pair in find_pairs(
-        {path: text for path, text in labels[0].items() if path in mine},
-        {path: text for path, text in labels[1].items() if path in theirs},
-    ):
-        a, b = mine[pair.one], theirs[pair.other]
+    (labels, wholes), (other_labels, other_wholes) = _read_compared(one, mine), _read_compared(other, theirs)
+    for pair in find_pairs(labels, other_labels):
+        a, b = wholes[pair.one], other_wholes[pair.other]
         if (not a.key or a.key != b.key) and not (a.is_own and b.is_own):
             remark = phrase("the same choices") if a.codes and a.codes == b.codes else ""
             key = " / ".join(text for text in (a.key, b.key) if text)

@@ -79,8 +79,10 @@ def choose_treatment(item: Item, row: Row, layout: Layout) -> Treatment:
         return Treatment("restrict") if row.name == "dem_disab" else Treatment(code)
     if code in ("never_store", "redact"):
         return _DROP
-    if choices in PLACE_LISTS:
-        return Treatment("coarsen", {"level": 2})
+    if choices in PLACE_LISTS or (code == "coarsen" and row.kind == "select_one"):
+        return Treatment("coarsen", {"level": 2})  # a code that is no place of the gazetteer is dropped
+    if code == "coarsen":
+        return _DROP
     if code == "recode" and choices:
         return Treatment("recode", {"map": {one.code: one.broader for one in layout.lists[choices] if one.broader}})
     if exact := _BY_TYPE.get((code, row.kind)):

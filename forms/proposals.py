@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,8 +16,9 @@ from forms.outline import Field, Outline, load_outline, make_outline
 from forms.questionnaires import find_language
 from forms.safety import check_workbook
 from forms.translations import translate
+from forms.whereabouts import Chosen, find_whereabouts
 from forms.xlsforms import XlsForm, dump_xlsform, load_xlsform, read_sheets
-from pimcollect.domain.catalogue import Catalogue
+from pimcollect.domain.catalogue import Catalogue, NamedPlace
 from pimcollect.errors import ErrorCode, PimError
 
 MAX_QUESTIONS = 5_000
@@ -57,11 +58,19 @@ def parse_form(data: bytes, *, name: str) -> dict[str, Any]:
 
 
 def propose_form(
-    sheets: XlsForm, outline: Outline, catalogue: Catalogue, *, form: str = "", tool: str = "H", use: str = ""
+    sheets: XlsForm,
+    outline: Outline,
+    catalogue: Catalogue,
+    *,
+    form: str = "",
+    tool: str = "H",
+    use: str = "",
+    places: Collection[NamedPlace] = (),
 ) -> Proposals:
     """Match every question to the bank and draft what is new. Pure. Raises PimError(TOO_LARGE) above 5,000 questions.
 
-    `form` is another id for it, `tool` the letter of the tool that asks new items, `use` what the answers are for.
+    `form` is another id for it, `tool` the letter of the tool that asks new items, `use` what the answers are for,
+    `places` the gazetteer: what asks where somebody is can be coarsened by it.
     """
     catalogue = translate(catalogue)
     book = open_book(sheets)
@@ -77,7 +86,17 @@ def propose_form(
     theirs = speak_all(catalogue)
     matches = find_matches(asked, catalogue, mine=lists, theirs=theirs)
     known, new = _sort_lists(outline, theirs, book, language)
-    maker = Drafter(catalogue, tool=tool, use=use, language=language, known=known, new=new)
+    chosen = {row: Chosen(one, line["choice_filter"]) for row, (line, one) in questions.items()}
+    maker = Drafter(
+        catalogue,
+        tool=tool,
+        use=use,
+        language=language,
+        known=known,
+        new=new,
+        codes=outline.lists,
+        areas=find_whereabouts(chosen, outline.lists, places),
+    )
     rows = tuple(maker.propose(row, line, one, matches[row]) for row, (line, one) in questions.items())
     wanted = {one.draft["choices"] for one in rows if one.draft and one.draft["choices"]}
     needed = [name for name in new if maker.name_list(name) in wanted]

@@ -59,12 +59,32 @@ OF_THE_PHONE = pattern("of the telephone, not asked")
 UNKNOWN_TYPE = pattern("the bank has no items of the type %(type)s")
 BAD_LIST = pattern("the list %(list)s has codes that the bank does not take, a code twice, or no labels")
 OTHER_LANGUAGE = pattern("the wording is %(language)s: write it in English")
+OUTSIDE_SHEET = pattern("its choices stand on the sheet external_choices: it stays a select of this form")
+ASKS_CONSENT = pattern(
+    "asks for consent, which every form of the bank does in its own words: write same and its item only if it is that "
+    "very question"
+)
+BY_GAZETTEER = pattern("asks where somebody is: its choices are places of the gazetteer")
+BY_CODES = pattern("asks where somebody is: its codes look like p-codes")
+BY_NAME = pattern("asks where somebody is (by its name)")
+BY_WORDING = pattern("asks where somebody is (by its wording)")
+BY_CASCADE = pattern("may ask where somebody is: it is part of a cascade")
+IN_GAZETTEER = pattern(
+    "%(number)s of its codes are places of the gazetteer (level %(level)s): shared as district or coarser"
+)
+NAMED_THERE = pattern(
+    "%(number)s of its labels are places of the gazetteer (level %(level)s): write their codes (%(place)s for "
+    "%(code)s) into the form and coarsen can be chosen"
+)
+NOT_THERE = pattern("its choices are not in the gazetteer, so it cannot be coarsened and is dropped")
 
 _REASONS = (
     *(NOT_ASKED, LEFT_OUT, LOCKED, UNSPOKEN, NOT_ACTIVE, UNSERVED, UNDECIDED, CUT, *STATES.values(), *USES),
     *(LABEL_LOST, LABEL_UNREAD, NOT_SAVED),
     *(SAME_KEY, WORDING, SAME_NAME, SAME_CHOICES, CHOICES, OTHER_TYPE),
     *(SENSED, WORKED_OUT, OF_THE_PHONE, UNKNOWN_TYPE, BAD_LIST, OTHER_LANGUAGE),
+    *(OUTSIDE_SHEET, ASKS_CONSENT, BY_GAZETTEER, BY_CODES, BY_NAME, BY_WORDING, BY_CASCADE),
+    *(IN_GAZETTEER, NAMED_THERE, NOT_THERE),
 )
 
 

@@ -33,7 +33,7 @@ from pimcollect.cli.bank_compare import (
 )
 from pimcollect.cli.bank_review import COMMANDS
 from pimcollect.cli.bank_translations import translations
-from pimcollect.cli.desk import by_option, find_actor, json_option, open_desk, print_json, print_rows
+from pimcollect.cli.desk import by_option, count, find_actor, json_option, open_desk, print_json, print_rows
 from pimcollect.cli.wording import wording
 from pimcollect.domain.catalogue import Catalogue, Item
 from pimcollect.domain.governance import State
@@ -43,6 +43,9 @@ from pimcollect.tables.catalogue import find_bank_versions
 
 PARTS = ("modules", "flag_rules", "pathways", *OPTIONAL)
 """What `bank list --part` shows."""
+
+_SHOWN = {"purposes": ("id", "tools", "title", "group", "area", "questions")}
+"""Of parts with long rows what people read of them, in this order; --json has all."""
 
 
 @click.group()
@@ -101,7 +104,7 @@ def _say_imported(catalogue: Catalogue, comparison: Comparison, *, is_new: bool,
         f"{len(catalogue.flags)} flag rules, {len(catalogue.pathways)} pathways."
     )
     if comparison.changes:
-        click.echo(f"{len(comparison.changes)} differences from the one before: {comparison.chosen.word}.")
+        click.echo(f"{count(comparison.changes, 'difference')} from the one before: {comparison.chosen.word}.")
     if places:
         click.echo(f"No places were here: {places} places of the invented practice country were imported too.")
         click.echo("They leave when your own are imported, or with `pimcollect places remove --practice`.")
@@ -218,7 +221,7 @@ def _list_part(part: str, *, as_json: bool) -> None:
     """The rows of one part, with the columns of its sheet."""
     with open_desk() as desk, desk.transaction() as session:
         rows = list(read_version(session, "current").get(part, ()))
-    columns = {name: name for name in (rows[0] if rows else {})}
+    columns = {name: name for name in _SHOWN.get(part) or (rows[0] if rows else ())}
     shown = [{name: _flat(value) for name, value in row.items()} for row in rows]
     print_rows(rows if as_json else shown, as_json=as_json, columns=columns, empty="The bank has none.")
 

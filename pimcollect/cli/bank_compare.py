@@ -21,7 +21,7 @@ from forms.lints_current import lint_rounds
 from forms.lints_parts import lint_parts
 from forms.overlaps import find_doubles, find_overlaps
 from pimcollect.actions.banks import Bank, Comparison
-from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
+from pimcollect.cli.desk import count, json_option, open_desk, print_json, print_rows
 from pimcollect.domain.changes import Change, find_changes, weigh
 from pimcollect.domain.weights import Weight
 from pimcollect.errors import ErrorCode, PimError
@@ -143,7 +143,7 @@ def say_comparison(
     rows = [_change_row(one) for one in comparison.changes]
     _print_changes(rows, "No difference from the current bank.")
     if rows:
-        click.echo(f"{len(rows)} differences. Class: {comparison.chosen.word}.")
+        click.echo(f"{count(rows, 'difference')}. Class: {comparison.chosen.word}.")
     if comparison.forms:
         click.echo("Touches these forms:")
         _print_uses(comparison.forms, as_json=False)
@@ -168,11 +168,17 @@ def _print_changes(rows: list[dict[str, Any]], empty: str) -> None:
 
 
 def _print_uses(uses: Any, *, as_json: bool) -> None:
-    rows = [{**one, "items": one["items"] if as_json else " ".join(one["items"])} for one in uses]
-    columns = {"form": "form", "version": "version", "is_newest": "newest", "frozen_at": "frozen", "items": "items"}
-    if not as_json and any(one.get("keys") for one in uses):
-        columns["keys"] = "under the keys"
-        rows = [{**one, "keys": " ".join(one.get("keys", {}).values())} for one in rows]
+    """For people each item with its key on a line of its own."""
+    columns = {"form": "form", "version": "version", "is_newest": "newest", "frozen_at": "frozen", "items": "what"}
+    rows = uses
+    if not as_json:
+        keys = [one.get("keys", {}) for one in uses]
+        pairs = [[(item, named.get(item, "")) for item in one["items"]] for one, named in zip(uses, keys, strict=True)]
+        rows = [
+            {**one, "items": "\n".join(item for item, _ in pair), "keys": "\n".join(key for _, key in pair)}
+            for one, pair in zip(uses, pairs, strict=True)
+        ]
+        columns |= {"keys": "under the key"} if any(keys) else {}
     print_rows(rows, as_json=as_json, columns=columns, empty="No frozen form asks it.")
 
 
@@ -190,7 +196,7 @@ def diff_command(one: str, other: str, as_json: bool) -> None:
         return
     _print_changes(rows, "No difference.")
     if changes:
-        click.echo(f"{len(changes)} differences. Class: {weigh(changes).word}.")
+        click.echo(f"{count(changes, 'difference')}. Class: {weigh(changes).word}.")
 
 
 @click.command("where-used")

@@ -41,12 +41,24 @@ _FOLLOWS: Mapping[str, str] = {
 }
 """What people would ask next."""
 
+_STANDS: Mapping[str, str] = {
+    State.DRAFT: "is a draft",
+    State.PROPOSED: "is proposed",
+    State.IN_REVIEW: "is in review",
+    State.COMMUNITY_CHECK: "goes to the community check",
+    State.FIELD_TEST: "goes to a field test",
+    State.ENDORSED: "is endorsed",
+    State.ACTIVE: "is active",
+    State.DEPRECATED: "is deprecated",
+    State.RETIRED: "is retired",
+}
+
 
 def _say(subject: Subject, *, as_json: bool) -> None:
     if as_json:
         print_json({"noun": subject.noun, "id": subject.id, "state": subject.row.state, "round": subject.row.round})
         return
-    click.echo(f"{subject.id} is {subject.row.state.replace('_', ' ')}. {_FOLLOWS.get(subject.row.state, '')}".strip())
+    click.echo(f"{subject.id} {_STANDS[subject.row.state]}. {_FOLLOWS.get(subject.row.state, '')}".strip())
 
 
 def _find_person(session: Session, mail: str) -> Actor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -115,6 +115,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, UUID):
         return str(value)
     raise TypeError(type(value).__name__)
+
+
+def count(things: Sized, what: str) -> str:
+    """`1 difference`, `2 differences`."""
+    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
 
 
 def print_json(value: Any) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 import click
 
 from pimcollect.actions.app_users import ask_app_user, take_app_token
+from pimcollect.cli.beginnings import is_beginning
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_json
 from pimcollect.cli.form_releases import is_somebody_there
 from pimcollect.cli.qr import draw_qr, write_qr
@@ -80,6 +81,13 @@ def qr_command(
 
 
 def _find_place(desk: Desk, form: str, connection: str) -> _Place:
+    if not is_beginning(connection):
+        raise PimError(
+            ErrorCode.NOT_FOUND,
+            "--to takes the id of a connection with a server, or its beginning.",
+            remedy="`pimcollect servers list` shows them. A phone that sends to us needs none: `pimcollect phones add "
+            "NAME` prints its QR code; it fetches every form that was released to phones.",
+        )
     with desk.transaction() as session:
         wanted = find_connection_id(session, connection)
         for row in find_connections(session, form=form):

@@ -36,7 +36,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--output", type=_FILE, help="Where to write the proposals: a .xlsx to work in, or a .json.")
 @click.option("--tool", type=click.Choice(list("HKFO")), default="H", show_default=True, help="Which tool asks them.")
-@click.option("--use", default="", help="What the answers are for; stands in every draft, until you say it better.")
+@click.option("--use", default="", help="What the answers are for; in every draft but direct identifiers.")
 @click.option("--form", "form", help="Another id for the form. [default: the form_id of its settings]")
 @json_option
 def intake_command(file: Path, output: Path | None, tool: str, use: str, form: str | None, as_json: bool) -> None:
@@ -52,7 +52,13 @@ def intake_command(file: Path, output: Path | None, tool: str, use: str, form: s
     if current.is_starter_bank:
         click.echo("No bank was imported yet: compared with the starter bank.", err=True)
     proposals = propose_form(
-        sheets, outline, current.catalogue, form=check_id(form or outline.form), tool=tool, use=use
+        sheets,
+        outline,
+        current.catalogue,
+        form=check_id(form or outline.form),
+        tool=tool,
+        use=use,
+        places=current.places,
     )
     if output:
         write_whole(output, write_proposals(proposals, output))

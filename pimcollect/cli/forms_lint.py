@@ -13,7 +13,7 @@ from forms.release import read_languages
 from forms.safety import MAX_BYTES
 from forms.selection import KINDS
 from forms.wanted import settle_wish
-from pimcollect.cli.desk import json_option, open_desk, print_rows
+from pimcollect.cli.desk import count, json_option, open_desk, print_rows
 from pimcollect.cli.wishes import find_media
 from pimcollect.errors import ErrorCode, PimError
 
@@ -62,8 +62,9 @@ def lint(form: str, languages: str, as_json: bool) -> None:
         columns={"code": "lint", "severity": "severity", "where": "where", "text": "what is wrong", "mend": "mend"},
         empty="Nothing to mend.",
     )
-    errors = sum(1 for one in found if one.severity is Severity.ERROR)
+    errors = [one for one in found if one.severity is Severity.ERROR]
     if found:
-        click.echo(f"{errors} errors, {len(found) - errors} warnings.", err=as_json)
+        rest = [one for one in found if one.severity is not Severity.ERROR]
+        click.echo(f"{count(errors, 'error')}, {count(rest, 'warning')}.", err=as_json)
     if errors:
         raise SystemExit(1)

@@ -19,6 +19,8 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.form_notes import FormNoteRow, find_form_notes
 from pimcollect.tables.forms import FormVersionRow, find_newest_version
 
+_ENDINGS = (".html", ".htm")
+
 
 def _find_form(session: Session, form: str) -> FormVersionRow:
     row = find_newest_version(session, form)
@@ -41,6 +43,12 @@ def print_command(form: str, languages: str, file: Path) -> None:
     """Write the newest version of a form as one page for training and review: consent first, skips in words, review
     notes. It needs nothing else and no network; for a PDF, open it in a browser and print it to a file.
     """
+    if file.suffix.lower() not in _ENDINGS:
+        raise PimError(
+            ErrorCode.BAD_FILE,
+            f"A questionnaire is written as a page, not as {file.suffix or 'a file without an ending'}.",
+            remedy=f"Write {file.with_suffix('.html').name}. For a PDF, open it in a browser and print it to a file.",
+        )
     with open_desk() as desk, desk.transaction() as session:
         row = _find_form(session, form)
         sheet = read_sheet(session, row, read_current(session).catalogue)

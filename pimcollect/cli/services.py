@@ -11,7 +11,7 @@ from forms import starter
 from forms.current import read_current
 from forms.services import read_services
 from pimcollect.actions.catalogue import import_services, remove_practice_services
-from pimcollect.cli.desk import json_option, open_desk, print_rows
+from pimcollect.cli.desk import count, json_option, open_desk, print_rows
 from pimcollect.domain.pathways import SUPERVISOR
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.tables.catalogue import PRACTICE, find_services
@@ -43,8 +43,8 @@ def import_command(file: Path | None) -> None:
             )
             total = len(find_services(session))
     click.echo(
-        f"{len(directory.services)} services imported, {total} are here now; "
-        f"{len(directory.rules)} rules took the place of those before."
+        f"{count(directory.services, 'service')} imported, {total} here now; "
+        f"{count(directory.rules, 'rule')} in the place of those before."
     )
     if any(one.organisation.endswith(PRACTICE) for one in directory.services):
         click.echo(

@@ -1,4 +1,4 @@
-"""Which frozen versions of which forms ask an item of the bank, under which key, or offer a place."""
+"""Which frozen versions of which forms ask an item of the bank, under which key, offer a place or serve a purpose."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from pimcollect.tables.forms import FormVersionRow
 
 _ITEMS_ASKED: ColumnElement[str] = literal_column("'$.questions[*].item'::jsonpath")
+_PURPOSE_SERVED: ColumnElement[str] = literal_column("'$.purpose'::jsonpath")
 _CODES_OFFERED: ColumnElement[str] = literal_column("'$.choices.*[*].code'::jsonpath")
 _KEYS = text("""
     SELECT banks.version, item ->> 'id' AS item, item ->> 'key' AS key
@@ -30,6 +31,11 @@ def find_uses(session: Session, items: Collection[str], *, limit: int = 1000) ->
 def find_place_uses(session: Session, places: Collection[str], *, limit: int = 1000) -> list[dict[str, Any]]:
     """The same for frozen versions whose choice lists offer one of these places."""
     return _find_naming(session, places, _CODES_OFFERED, limit=limit)
+
+
+def find_purpose_uses(session: Session, purposes: Collection[str], *, limit: int = 1000) -> list[dict[str, Any]]:
+    """The same for frozen versions that were built for one of these purposes."""
+    return _find_naming(session, purposes, _PURPOSE_SERVED, limit=limit)
 
 
 def find_rounds(session: Session, *, last: int, limit: int = 5000) -> list[dict[str, Any]]:

@@ -99,7 +99,8 @@ def _read_upload(session: Session) -> Proposals:
     use = " ".join(request.form.get("use", "").split())[:_LONGEST_USE]
     sheets, outline = read_form(data, name=PurePath(file.filename).stem)
     form = check_id(request.form.get("form", "").strip() or outline.form)
-    return propose_form(sheets, outline, read_current(session).catalogue, form=form, tool=tool, use=use)
+    current = read_current(session)
+    return propose_form(sheets, outline, current.catalogue, form=form, tool=tool, use=use, places=current.places)
 
 
 @blueprint.post("")

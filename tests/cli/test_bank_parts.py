@@ -75,6 +75,24 @@ def test_where_used_knows_every_part(run: Run, read: Callable[..., Any]) -> None
     assert read("bank", "where-used", "RP-GBV") == []
 
 
+def test_a_purpose_is_used_by_the_forms_that_were_built_for_it_only(run: Run, read: Callable[..., Any]) -> None:
+    run("forms", "build", "hh_core")
+    run("forms", "build", "ki")
+    assert {row["form"] for row in read("bank", "where-used", "pm-households")} == {"hh_core"}
+    assert {row["form"] for row in read("bank", "where-used", "pm-informants")} == {"ki"}
+    assert read("bank", "where-used", "pm-groups") == []
+    told = run("bank", "where-used", "con_adult", "con_interview").output
+    assert [line.split()[-2:] for line in told.splitlines() if "C0" in line][:2] == [
+        ["C01", "con.adult"],
+        ["C04", "con.interview"],
+    ]
+
+
+def test_purposes_are_listed_by_what_people_read_of_them(run: Run) -> None:
+    heads = run("bank", "list", "--part", "purposes").output.splitlines()[0].split()
+    assert heads == ["id", "tools", "title", "group", "area", "questions"]
+
+
 def test_what_stands_nowhere_is_not_taken_for_unused(run: Run) -> None:
     run("forms", "build", "hh_core")
     error = refused(run, "bank", "where-used", "L05", "nothinghere", "--json")

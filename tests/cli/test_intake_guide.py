@@ -37,6 +37,10 @@ def folder(sessions: sessionmaker[Session], tmp_path: Path, monkeypatch: pytest.
     return tmp_path
 
 
+OWN = {"phone": {"use": "To call back who asked for help"}}
+"""The form asks for one direct identifier: its use is for the officer to say."""
+
+
 def _read(result: Result) -> Any:
     return json.loads(result.stdout)
 
@@ -44,11 +48,17 @@ def _read(result: Result) -> Any:
 def _intake(run: Run, target: str = "proposals.xlsx", **changes: dict[str, str]) -> None:
     """The proposals of the form, with cells of rows changed, by path."""
     run("forms", "intake", "winter.xlsx", "--use", "Fuel", "-o", target)
+    _decide(target, **changes)
+
+
+def _decide(target: str, **changes: dict[str, str]) -> None:
+    """What the officer writes into the file, by the name of the question."""
     book = openpyxl.load_workbook(target)
     sheet = book["proposals"]
     heads = {cell.value: cell.column - 1 for cell in sheet[1]}
     for row in sheet.iter_rows(min_row=2):
-        for column, text in changes.get(str(row[heads["path"]].value).rpartition("/")[2], {}).items():
+        name = str(row[heads["path"]].value).rpartition("/")[2]
+        for column, text in {**OWN.get(name, {}), **changes.get(name, {})}.items():
             row[heads[column]].value = text
     book.save(target)
 
@@ -57,6 +67,8 @@ def test_the_guide_can_be_followed(run: Run, folder: Path) -> None:
     for block in re.findall(r"^```\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL):
         for line in block.splitlines():
             run(*shlex.split(line)[1:])
+            if " intake " in line:
+                _decide("proposals.xlsx")
     open_ones = {row["item"]: row for row in _read(run("bank", "states", "--open", "--json"))}
     assert {row["state"] for row in open_ones.values()} == {"proposed"}
     assert len(open_ones) == 3
@@ -146,6 +158,9 @@ def test_proposing_again_keeps_the_new_edition_and_finds_its_own_items(run: Run,
 def test_a_program_works_with_json(run: Run, folder: Path) -> None:
     run("bank", "import")
     run("forms", "intake", "winter.xlsx", "--use", "Fuel", "-o", "proposals.json")
+    assert refused(run, "bank", "propose", "--from", "proposals.json", "--by", mail("amina")).code is ErrorCode.BAD_BANK
+    file = Path("proposals.json")
+    file.write_text(file.read_text().replace('"use": ""', '"use": "To call back who asked for help"'))
     told = _read(run("bank", "propose", "--from", "proposals.json", "--by", mail("amina"), "--json"))
     assert {change["part"] for change in told["changes"]} == {"item", "list", "questionnaire"}
     assert told["class"] == "minor"

@@ -36,6 +36,7 @@ def test_what_cannot_be_is_refused_in_words(run: Run, read: Read, tmp_path: Path
     for words, code in (
         (("phones", "add", "أمينة"), ErrorCode.BAD_SETTING),
         (("phones", "qr", "nobody"), ErrorCode.NOT_FOUND),
+        (("forms", "qr", "hh_core", "--to", "phones"), ErrorCode.NOT_FOUND),
         (("phones", "revoke", "nobody"), ErrorCode.NOT_FOUND),
         (("forms", "release", "nothing", "--to", "phones"), ErrorCode.NOT_FOUND),
         (("forms", "close", "nothing", "--yes"), ErrorCode.NOT_FOUND),

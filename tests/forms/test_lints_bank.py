@@ -134,6 +134,13 @@ def test_a_pathway_that_nobody_serves_in_an_area_is_named_with_the_area(
     assert "anywhere" in next(lint_pathways(version, places, nobody)).text
 
 
+def test_without_any_service_one_line_says_so_and_how_to_load_them(
+    catalogue: Catalogue, places: tuple[NamedPlace, ...]
+) -> None:
+    (lint,) = lint_pathways(build_form(catalogue, "hh", places=places).version, places, ())
+    assert (lint.code, "services import" in lint.text) == ("L09", True)
+
+
 def test_drafts_are_counted_until_somebody_approves_them(catalogue: Catalogue, places: tuple[NamedPlace, ...]) -> None:
     assert "L10" not in {one.code for one in _lint(catalogue, places)}
     drafts = [one for one in _lint(catalogue, places, languages=LANGUAGES) if one.code == "L10"]

@@ -56,6 +56,7 @@ def run(
         (("notes", "add", "hh_core", "a\x07b"), ErrorCode.BAD_FORM, "signs that nobody can see"),
         (("notes", "answer", "999", "Text"), ErrorCode.NOT_FOUND, "no note 999"),
         (("notes", "list", "nowhere"), ErrorCode.NOT_FOUND, "no form 'nowhere'"),
+        (("print", "nowhere", "-o", "x.pdf"), ErrorCode.BAD_FILE, "not as .pdf"),
         (("print", "nowhere", "-o", "x.html"), ErrorCode.NOT_FOUND, "no form 'nowhere'"),
     ],
 )

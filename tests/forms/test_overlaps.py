@@ -12,6 +12,7 @@ from forms.overlaps import FormTexts, find_doubles, find_overlaps, read_labels
 from forms.release import Frozen
 from pimcollect.domain.catalogue import Catalogue
 from pimcollect.domain.version import write_version
+from tests.forms.books import CONSENT, YES_NO, adopt
 from tests.payloads import HERE
 
 
@@ -66,6 +67,26 @@ def test_an_adopted_form_has_no_keys_but_its_questions_are_compared(texts: dict[
     assert {row["kind"] for row in rows} == {"nearly the same"}
     assert max(row["score"] for row in rows) == 1.0
     assert all(row["kind"] == "nearly the same" for row in find_overlaps(form, texts["hh"]))
+
+
+def test_a_place_of_talk_of_origin_and_of_destination_are_not_one_question(texts: dict[str, FormTexts]) -> None:
+    for one, other in (("hh", "ki"), ("hh_core", "ki"), ("ki", "hh")):
+        near = [row for row in find_overlaps(texts[one], texts[other]) if row["kind"] == "nearly the same"]
+        assert [row for row in near if "adm" in row["one"] or "adm" in row["other"]] == []
+        assert not {"mov_origin", "dss_plan", "clo_place"} & {
+            path.rpartition("/")[2] for row in near for path in (row["one"], row["other"])
+        }
+
+
+def test_levels_of_a_cascade_made_elsewhere_are_compared_with_the_text_above_them() -> None:
+    def make(above: str) -> FormTexts:
+        survey = f"{CONSENT}\nbegin group | g | {above}\nselect_one d | dist | District\nend group | | "
+        one = adopt(survey, choices=f"{YES_NO}\nd | a | Aa\nd | b | Bb").frozen
+        return FormTexts(json.loads(write_version(one.version)), one.xform, {})
+
+    live, left = make("Where do you live now?"), make("Which area did your household flee from?")
+    assert [row["one"] for row in find_overlaps(live, live) if "dist" in row["one"]] == ["g/dist"]
+    assert [row for row in find_overlaps(live, left) if "dist" in row["one"]] == []
 
 
 def test_the_starter_bank_has_no_key_twice(catalogue: Catalogue) -> None:

@@ -148,3 +148,16 @@ def test_loaded_official_wording_is_asked_word_for_word(catalogue: Catalogue, pl
     assert questions["wg_see"].treatment == Treatment("derive")
     assert questions["dem_disab"].treatment == Treatment("restrict")
     assert "Official wg_see?" in frozen.xform
+
+
+@pytest.mark.parametrize(
+    ("type_", "treatment"), [("select_one", Treatment("coarsen", {"level": 2})), ("select_multiple", Treatment("drop"))]
+)
+def test_an_area_in_a_list_of_its_own_is_coarsened_or_dropped_never_kept(
+    catalogue: Catalogue, places: tuple[NamedPlace, ...], type_: str, treatment: Treatment
+) -> None:
+    items = tuple(
+        replace(item, treatment="coarsen", type=type_) if item.name == "con_lang" else item for item in catalogue.items
+    )
+    frozen = build_form(replace(catalogue, items=items), "hh", places=places)
+    assert _questions(frozen)["con_lang"].treatment == treatment

@@ -7,6 +7,7 @@ import io
 import json
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from forms.grids import write_workbook
 from forms.matching import read_language
 from forms.new_items import NEW, SAME, Proposal
 from forms.outline import make_outline
+from forms.places import read_starter_places
 from forms.proposal_files import (
     dump_proposals,
     parse_proposals,
@@ -35,6 +37,7 @@ from forms.xlsforms import lay_xlsform, read_sheets
 from pimcollect.errors import ErrorCode, PimError
 from tests.forms.books import write_book
 from tests.forms.xlsforms.build import write_case
+from tests.forms.xlsforms.questions import CASES
 from tests.forms.xlsforms.whole import WINTER
 
 BANK = read_document(starter.read_bytes("bank.json"))
@@ -175,6 +178,73 @@ def test_what_the_bank_does_not_ask_stays_with_the_form_and_says_why(
     assert remark in found.remark
 
 
+CASCADE = """select_one gov | gov | Governorate |
+select_one dist | dist | District | gov=${gov}
+select_one camp | a | Which one? | dist=${dist}"""
+CAMPS = "gov | g1 | North\ngov | g2 | South\ndist | d1 | X\ndist | d2 | Y\ncamp | c1 | C\ncamp | c2 | D"
+
+
+def test_where_somebody_lives_is_never_kept_as_it_is_and_says_why() -> None:
+    data = write_book(CASCADE, choices=CAMPS, columns="type | name | label | choice_filter")
+    for one in propose(data, places=read_starter_places()).rows:
+        assert (one.draft["cls"], one.draft["treat"], one.draft["sens"]) == ("quasi", "drop", "M")
+        assert "where somebody is" in one.why
+        assert "not in the gazetteer" in one.remark
+
+
+@pytest.mark.parametrize(
+    ("choices", "treat", "offer"),
+    [
+        ("c | XX0101 | A\nc | XX0102 | B\nc | other | Other", "coarsen", "2 of its codes are places"),
+        ("c | 1 | Northmark\nc | 2 | الجنوبية", "drop", "write their codes (XX01 for 1)"),
+        ("c | SY0203 | A\nc | SY0204 | B", "drop", "not in the gazetteer"),
+    ],
+)
+def test_choices_that_are_places_are_found_whatever_the_question_says(choices: str, treat: str, offer: str) -> None:
+    (one,) = propose(write_book("select_one c | x | Xyzzy?", choices=choices), places=read_starter_places()).rows
+    assert (one.draft["cls"], one.draft["treat"]) == ("quasi", treat)
+    assert offer in one.remark
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "is_area"),
+    [
+        ("x", "Dans quel village habitez-vous ?", True),
+        ("x", "في أي محافظة تعيش؟", True),
+        ("x", "Where do you live?", True),
+        ("name_of_camp", "Z?", True),
+        ("camp_services", "Which services are there?", False),
+        ("x", "How do people get to the camp?", False),
+    ],
+)
+def test_what_asks_for_a_place_is_told_from_what_speaks_of_one(name: str, label: str, is_area: bool) -> None:
+    (one,) = propose(write_book(f"select_one c | {name} | {label}", choices="c | a | Aa\nc | b | Bb")).rows
+    assert ("where somebody is" in one.why) is is_area
+    assert (one.draft["treat"] == "drop") is is_area
+
+
+@pytest.mark.parametrize(
+    "survey", ["select_one yn | consent | Xyzzy?", "select_one yn | a | May we share it, do you agree?"]
+)
+def test_a_question_of_consent_stays_with_the_form_unless_it_is_the_banks(survey: str) -> None:
+    found = _one(survey)
+    assert (found.decision, found.item, found.draft) == ("leave", found.item or "C04", {})
+    assert "asks for consent" in found.remark
+    assert _one("select_one yn | consent | Do you agree to answer our questions?").item == "C04"
+
+
+def test_one_sentence_for_a_form_is_no_reason_to_keep_who_somebody_is() -> None:
+    rows = propose(write_book("text | full_name | Your full name\ninteger | n | Xyzzy"), use="Fuel").rows
+    assert [one.draft["use"] for one in rows] == ["", "Fuel"]
+
+
+def test_choices_on_the_sheet_of_external_choices_are_a_select_not_free_text() -> None:
+    (case,) = [one for one in CASES if one.feature == "choices outside"]
+    one = next(one for one in propose(write_case(case.form)).rows if one.path == "a")
+    assert (one.type, one.decision) == ("select_one", "leave")
+    assert "external_choices" in one.remark
+
+
 def test_names_keys_and_lists_are_given_once() -> None:
     survey = "begin group | g | G\ninteger | con_adult | Rain?\nend group | | \ninteger | Con.Adult | Snow?"
     rows = [one.draft for one in propose(write_book(survey)).rows]
@@ -215,13 +285,19 @@ def test_a_form_of_five_thousand_questions_is_read_within_its_bounds() -> None:
 # ---------------------------------------------------------------- back from the officer
 
 
+_OWN = {"phone": {"use": "To call back who asked for help"}}
+"""What an officer has to say of the form's only direct identifier."""
+
+
 def _edit(changes: Mapping[str, Mapping[str, str]], sheet: str = "proposals") -> bytes:
     """The proposals of a form as a workbook, cells of some rows changed, by path."""
     book = openpyxl.load_workbook(io.BytesIO(write_proposals(propose(write_case(WINTER), use="Fuel"), Path("p.xlsx"))))
     heads = {cell.value: cell.column - 1 for cell in book[sheet][1]}
     for row in book[sheet].iter_rows(min_row=2):
-        for column, text in changes.get(str(row[heads["path"]].value).rpartition("/")[2], {}).items():
-            row[heads[column]].value = text
+        name = str(row[heads["path"]].value).rpartition("/")[2]
+        for column, text in {**_OWN.get(name, {}), **changes.get(name, {})}.items():
+            if column in heads:
+                row[heads[column]].value = text
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()
@@ -243,6 +319,8 @@ def _accept(data: bytes) -> Grown:
         ("fuel", "name", "Big Name", "proposals, row 4, column name: Use small letters"),
         ("nights", "seconds", "soon", "proposals, row 5, column seconds: must be a whole number"),
         ("consent", "item", "C99", "proposals, row 3, column item: there is no item C99"),
+        ("phone", "use", "", "proposals, row 6, column use: a direct identifier needs a use of its own"),
+        ("phone", "use", "Fuel; chapter Winter", "row 6, column use: says the same as another question's"),
         ("phone", "treat", "keep", "proposals, row 6, column treat: a direct identifier must be sealed"),
         ("where", "decision", "new", "proposals, row 7, column"),
         ("fuel", "row", "400", "proposals, row 4, column row: must be a row of the sheet survey"),
@@ -290,6 +368,11 @@ def test_a_rule_that_names_other_questions_comes_along_when_all_of_them_are_item
 
 def test_json_is_the_same_file_for_programs(tmp_path: Path) -> None:
     proposals = propose(write_case(WINTER), use="Fuel")
+    rows = tuple(replace(one, draft={**one.draft, **_OWN.get(one.path[6:], {})}) for one in proposals.rows)
+    proposals = replace(
+        proposals,
+        rows=tuple(one if one.decision == NEW else old for one, old in zip(rows, proposals.rows, strict=True)),
+    )
     for name in ("p.json", "p.xlsx"):
         (tmp_path / name).write_bytes(write_proposals(proposals, Path(name)))
     one, other = (accept_proposals(BANK, read_proposals(tmp_path / name)) for name in ("p.json", "p.xlsx"))

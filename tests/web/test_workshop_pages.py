@@ -123,12 +123,12 @@ def send_form(visitor: Visitor, content: bytes, **fields: str) -> Any:
     )
 
 
-def change_proposals(workbook: bytes, **cells: str) -> bytes:
-    """The workbook of proposals with cells of the drafted `nights` changed."""
+def change_proposals(workbook: bytes, of: str = "nights", **cells: str) -> bytes:
+    """The workbook of proposals with cells of a drafted question changed."""
     book = load_workbook(io.BytesIO(workbook))
     sheet = book["proposals"]
     heads = {cell.value: cell.column - 1 for cell in sheet[1]}
-    (row,) = [one for one in sheet.iter_rows(min_row=2) if str(one[heads["path"]].value).endswith("nights")]
+    (row,) = [one for one in sheet.iter_rows(min_row=2) if str(one[heads["path"]].value).endswith(of)]
     for name, text in cells.items():
         row[heads[name]].value = text
     book.save(told := io.BytesIO())
@@ -175,8 +175,13 @@ def test_what_is_ticked_enters_the_bank_as_the_command_would_take_it_and_waits_f
     visitor = banked.logged_in(Role.IMO)
     page = send_form(visitor, write_case(WINTER)).text
     sha256 = find_value(page, "sha256")
+    assert 'name="row" value="7"' not in page  # a telephone number: its use is for a person to say
+    assert "a direct identifier needs a use of its own" in page
     path = tmp_path / "proposals.xlsx"
-    path.write_bytes(visitor.read(f"/bank/intake/{sha256}/proposals.xlsx").data)
+    workbook = visitor.read(f"/bank/intake/{sha256}/proposals.xlsx").data
+    path.write_bytes(change_proposals(workbook, of="phone", use="To call back who asked for help"))
+    page = send_form(visitor, path.read_bytes(), kind="proposals").text
+    sha256 = find_value(page, "sha256")
     with banked.desk.hands.sessions() as session:  # never committed
         bank, _, _ = propose_from(session, banked.actor(), path)
         session.rollback()

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from forms.identifiers import fold, is_yes, words_of
-from forms.outline import Field
 from forms.reasons import BY_CASCADE, BY_CODES, BY_GAZETTEER, BY_NAME, BY_WORDING, IN_GAZETTEER, NAMED_THERE, NOT_THERE
 from pimcollect.domain.catalogue import EXCLUSIVE, NamedPlace, find_references
 from pimcollect.domain.phrases import phrase
+
+if TYPE_CHECKING:  # pyxform is not loaded where forms are only compared
+    from forms.outline import Field
 
 _KINDS = ("select_one", "select_multiple", "rank", "text")
 _MOST = 0.8

@@ -22,7 +22,7 @@ from forms.grids import Table, load_tables, parse_workbook, write_workbook
 from forms.new_items import LEAVE, NEW, TYPES
 from forms.outline import make_outline
 from forms.proposal_files import Accepted, parse_proposals, read_parsed, write_proposals
-from forms.proposals import propose_form
+from forms.proposals import Proposals, propose_form
 from forms.questionnaires import Links, keep_form, write_form
 from forms.xlsforms import XlsForm, lay_xlsform, read_sheets, to_definition
 from tests.forms.xlsforms import columns, dialects, questions, structures
@@ -38,12 +38,21 @@ ALL: list[tuple[Case, Callable[[], bytes]]] = [
 ]
 
 
+def say_uses(proposals: Proposals) -> Proposals:
+    """With what the officer has to say of each direct identifier."""
+    rows = tuple(
+        replace(one, draft={**one.draft, "use": "To call back"}) if one.draft.get("cls") == "direct" else one
+        for one in proposals.rows
+    )
+    return replace(proposals, rows=rows)
+
+
 def accept(data: bytes, *, name: str = "form") -> tuple[Accepted, Grown]:
     """Into the bank as an officer would bring it, in this process: proposals as a workbook, and all that is drafted
     is accepted."""
     sheets = read_sheets(data)
     proposals = propose_form(sheets, make_outline(sheets, name=name), CATALOGUE, form=name, use="To decide")
-    accepted = read_parsed(parse_proposals(write_proposals(proposals, Path("proposals.xlsx"))))
+    accepted = read_parsed(parse_proposals(write_proposals(say_uses(proposals), Path("proposals.xlsx"))))
     return accepted, accept_proposals(BANK, accepted)
 
 
@@ -104,7 +113,7 @@ def test_many_forms_live_in_one_bank_that_is_a_workbook() -> None:
     for name, data in forms.items():
         sheets = read_sheets(data)
         outline = make_outline(sheets, name=name)
-        proposals = propose_form(sheets, outline, read_catalogue(document), form=name, use="To decide")
+        proposals = say_uses(propose_form(sheets, outline, read_catalogue(document), form=name, use="To decide"))
         document = accept_proposals(
             document, Accepted(proposals, {row.row: row.row for row in proposals.rows})
         ).document
@@ -127,7 +136,7 @@ def test_questions_that_the_bank_can_hold_come_out_of_its_items() -> None:
         left += [(one.feature, row.type) for row in rows if row.decision == LEAVE]
     assert drafted > 100
     assert {feature for feature, type_ in left if type_ in TYPES} == {
-        *("choices from answers", "codes twice", "codes with other signs", "choices without labels"),
+        *("choices from answers", "codes twice", "codes with other signs", "choices without labels", "choices outside"),
     }
 
 

@@ -136,7 +136,14 @@ def test_questions_that_the_bank_can_hold_come_out_of_its_items() -> None:
         left += [(one.feature, row.type) for row in rows if row.decision == LEAVE]
     assert drafted > 100
     assert {feature for feature, type_ in left if type_ in TYPES} == {
-        *("choices from answers", "codes twice", "codes with other signs", "choices without labels", "choices outside"),
+        *(
+            "choices from answers",
+            "codes twice",
+            "codes with other signs",
+            "choices without labels",
+            "choices outside",
+            "acknowledge",
+        ),
     }
 
 

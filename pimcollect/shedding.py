@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -46,6 +47,23 @@ class Overloaded(Refusal):
         body = json.dumps({"error": "away"}).encode() + b"\n"
         headers = [("Content-Type", "application/json"), ("Retry-After", _RETRY_SECONDS), ("Cache-Control", "no-store")]
         return f"{self.code} {self.reason}", headers, body
+
+
+Tell = Callable[[str, int, str], tuple[list[tuple[str, str]], bytes] | None]
+"""Path, status and accepted languages -> headers and body for whoever calls there; None: the server's own are right."""
+
+
+class Told(Refusal):
+    """A refusal in the words of the door that was called."""
+
+    def __init__(self, of: Any, headers: list[tuple[str, str]], body: bytes) -> None:
+        super().__init__("")
+        self.code, self.reason = of.code, of.reason
+        self._headers, self._body = headers, body
+
+    def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Status, headers and body, as the server asks for them."""
+        return f"{self.code} {self.reason}", self._headers, self._body
 
 
 class Budget:
@@ -92,6 +110,7 @@ class BoundedParser(HTTPRequestParser):
 
     budget: Budget
     max_body_bytes: int
+    tell: Tell
     error: Any
     body_rcv: Any
 
@@ -109,7 +128,7 @@ class BoundedParser(HTTPRequestParser):
         if self.completed and self.error is None and self.body_rcv is not None:
             self._conclude()
         if self.error is not None:
-            self._tell_nothing()
+            self.refuse(self.error)
         return consumed
 
     def _weigh(self) -> None:
@@ -139,11 +158,15 @@ class BoundedParser(HTTPRequestParser):
         charged, self._charged = self._charged, 0
         self.budget.release(charged)
 
-    def _tell_nothing(self) -> None:
-        """The server's own words repeat the request. And 501 is temporary to nobody: no proxy should try it again."""
-        if self.error.code == 501:
-            self.error = BadRequest("")
+    def refuse(self, error: Any) -> None:
+        """Answer without the application. The server's own words repeat the request. And 501 is temporary to nobody: no
+        proxy should try it again."""
+        self.error = BadRequest("") if error.code == 501 else error
         self.error.body = ""
+        path = getattr(self, "path", "")  # there is none before the first line was understood
+        told = self.tell(path, self.error.code, self.headers.get("ACCEPT_LANGUAGE", ""))
+        if told is not None:
+            self.error = Told(self.error, *told)
 
     def is_starving(self) -> bool:
         """True for a request that arrives too slowly to be one."""
@@ -184,7 +207,7 @@ class SheddingDispatcher(ThreadedTaskDispatcher):
         if request.error is not None or request.path in _NEVER_SHED:
             self._porter.add_task(task)
         elif self._is_full():
-            request.error = Overloaded("")
+            request.refuse(Overloaded(""))
             self._porter.add_task(task)
         else:
             task.queued_at = time.monotonic()
@@ -198,13 +221,14 @@ class SheddingDispatcher(ThreadedTaskDispatcher):
         return len(self.queue) >= self._most_waiting or time.monotonic() - waits_since > _LONGEST_WAIT_SECONDS
 
 
-def bound_server(server: Any, *, max_body_bytes: int) -> None:
+def bound_server(server: Any, *, max_body_bytes: int, tell: Tell) -> None:
     """Have a server read requests as above; `SheddingDispatcher` is given to it when it is made."""
 
     class Parser(BoundedParser):
         budget = Budget(BODIES * max_body_bytes)
 
     Parser.max_body_bytes = max_body_bytes
+    Parser.tell = staticmethod(tell)
 
     class Channel(BoundedChannel):
         parser_class = Parser

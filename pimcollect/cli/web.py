@@ -22,6 +22,7 @@ from pimcollect.listener import BACKLOG, take_listener
 from pimcollect.log import configure_logging
 from pimcollect.shedding import DRAINED, SheddingDispatcher, bound_server
 from pimcollect.supervision import keep_forked
+from webhooks.openrosa.replies import tell_early
 
 _CHANNEL_SECONDS = 30
 _CONNECTIONS = 1000
@@ -59,7 +60,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
         ident=None,
     )
-    bound_server(server, max_body_bytes=settings.max_body_bytes)
+    bound_server(server, max_body_bytes=settings.max_body_bytes, tell=tell_early)
     is_stopping = False
 
     def stop(_number: int, _frame: object) -> None:

@@ -85,6 +85,22 @@ def test_a_body_that_is_too_large_is_read_and_told_413(front: Front, size: int) 
     assert front.post(b" " * size)[0] == 413
 
 
+def test_a_phone_is_told_in_openrosa_and_its_language_what_the_server_itself_refuses(front: Front) -> None:
+    host, _, port = front.service.host.partition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        head = (
+            "POST /phones/submission HTTP/1.1\r\nHost: x\r\nAccept-Language: fr\r\nContent-Length: 50000000000\r\n\r\n"
+        )
+        connection.sendall(head.encode())
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 413")
+    for part in (b"x-openrosa-version: 1.0", b"content-language: fr", b"<openrosaresponse", b"date: "):
+        assert part in answer.lower()
+    assert b"Request Entity" not in answer.partition(b"\r\n")[2]
+
+
 def test_the_largest_body_is_taken(front: Front) -> None:
     whole = b'{"_uuid": "whole"}'
     assert front.post(whole + b" " * (LARGEST - len(whole)))[0] == 202

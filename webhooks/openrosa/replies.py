@@ -9,10 +9,15 @@ from functools import cache, lru_cache
 from xml.sax.saxutils import escape, quoteattr
 
 from flask import Response, request
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from webhooks.openrosa.words import DEFAULT, LANGUAGES, WORDS
 
+PATHS = "/phones/"
+"""How the addresses of this door begin."""
 RETRY_SECONDS = "30"
+_EARLY = {413: "too_large", 503: "away"}
 _XML = "text/xml; charset=utf-8"
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SUCCESS = ("stored", "more", "known")
@@ -32,6 +37,22 @@ def tell(word: str, status: int) -> Response:
     if status == 503:
         told.append(("Retry-After", RETRY_SECONDS))
     return Response(_write_message(word, language), status, told, content_type=_XML)
+
+
+def tell_early(path: str, status: int, languages: str) -> tuple[list[tuple[str, str]], bytes] | None:
+    """What a phone hears from the server itself, before any application: too much, too large, or no request at all.
+
+    Headers and body; None for a path that no phone calls.
+    """
+    if not path.startswith(PATHS):
+        return None
+    accepted = parse_accept_header(languages, LanguageAccept)
+    language = accepted.best_match(LANGUAGES, default=DEFAULT) or DEFAULT
+    headers = [("Content-Type", _XML), ("Content-Language", language), ("X-OpenRosa-Version", "1.0")]
+    headers.append(("Cache-Control", "no-store"))
+    if status == 503:
+        headers.append(("Retry-After", RETRY_SECONDS))
+    return headers, _write_message(_EARLY.get(status, "unreadable"), language)
 
 
 @cache

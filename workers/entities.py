@@ -45,7 +45,7 @@ def keep_entities(session: Session, told: Told) -> None:
             properties[name].update(change.properties)
     for name in sorted(properties):
         put_list(session, name, properties[name])
-    touched = _write(session, said, keys)
+    touched = _write(session, said, before, keys)
     session.flush()
     raise_revisions(session, touched)
 
@@ -62,14 +62,18 @@ def _name(changes: Sequence[EntityChange], before: Mapping[Key, str]) -> dict[Ke
     return {(one.list, one.id): one for one in named}
 
 
-def _write(session: Session, said: Mapping[UUID, Mapping[Key, EntityChange]], keys: set[Key]) -> set[str]:
+def _write(
+    session: Session,
+    said: Mapping[UUID, Mapping[Key, EntityChange]],
+    before: Mapping[UUID, Mapping[Key, str]],
+    keys: set[Key],
+) -> set[str]:
     """Write changes and rows; returns the lists that phones must fetch again."""
     rows, known, touched = take_entities(session, keys), find_changes(session, keys), set()
     asked: dict[Key, list[tuple[UUID, EntityChange | None]]] = defaultdict(list)
     for submission, changes in said.items():
-        for key in keys:
-            if key in changes or any(one.submission == submission for one in known[key]):
-                asked[key].append((submission, changes.get(key)))
+        for key in {*changes, *before.get(submission, {})}:
+            asked[key].append((submission, changes.get(key)))
     for key in sorted(keys):
         if rows[key].erased_at is not None:  # by a person: nothing brings it back
             continue

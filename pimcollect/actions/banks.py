@@ -26,7 +26,7 @@ from pimcollect.domain.gazetteer import read_gazetteer
 from pimcollect.domain.governance import Life, State, Verb
 from pimcollect.domain.phrases import phrase
 from pimcollect.domain.roles import Actor, allow
-from pimcollect.domain.touched import find_touched, is_severe
+from pimcollect.domain.touched import find_grounds, find_touched, is_severe
 from pimcollect.domain.translations import list_written
 from pimcollect.domain.weights import Weight
 from pimcollect.errors import ErrorCode, FaultyError, PimError
@@ -40,7 +40,7 @@ from pimcollect.tables.governance import (
 )
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.translations import store_marks
-from pimcollect.tables.uses import find_uses
+from pimcollect.tables.uses import find_uses_or_purposes
 
 _SHOWN = 10
 _DECIDED = (State.ACTIVE, State.DEPRECATED, State.RETIRED)
@@ -91,7 +91,7 @@ def compare_bank(session: Session, actor: Actor, bank: Bank, *, wanted: Weight |
         changes=changes,
         computed=weigh(changes),
         chosen=chosen,
-        forms=tuple(find_uses(session, touched)) if touched else (),
+        forms=tuple(find_uses_or_purposes(session, *find_grounds(changes, old, bank.document))),
         obstacles=(
             *_find_obstacles(session, bank, old, begun, heavy),
             *_find_moving(bank.document, old, open_, weights),

@@ -29,6 +29,13 @@ def find_touched(changes: Sequence[Change], old: Document, new: Document) -> set
     return touched
 
 
+def find_grounds(changes: Sequence[Change], old: Document, new: Document) -> tuple[set[str], set[str]]:
+    """Why the changes touch a form: items that it asks, or purposes that it was built for. A changed purpose touches no
+    form of another purpose, though both ask the same items."""
+    purposes = {one.id for one in changes if one.part == "purpose"}
+    return find_touched([one for one in changes if one.part != "purpose"], old, new), purposes
+
+
 def find_reached(document: Document, code: str) -> set[str]:
     """Ids of the items that a code of any part of a bank is about: an item's own, a list's, a term's, a rule's."""
     parts = ("item", "list", "module", "rule", "pathway", "term", "purpose", "disaggregation")

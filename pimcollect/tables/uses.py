@@ -38,6 +38,14 @@ def find_purpose_uses(session: Session, purposes: Collection[str], *, limit: int
     return _find_naming(session, purposes, _PURPOSE_SERVED, limit=limit)
 
 
+def find_uses_or_purposes(session: Session, items: Collection[str], purposes: Collection[str]) -> list[dict[str, Any]]:
+    """The same for versions that ask one of the items or were built for one of the purposes, each once."""
+    asking = find_uses(session, items) if items else []
+    known = {one["version_id"] for one in asking}
+    served = find_purpose_uses(session, purposes) if purposes else []
+    return [*asking, *(one for one in served if one["version_id"] not in known)]
+
+
 def find_rounds(session: Session, *, last: int, limit: int = 5000) -> list[dict[str, Any]]:
     """The last versions of every form, newest first: form, wish, items (ids that it asks)."""
     number = func.row_number().over(partition_by=FormVersionRow.form, order_by=FormVersionRow.frozen_at.desc())

@@ -88,6 +88,15 @@ def test_a_purpose_is_used_by_the_forms_that_were_built_for_it_only(run: Run, re
     ]
 
 
+def test_a_changed_purpose_touches_the_forms_that_were_built_for_it_only(
+    run: Run, read: Callable[..., Any], edit: Callable[..., str]
+) -> None:
+    run("forms", "build", "hh_core")
+    run("forms", "build", "ki")
+    path = edit(lambda d: next(one for one in d["purposes"] if one["id"] == "pm-informants").update(text="Another."))
+    assert [row["form"] for row in read("bank", "import", path, "--dry-run")["forms"]] == ["ki"]
+
+
 def test_purposes_are_listed_by_what_people_read_of_them(run: Run) -> None:
     heads = run("bank", "list", "--part", "purposes").output.splitlines()[0].split()
     assert heads == ["id", "tools", "title", "group", "area", "questions"]

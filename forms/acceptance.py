@@ -15,6 +15,7 @@ from forms.bank_sheets import scrub
 from forms.columns import split_column
 from forms.grids import Fault
 from forms.mistakes import find_mistakes
+from forms.mistakes_logic import find_broken_expressions
 from forms.new_items import LEAVE, NEW, Proposal
 from forms.proposal_files import Accepted
 from forms.proposals import Proposals
@@ -205,7 +206,7 @@ def _next_version(version: str) -> str:
 def _place_mistakes(document: Mapping[str, Any], accepted: Accepted, links: Mapping[int, str]) -> Iterator[Fault]:
     """What is wrong with the bank that would come of it, at the place in the proposals where it is mended."""
     rows = {id_: row for row, id_ in links.items()}
-    for mistake in find_mistakes(document):
+    for mistake in find_mistakes(document) or find_broken_expressions(document):
         where = mistake.at or mistake.where
         row = None
         if where[:1] == ("items",) and len(where) > 1 and isinstance(where[1], int):

@@ -266,6 +266,15 @@ def test_what_is_wrong_in_the_file_is_named_by_its_place(path: str, column: str,
     assert caught.value.remedy
 
 
+def test_an_expression_that_no_telephone_can_work_out_does_not_enter() -> None:
+    data = write_book(
+        'integer | nights | How many cold nights? | regex(., "[a-")', columns="type | name | label | constraint"
+    )
+    with pytest.raises(PimError) as caught:
+        _accept(write_proposals(propose(data, use="Fuel"), Path("p.xlsx")))
+    assert "row 2, column constraint: X03: the pattern of regex() cannot be read" in caught.value.message
+
+
 def test_what_an_officer_decides_is_what_enters() -> None:
     grown = _accept(
         _edit(

@@ -2,114 +2,130 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import socket
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import psycopg
 import pytest
+from lxml import etree
+from sqlalchemy.orm import Session
 
+from pimcollect.actions.hooks import OpenedHook, close_hook, open_hook, rotate_hook
+from pimcollect.actions.phones import PhoneSecret, add_phone, renew_phone, revoke_phone
+from pimcollect.db import open_engine
+from pimcollect.domain.phones import PhoneKind
+from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.vault import read_door_keys
+from tests.embedded.framing import (
+    CANARY,
+    TAKEN,
+    Case,
+    Target,
+    list_of_account,
+    list_of_device,
+    list_of_hook,
+)
 from tests.embedded.front import Front
+from tests.factories.collect import write_digest
+from tests.factories.phones import write_post
+from webhooks.hooks import SECRET_HEADER
 
 pytestmark = pytest.mark.slow
-CANARY = "Nadia-Canary"
-AUTH, REJ, OK, BIG = {401, 403}, {400, 404, 405, 411, 414, 415, 431}, {202}, {413}
-CUT = {0, 400}
-"""The connection is closed, or it is told that it is broken: a body that was cut off leaves no row."""
-_BODY = b'{"_uuid": "t", "name": "Nadia-Canary"}'
+_SUBMISSION = "/phones/submission"
+_JSON = b'{"_uuid": "t", "name": "Nadia-Canary"}'
+_HINT = b'{"type": "submission.create", "id": "t", "data": {"name": "Nadia-Canary"}}'
+_XML = f'<data id="f" version="9"><name>{CANARY}</name><meta><instanceID>uuid:t</instanceID></meta></data>'.encode()
+_UNREAD = {"T08-no-method", "T-long-header", "T-header-without-colon", "T-blank-in-name"}
+"""Refused before the address was known: nobody can tell that it is a phone's."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """One request, written by hand. PATH, SECRET and NAME stand for those of the hook."""
-
-    id: str
-    head: str
-    comes: frozenset[int]
-    body: bytes = _BODY
-    length: str | None = "Content-Length: LENGTH"
+@pytest.fixture
+def session(front: Front) -> Iterator[Session]:
+    engine = open_engine(front.database_url())
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
 
 
-def case(name: str, head: str, comes: set[int], **more: object) -> Case:
-    return Case(name, head, frozenset(comes), **more)  # type: ignore[arg-type]
+def release_form(session: Session) -> None:
+    """A form that phones have, and that no worker can read."""
+    connection = session.connection()
+    version = uuid4()
+    connection.exec_driver_sql(
+        "INSERT INTO form_versions (id, form, version, sha256, document, xlsx, xform)"
+        " VALUES (%s, 'f', '1', %s, '{}', '', '')",
+        (version, version.hex),
+    )
+    connection.exec_driver_sql(
+        "INSERT INTO phone_forms (version, form, form_id, stated, md5) VALUES (%s, 'f', 'f', '1', %s)",
+        (version, version.hex),
+    )
 
 
-POST, KNOWN = "POST PATH HTTP/1.1\nHost: x", "NAME: SECRET"
-GOOD = f"{POST}\n{KNOWN}"
-CASES = [
-    case("T00-good", GOOD, OK),
-    case("T01-no-auth", POST, AUTH),
-    case("T02-wrong-secret", f"{POST}\nNAME: {CANARY}", AUTH),
-    case("T02-empty-secret", f"{POST}\nNAME:", AUTH),
-    case("T02-long-secret", f"{POST}\nNAME: {'x' * 10_000}", AUTH),
-    case("T02-secret-in-other-letters", f"{POST}\nNAME: \u00e9\u00fc", AUTH),
-    case("T05-secret-in-query", "POST PATH?secret=SECRET HTTP/1.1\nHost: x", AUTH),
-    case("T05-secret-in-path", "POST PATH.SECRET HTTP/1.1\nHost: x", AUTH),
-    case("T05-secret-in-cookie", f"{POST}\nCookie: X-Pim-Secret=SECRET", AUTH),
-    case("T06-two-secrets", f"{GOOD}\nNAME: other", AUTH),
-    case("T06-two-kinds-that-differ", f"{GOOD}\nX-API-Key: other", AUTH),
-    case("T06-bad-basic", f"{POST}\nAuthorization: Basic ####", AUTH),
-    case("T06-digest", f'{POST}\nAuthorization: Digest username="{CANARY}"', AUTH),
-    case("T08-get", f"GET PATH HTTP/1.1\nHost: x\n{KNOWN}", REJ),
-    case("T08-put", f"PUT PATH HTTP/1.1\nHost: x\n{KNOWN}", REJ),
-    case("T08-delete", f"DELETE PATH HTTP/1.1\nHost: x\n{KNOWN}", REJ),
-    case("T08-no-method", f"{CANARY} PATH HTTP/1.1\nHost: x\n{KNOWN}", REJ),
-    case("T09-trace", f"TRACE PATH HTTP/1.1\nHost: x\n{KNOWN}", REJ),
-    case("T09-connect", f"CONNECT x:443 HTTP/1.1\nHost: x\n{KNOWN}", REJ),
-    case("T10-no-content-type", GOOD, OK),
-    case("T11-wrong-type", f"{GOOD}\nContent-Type: image/png", OK),
-    case("T12-two-types", f"{GOOD}\nContent-Type: text/xml\nContent-Type: application/json", OK),
-    case("T13-utf-7", f"{GOOD}\nContent-Type: application/json; charset=utf-7", OK),
-    case("T14-utf-16", f"{GOOD}\nContent-Type: application/json; charset=utf-16", OK),
-    case("T15-unknown-encoding", f"{GOOD}\nContent-Encoding: {CANARY}", OK),
-    case("T-slash", f"POST PATH/ HTTP/1.1\nHost: x\n{KNOWN}", REJ | AUTH),
-    case("T-two-slashes", f"POST /PATH HTTP/1.1\nHost: x\n{KNOWN}", OK | REJ | AUTH),
-    case("T-dots", f"POST /webhooks/../PATH HTTP/1.1\nHost: x\n{KNOWN}", REJ | AUTH),
-    case("T-nul-in-path", f"POST PATH%00 HTTP/1.1\nHost: x\n{KNOWN}", REJ | AUTH),
-    case("T-bad-percent", f"POST PATH%zz HTTP/1.1\nHost: x\n{KNOWN}", REJ | AUTH),
-    case("T-bad-utf-8-in-path", f"POST PATH%ff%fe HTTP/1.1\nHost: x\n{KNOWN}", REJ | AUTH),
-    case("T-long-path", f"POST /webhooks/{'x' * 100_000} HTTP/1.1\nHost: x\n{KNOWN}", REJ | AUTH),
-    case("T-whole-address", f"POST http://x/{CANARY} HTTP/1.1\nHost: x\n{KNOWN}", REJ),
-    case("T-no-host", f"POST PATH HTTP/1.1\n{KNOWN}", OK | REJ),
-    case("T-strange-host", f"POST PATH HTTP/1.1\nHost: {CANARY}:x\n{KNOWN}", OK | REJ),
-    case("T-http-1.0", f"POST PATH HTTP/1.0\n{KNOWN}", OK),
-    case("T-http-9", f"POST PATH HTTP/9.9\nHost: x\n{KNOWN}", OK | REJ),
-    case("T-no-version", "POST PATH", REJ | CUT | AUTH),
-    case("T-forwarded", f"{GOOD}\nX-Forwarded-For: 1.2.3.4\nX-Forwarded-Proto: gopher\nForwarded: for={CANARY}", OK),
-    case("T-override", f"{GOOD}\nX-HTTP-Method-Override: DELETE", OK),
-    case("T-thousand-headers", GOOD + "".join(f"\nX-{n}: 1" for n in range(1000)), OK | REJ),
-    case("T-long-header", f"{GOOD}\nX-Long: {'x' * 300_000}", REJ),
-    case("T-folded-header", f"{GOOD}\nX-Folded: a\n b", OK | REJ),
-    case("T-header-without-colon", f"{GOOD}\n{CANARY}", REJ),
-    case("T-blank-in-name", f"{GOOD}\nX Blank: 1", REJ),
-    case("T-no-length", GOOD, OK | REJ, length=None, body=b""),
-    case("T-negative-length", GOOD, REJ, length="Content-Length: -1"),
-    case("T-length-is-a-word", GOOD, REJ, length=f"Content-Length: {CANARY}"),
-    case("T-length-with-a-plus", GOOD, REJ, length="Content-Length: +5"),
-    case("T-two-lengths", GOOD, REJ, length="Content-Length: 1\nContent-Length: 5"),
-    case(
-        "T-length-and-chunked",
-        GOOD,
-        REJ | OK,
-        length="Content-Length: 4\nTransfer-Encoding: chunked",
-        body=b"0\r\n\r\n",
-    ),
-    case("T-giant-length", GOOD, BIG, length="Content-Length: 99999999999999999999"),
-    case("T-longer-than-its-length", GOOD, OK, length="Content-Length: 5"),
-    case("T-shorter-than-its-length", GOOD, CUT, length="Content-Length: 500"),
-    case("T-gzip-transfer", GOOD, REJ, length="Transfer-Encoding: gzip"),
-    case("T-bad-chunk", GOOD, REJ, length="Transfer-Encoding: chunked", body=b"zz\r\nNadia-Canary\r\n0\r\n\r\n"),
-    case("T-negative-chunk", GOOD, REJ, length="Transfer-Encoding: chunked", body=b"-5\r\nhello\r\n0\r\n\r\n"),
-    case("T-chunk-without-end", GOOD, CUT, length="Transfer-Encoding: chunked", body=b"5\r\nhel"),
-    case("T-expect", f"{GOOD}\nExpect: 200-maybe", OK),
-]
+def open_target(front: Front, session: Session, door: str) -> Target:
+    """One of the doors, and everybody who may not come in there."""
+    with session.begin():
+        return _open_hook(session, door) if door in ("kobo", "central") else _open_phone(front, session, door)
 
 
-def write(front: Front, one: Case) -> bytes:
-    (name, secret), lines = next(iter(front.headers.items())), [one.head]
-    if one.length is not None:
-        lines.append(one.length.replace("LENGTH", str(len(one.body))))
-    head = "\n".join(lines).replace("PATH", front.path).replace("NAME", name).replace("SECRET", secret)
-    return head.replace("\n", "\r\n").encode("latin-1") + b"\r\n\r\n" + one.body
+def _open_hook(session: Session, server: str) -> Target:
+    other, closed = (open_hook(session, COMMAND_LINE, server=server, form="f") for _ in range(2))
+    close_hook(session, COMMAND_LINE, closed.id)
+    secrets = [open_hook(session, COMMAND_LINE, server=server, form="f")]
+    for _ in range(2):
+        secrets.append(rotate_hook(session, COMMAND_LINE, secrets[0].id))
+    hook: OpenedHook = secrets[-1]
+    header = "X-API-Key" if server == "central" else SECRET_HEADER
+    return Target(
+        path=hook.path,
+        secret=hook.secret,
+        body=_HINT if server == "central" else _JSON,
+        sign=lambda *_: f"{header}: {hook.secret}",
+        rows=list_of_hook(other=other.secret, rotated=secrets[0].secret, closed=closed.path),
+        header=header,
+    )
+
+
+def _open_phone(front: Front, session: Session, kind: str) -> Target:
+    release_form(session)
+    keys = read_door_keys(front.service.home / "keys" / "door.json")
+    names = [f"{kind}-{which}-{uuid4().hex[:6]}" for which in ("mine", "other", "renewed", "ended")]
+    added = [add_phone(session, COMMAND_LINE, name=name, kind=PhoneKind(kind), keys=keys) for name in names]
+    mine, other, renewed, ended = added
+    renew_phone(session, COMMAND_LINE, name=renewed.name, keys=keys)
+    revoke_phone(session, COMMAND_LINE, name=ended.name)
+    body, content_type = write_post(_XML)
+    account = mine
+    if kind == "device":
+        account = add_phone(session, COMMAND_LINE, name=f"{mine.name}-too", kind=PhoneKind.ACCOUNT, keys=keys)
+    sign = make_signer(front, account)
+    is_device = kind == "device"
+    return Target(
+        path=f"/phones/key/{mine.secret}/submission" if is_device else _SUBMISSION,
+        secret=mine.secret,
+        body=body,
+        sign=(lambda *_: "") if is_device else lambda method, uri: sign(method=method, uri=uri),
+        rows=list_of_device(name=mine.name, password=account.secret, renewed=renewed.secret, ended=ended.secret)
+        if is_device
+        else list_of_account(sign, account=mine, other=other.name, renewed=renewed, ended=ended),
+        type=content_type,
+        is_phone=True,
+    )
+
+
+def make_signer(front: Front, account: PhoneSecret) -> Callable[..., str]:
+    """Writes lines of Digest, each with a count of its own."""
+    _, asked = send(front, b"GET /phones/formList HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    challenge, counts = dict(re.findall(r'(realm|nonce)="([^"]*)"', asked.decode())), itertools.count(1)
+
+    def sign(**said: str) -> str:
+        signed = {"method": "POST", "uri": _SUBMISSION, "name": account.name, "password": account.secret, **said}
+        return f"Authorization: {write_digest(challenge, count=next(counts), **signed)}"
+
+    return sign
 
 
 def send(front: Front, text: bytes) -> tuple[int, bytes]:
@@ -136,17 +152,40 @@ def count(front: Front) -> int:
     return int((row or (0,))[0])
 
 
-def test_every_broken_request_comes_to_its_class_and_the_next_one_is_taken(front: Front) -> None:
-    wrong = []
-    for one in CASES:
-        before = count(front)
-        status, answer = send(front, write(front, one))
-        grown = count(front) - before
-        if status not in one.comes or (status != 202 and grown) or CANARY.encode() in answer:
-            wrong.append((one.id, status, grown))
-        if b"Traceback" in answer or status >= 500:
-            wrong.append((one.id, status, grown))
-        if front.post(b'{"_uuid": "next"}')[0] != 202:
-            wrong.append((one.id, "the next one", 0))
+def is_openrosa(answer: bytes) -> bool:
+    """Whether the first answer is one that a phone understands."""
+    head, _, body = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").partition(b"\r\n\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.decode().split("\r\n"))}
+    if (headers.get("content-type"), headers.get("x-openrosa-version")) != ("text/xml; charset=utf-8", "1.0"):
+        return False
+    told = body[: int(headers.get("content-length", len(body)))]
+    return not told or etree.fromstring(told).tag == "{http://openrosa.org/http/response}OpenRosaResponse"
+
+
+def judge(front: Front, target: Target, case: Case) -> str | None:
+    """What is wrong with how one came out; None when nothing is."""
+    before, text = count(front), target.write(case)
+    status, answer = send(front, text)
+    grown = count(front) - before
+    if status not in case.comes(is_phone=target.is_phone) or (status not in TAKEN and grown):
+        return f"{status}, {grown} rows"
+    if CANARY.encode() in answer or b"Traceback" in answer or status >= 500:
+        return f"{status}: {answer[:200]!r}"
+    is_heard = status and case.id not in _UNREAD and text.split(b" ")[1].startswith(b"/phones/")
+    if target.is_phone and is_heard and not is_openrosa(answer):
+        return f"{status}, no OpenRosa: {answer[:300]!r}"
+    good = target.write(Case("the next one", "POST PATH HTTP/1.1\nHost: x\nConnection: close\nKNOWN", TAKEN))
+    after, _ = send(front, good)
+    return None if after in TAKEN else f"the next one: {after}"
+
+
+@pytest.mark.parametrize("door", ["kobo", "central", "account", "device"])
+def test_every_broken_request_comes_to_its_class_and_the_next_one_is_taken(
+    front: Front, session: Session, door: str
+) -> None:
+    target = open_target(front, session, door)
+    cases = list(target.list_cases())
+    assert len({case.id for case in cases}) == len(cases) >= 70
+    wrong = [(case.id, found) for case in cases if (found := judge(front, target, case)) is not None]
     assert not wrong, wrong
     assert CANARY not in (front.service.home.parent / "stderr.txt").read_text()

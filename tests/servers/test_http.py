@@ -167,6 +167,31 @@ def test_an_answer_that_is_no_json_is_told_without_its_text(
     assert refusal(lambda: client.call("GET", "x").read_json()).code is ErrorCode.BAD_ANSWER
 
 
+@pytest.mark.parametrize(
+    ("headers", "is_read"),
+    [
+        ({}, True),
+        ({"Content-Type": "image/png"}, True),
+        ({"Content-Type": "application/json, text/html"}, True),
+        ({"Content-Type": "application/json; charset=utf-7"}, True),
+        ({"Content-Type": "application/json; charset=utf-16"}, True),
+        ({"Content-Encoding": "none-such"}, True),
+        ({"Content-Encoding": "gzip"}, False),
+        ({"Content-Encoding": "deflate, gzip"}, False),
+    ],
+)
+def test_whatever_the_headers_of_an_answer_say_its_body_is_read_for_what_it_is_or_refused(
+    server: ReenactedServer, client: Client, headers: dict[str, str], is_read: bool
+) -> None:
+    server.trouble(*[Reply(200, b'{"a": "Fatima"}', headers)] * 5)
+    if is_read:
+        assert client.call("GET", "x").read_json() == {"a": "Fatima"}
+        return
+    error = refusal(lambda: client.call("GET", "x"))
+    assert error.code in (ErrorCode.AWAY, ErrorCode.BAD_ANSWER)
+    assert "Fatima" not in str(error)
+
+
 def test_no_repr_shows_a_token_or_a_body(server: ReenactedServer, client: Client) -> None:
     answer = client.call("GET", "secretpath")
     assert TOKEN not in repr(client)

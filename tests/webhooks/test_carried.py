@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,15 @@ from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.key_rings import create_keys
 from pimcollect.tables.media import find_media
-from pimcollect.vault import DoorKeys, HandsKeys, import_intake_key, read_door_keys, read_hands_keys, write_intake_key
+from pimcollect.vault import (
+    DoorKeys,
+    HandsKeys,
+    carry_key,
+    import_intake_key,
+    read_door_keys,
+    read_hands_keys,
+    write_intake_key,
+)
 from tests.factories.door import OpenDoor, open_door
 from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
 from webhooks.carried import Taken, accept_carried, check_carried, shred_accepted, write_carried
@@ -153,6 +162,10 @@ def test_a_file_that_is_cut_changed_or_extended_is_refused_whole(
         file + lines[1],
         file + file,
         b"[1]\n" + file,
+        file.decode().encode("utf-16"),
+        file.decode().encode("utf-7"),
+        b"\xef\xbb\xbf" + file,
+        gzip.compress(file),
         b'{"pimcollect carried":1,"label":"own","key":{}}\n' + b"".join(lines[1:]),
         file.replace(b'"label":"', b'"label":"\\ud800'),
         b"".join(lines[:-1]) + lines[-1].replace(b'"seal": "', b'"seal": "\\u00e9'),
@@ -175,12 +188,11 @@ def test_a_machine_that_nobody_gave_our_key_can_bring_nothing(
     stranger.door.post(write_kobo(BASE, frozen=office.frozen)[0])
     with pytest.raises(PimError, match="not on this machine"):
         take(engine, stranger.write(), door_keys, hands_keys)
-    forged = replace(stranger.keys, intake=door_keys.intake, carry=("laptop-3", b"0" * 32))
-    out = BytesIO()
-    with Session(stranger.engine) as session, session.begin():
-        write_carried(session, COMMAND_LINE, out, keys=forged)
-    with pytest.raises(PimError, match="changed, or comes from a machine"):
-        take(engine, out.getvalue(), door_keys, hands_keys)
+    of_another = carry_key(door_keys, "laptop-4")
+    for secret in (b"0" * 32, of_another, stranger.keys.digest):
+        forged = replace(stranger, keys=replace(stranger.keys, intake=door_keys.intake, carry=("laptop-3", secret)))
+        with pytest.raises(PimError, match="changed, or comes from a machine"):
+            take(engine, forged.write(), door_keys, hands_keys)
     assert rows(engine, "SELECT id FROM entries") == []
 
 

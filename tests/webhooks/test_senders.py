@@ -12,14 +12,13 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from pimcollect.actions.connections import connect_server
 from pimcollect.actions.hooks import change_mapping, change_networks, close_hook, open_hook, rotate_hook
 from pimcollect.actions.inbox import replay_entry
 from pimcollect.config import Settings
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.sealed import entry_context
-from pimcollect.vault import DoorKeys, HandsKeys, open_value
+from pimcollect.vault import HandsKeys, open_value
 from tests.factories.door import OpenDoor, make_app, open_door, put_form
 from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
 from webhooks.hooks import SECRET_HEADER
@@ -132,46 +131,6 @@ def test_rotating_and_closing_work_for_a_secret_in_the_address_too(settings: Set
     with Session(engine) as session, session.begin():
         close_hook(session, COMMAND_LINE, ona.hook.id)
     assert [ona.client.post(path, data=b"{}").status_code for path in paths] == [401, 401, 401]
-
-
-HINTS = (
-    {"type": "submission.create", "id": "uuid:1", "data": {"xml": f"<data><name>{SECRET}</name></data>"}},
-    {"type": "submission.update", "id": "uuid:1", "data": {"reviewState": "approved"}},
-    {"type": "entity.update.version", "id": "2", "data": {"name": SECRET}},
-)
-
-
-@pytest.mark.parametrize("hint", HINTS, ids=lambda one: one["type"])
-def test_a_hint_from_central_has_the_connected_form_pulled_and_stores_nothing(
-    settings: Settings, engine: Engine, door_keys: DoorKeys, hint: dict[str, Any]
-) -> None:
-    central = open_door(settings, engine, server="central")
-    with Session(engine) as session, session.begin():
-        there = {"base": "https://odk.example.org", "there": "1/pm_kac", "user": "m@example.org", "secret": "s"}
-        connect_server(session, COMMAND_LINE, keys=door_keys, server="central", form="pm_kac", **there)
-        session.execute(text("UPDATE connections SET next_at = now() + interval '10 minutes'"))
-    answer = central.client.post(central.url, json=hint, headers={"X-API-Key": central.hook.secret})
-    assert answer.status_code == 202
-    assert rows(engine, "SELECT next_at <= clock_timestamp() AS is_due FROM connections") == [{"is_due": True}]
-    assert rows(engine, "SELECT * FROM entries") == []
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        (json.dumps(HINTS[0]).encode(), "not_a_submission"),
-        (b'{"type": "submission.forgotten", "id": "1"}', "not_a_submission"),
-        (b"{}", "not_a_submission"),
-        (b"<data/>", "unreadable"),
-    ],
-)
-def test_what_central_says_and_nobody_can_follow_is_kept_for_a_person(
-    settings: Settings, engine: Engine, household: Household, body: bytes, reason: str
-) -> None:
-    central = open_door(settings, engine, form="hh", server="central")
-    assert central.post(body).status_code == 202
-    household.settle()
-    assert rows(engine, "SELECT state, reason FROM entries") == [{"state": "held", "reason": reason}]
 
 
 def map_household(household: Household) -> dict[str, Any]:

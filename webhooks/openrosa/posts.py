@@ -15,7 +15,7 @@ XML_PART, INCOMPLETE_PART = "xml_submission_file", "*isIncomplete*"
 MOST_PARTS = 500
 _LONGEST_HEADERS = 8192
 _LONGEST_NAME = 255
-_BOUNDARY = re.compile(r'(?:^|;)\s*boundary\s*=\s*(?:"([^"]*)"|([^\s;"]+))', re.IGNORECASE)
+_FORM = re.compile(r'multipart/form-data(?:\s*;\s*[a-z-]+\s*=\s*(?:"[^"]*"|[^\s;",]+))+;?', re.IGNORECASE)
 _FITTING_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _PARAMETER = re.compile(r';\s*([A-Za-z*]+)\s*=\s*(?:"([^"]*)"|([^\s;"]+))')
 _UNFIT = re.compile(r"[\x00-\x1f\x7f/\\]")
@@ -44,8 +44,11 @@ def _broken(what: str) -> PimError:
     return PimError(ErrorCode.BAD_BODY, f"The post cannot be read: {what}.")
 
 
-def read_post(body: bytes, content_type: str) -> Post:
-    """Read a submission's POST. Raises PimError: BAD_BODY for what is no such post, TOO_LARGE for too many parts."""
+def read_post(body: bytes, content_type: str, encoding: str = "") -> Post:
+    """Read a submission's POST; `encoding` = its Content-Encoding. Raises PimError: BAD_BODY for what is no such post,
+    TOO_LARGE for too many parts."""
+    if encoding.strip().lower() not in ("", "identity"):
+        raise _broken("it is packed")
     xml: bytes | None = None
     files: dict[str, bytes] = {}
     is_incomplete = False
@@ -67,10 +70,13 @@ def read_post(body: bytes, content_type: str) -> Post:
 
 
 def _read_boundary(content_type: str) -> bytes:
-    if not content_type.lower().startswith("multipart/form-data"):
+    """Of one type that is said once: where two headers were sent, the server hands on both behind one another."""
+    if len(content_type) > _LONGEST_HEADERS or not _FORM.fullmatch(content_type):
         raise _broken("it is not multipart/form-data")
-    found = _BOUNDARY.search(content_type)
-    boundary = (found.group(1) or found.group(2) or "") if found else ""
+    found = _read_parameters(content_type)
+    if found.get("charset", "utf-8").lower() != "utf-8":
+        raise _broken("it is not UTF-8")
+    boundary = found.get("boundary", "")
     if not _FITTING_BOUNDARY.fullmatch(boundary):
         raise _broken("it names no boundary")
     return boundary.encode()
@@ -110,14 +116,19 @@ def _read_part(piece: bytes) -> _Part:
 def _read_disposition(header: str) -> tuple[str, str | None]:
     if not header.lower().startswith("form-data"):
         raise _broken("a part is no form data")
-    found: dict[str, str] = {}
-    for key, quoted, plain in _PARAMETER.findall(header):
-        if key.lower() in found or key.endswith("*"):
-            raise _broken("a part names itself twice, or in a way that form data has not")
-        found[key.lower()] = quoted or plain
+    found = _read_parameters(header)
     if "name" not in found:
         raise _broken("a part has no name")
     return found["name"], found.get("filename")
+
+
+def _read_parameters(header: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, quoted, plain in _PARAMETER.findall(header):
+        if key.lower() in found or key.endswith("*"):
+            raise _broken("something is named twice, or in a way that form data has not")
+        found[key.lower()] = quoted or plain
+    return found
 
 
 def _check_name(name: str) -> str:

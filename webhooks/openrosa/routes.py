@@ -155,7 +155,8 @@ def _submission(token: str | None = None) -> Response:
 
 def _receive(door: PhoneDoor, caller: Caller, token: str | None) -> Response:
     """Take one submission. 201 or 202 only after the commit."""
-    post = read_post(request.get_data(cache=False), request.headers.get("Content-Type", ""))
+    said = request.headers
+    post = read_post(request.get_data(cache=False), said.get("Content-Type", ""), said.get("Content-Encoding", ""))
     delivery = read_submission(post.xml, names=post.files.keys())
     form_id = delivery.form or ""
     form = door.forms.find(form_id)

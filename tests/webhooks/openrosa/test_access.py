@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -75,7 +76,9 @@ def test_basic_is_offered_and_taken_on_https_only(phones: Phones) -> None:
     assert phones.client.get(LIST, auth=auth, **HTTPS).status_code == 200
     assert phones.client.get(LIST, auth=(auth[0], "wrong"), **HTTPS).status_code == 401
     assert phones.client.get(LIST, auth=("nobody", auth[1]), **HTTPS).status_code == 401
-    assert phones.client.get(LIST, headers={"Authorization": "Basic !!"}, **HTTPS).status_code == 401
+    right = b64encode(":".join(auth).encode()).decode()
+    for said in ("!!", f"{right}, Basic {right}", f"{right}, Basic !!", f"!!, Basic {right}", f"{right}, Bearer x"):
+        assert phones.client.get(LIST, headers={"Authorization": f"Basic {said}"}, **HTTPS).status_code == 401, said
 
 
 def test_a_wrong_password_or_an_unknown_name_is_401_with_the_same_words(phones: Phones) -> None:

@@ -74,6 +74,11 @@ def broken_posts(xml: bytes) -> dict[str, tuple[bytes, str, int]]:
         "an attachment instead of form data": (join(write_part(b'attachment; name="a"', xml)), TYPE, 400),
         "a boundary inside a part": (join(part.replace(b"<meta>", b"\r\n--bound<meta>")), TYPE, 400),
         "no multipart": (xml, "text/xml", 400),
+        "T12 two types": (join(part), 'multipart/form-data; boundary="bound",application/json', 400),
+        "T12 two boundaries": (join(part), f"{TYPE}; boundary=other", 400),
+        "T13 UTF-7": (join(part), f"{TYPE}; charset=utf-7", 400),
+        "T14 UTF-16": (join(part), f'{TYPE}; charset="UTF-16"', 400),
+        "a type that is never over": (join(part), f"{TYPE}{' ' * 8000};", 400),
         "another multipart": (join(part), "multipart/mixed; boundary=bound", 400),
         "no XML": (join(write_part(XML_PART, b"Canary")), TYPE, 400),
         "NUL in the XML": (join(write_part(XML_PART, xml.replace(b"<meta>", b"<a>\x00</a><meta>"))), TYPE, 400),
@@ -171,6 +176,17 @@ def test_parts_are_read_in_any_order_with_a_preamble_an_epilogue_and_any_case() 
     )
     post = read_post(body, 'Multipart/Form-Data; charset=utf-8; Boundary="bound"')
     assert (post.xml, dict(post.files), post.is_incomplete) == (b"<a/>", {"b c.jpg": b"\r\n--boun\r\n"}, True)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "none-such", "identity, gzip", "\x00"])
+def test_a_post_that_says_it_is_packed_is_refused_and_never_unpacked(
+    phones: Phones, household: Household, look: Look, encoding: str
+) -> None:
+    xml, _ = write_odk(SCENARIOS["base_answers"], frozen=household.frozen)
+    answer = phones.post(xml, headers={"Content-Encoding": encoding})
+    assert (answer.status_code, read_message(answer.data)) == (400, WORDS["unreadable"]["en"])
+    assert look("SELECT count(*) FROM entries") == [(0,)]
+    assert phones.post(xml, headers={"Content-Encoding": "Identity"}).status_code == 201
 
 
 def test_the_same_file_twice_is_one_file() -> None:

@@ -12,6 +12,7 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.servers import odk
 from pimcollect.servers.base import Opened
 from pimcollect.servers.envelope import Contents, Envelope, open_envelope, read_envelope
+from pimcollect.servers.instance import find_fault
 from pimcollect.tables.entries import EntryRow
 from pimcollect.tables.media import MediaRow, count_shredded, list_files, read_content, shred_files
 from webhooks.media import open_content, open_name
@@ -55,8 +56,8 @@ def unwrap(
         return Held(HeldReason.ENCRYPTED)
     try:
         envelope = read_envelope(body)
-    except PimError:
-        return Held(HeldReason.UNREADABLE)
+    except PimError as error:
+        return Held(HeldReason.UNREADABLE, find_fault(error))
     try:
         files = {open_name(one, ring=own.keys.intake): one for one in _list_all(session, row)}
     except PimError:
@@ -73,7 +74,7 @@ def unwrap(
         contents = open_envelope(envelope, read_file, keys=keys)
         opened = odk.read_opened(contents.submission, repeats=repeats)
     except PimError as error:
-        return Held(_REASONS[error.code])
+        return Held(_REASONS[error.code], find_fault(error))
     return Inside(opened, contents, files, beside)
 
 

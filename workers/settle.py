@@ -15,12 +15,14 @@ from sqlalchemy.orm import Session
 
 from pimcollect.db import is_lack_of_room, transaction
 from pimcollect.domain.decide import decide
+from pimcollect.domain.documents import BodyFault
 from pimcollect.domain.likeness import tell_answers
 from pimcollect.domain.outcomes import Decision, Directory, Held, HeldReason, Kept, Refused
 from pimcollect.doorbell import SETTLE
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.log import open_log
 from pimcollect.servers.base import MAPPED, Opened, Reader, find_reader
+from pimcollect.servers.instance import find_fault
 from pimcollect.tables.connections import ask_fetch
 from pimcollect.tables.entries import (
     INCOMPLETE,
@@ -154,7 +156,7 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
                 reader = find_reader(row.server, None if row.hook is None else mappings.get(row.hook))
                 one = _decide(own, session, row, reader=reader, versions=versions[row.form], directory=directory)
                 if isinstance(one, Held):
-                    hold_entry(session, row.id, one.reason)
+                    hold_entry(session, row.id, one.reason, fault=one.fault)
                 elif isinstance(one, Parked):
                     park_entry(session, row.id, here=one.here, named=one.named)
                     lacking.add(row.form)
@@ -204,7 +206,7 @@ def _read(
     try:
         opened = reader.read_opened(body, repeats=repeats)
     except PimError as error:
-        return Held(_HELD_FOR.get(error.code, HeldReason.UNREADABLE))
+        return Held(_HELD_FOR.get(error.code, HeldReason.UNREADABLE), find_fault(error))
     if not opened.is_encrypted:
         return _Read(opened)
     inside = unwrap(own, session, row, body, repeats=repeats)
@@ -226,7 +228,8 @@ def _decide(
     if _is_of_other_form(session, row, opened, versions):
         return Held(HeldReason.OTHER_FORM)
     if opened.edition_id is None and not row.fullness:
-        return Held(HeldReason.UNREADABLE)  # neither an id nor an answer: nobody was asked, so nobody refused
+        # neither an id nor an answer: nobody was asked, so nobody refused
+        return Held(HeldReason.UNREADABLE, BodyFault.EMPTY)
     asked_by = _find_version(versions, opened)
     if asked_by is None:
         return Held(HeldReason.UNKNOWN_VERSION)

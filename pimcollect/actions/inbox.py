@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from pimcollect.domain.outcomes import HeldReason
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.entries import (
@@ -64,6 +65,32 @@ MENDS = {
     "replay.",
 }
 """Held reason -> what it means and what to do, in plain words."""
+_ANEW = "Open the submission on its server, correct it and save it, so that it is sent or fetched anew."
+FAULTS = {
+    "empty": "There is nothing in it, or neither an id nor an answer. See whether a template or a choice of fields at "
+    "the sender leaves everything out.",
+    "neither": "It is neither JSON nor XML: perhaps a web form, a packed file or an error page. Set the sender to JSON "
+    "or XML.",
+    "no_object": "It is JSON, but a bare word or number and no submission. See what the sender is set to send.",
+    "broken": "It is cut off or damaged. If all of this sender's are, something on the way cuts them, such as a "
+    f"proxy's limit. {_ANEW}",
+    "several": "It holds more than one submission. Set the sender to post each by itself, or have them fetched: "
+    "`pimcollect servers connect`.",
+    "encoding": "Its letters are not in the encoding that it says, or in one that nobody knows. Set the sender to "
+    "UTF-8.",
+    "signs": f"It holds a sign that no text has, such as NUL. {_ANEW}",
+    "twice": "A field stands twice in it, so that two answers could be read. If all of this sender's are so, its form "
+    f"or template names a field twice. {_ANEW}",
+    "number": f"It holds a number that is none (NaN, Infinity) or has thousands of digits. {_ANEW}",
+    "too_deep": "It is nested deeper than any form is. Ask the team which app sent it.",
+    "too_many": "It has more parts than any form has questions. Ask the team which app sent it.",
+    "doctype": "It declares a document type (DTD), by which XML can reach for files and other machines. No app for "
+    "forms does so: if nobody knows who sent it, `pimcollect hooks rotate HOOK` and tell the data protection officer.",
+    "envelope": "It is an encrypted submission with a part that is missing, double or false. If the sender chooses "
+    "fields, let it send all; else have the phone send it again.",
+}
+"""In which way a body is unreadable -> what that means and what to do, in plain words."""
+_DISCARD = "The same again will not do: this one stays sealed here, discard it when a good one has come."
 
 
 STATE_MENDS = {
@@ -95,14 +122,14 @@ def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:
         raise PimError(ErrorCode.NOT_FOUND, "No entry has this id.", remedy="Run `pimcollect inbox list`.")
     row, size = found
     count, weight = weigh_media(session, form=row.form, identity=row.identity)
-    mend = MENDS.get(row.reason or "") if row.state == HELD else None
     return {
         "id": row.id,
         "form": row.form,
         "state": row.state,
         "reason": row.reason,
+        "fault": tell_fault(row),
         "missing": say_missing(row),
-        "what_to_do": mend or STATE_MENDS[row.state],
+        "what_to_do": find_mend(row) or STATE_MENDS[row.state],
         "way": row.via,
         "read_as": row.server,
         "hook": row.hook,
@@ -114,6 +141,19 @@ def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:
         "received_at": row.received_at,
         "settled_at": row.settled_at,
     }
+
+
+def tell_fault(row: EntryRow) -> str | None:
+    """In which way a held entry is unreadable, a code; None for everything else."""
+    return row.fault if row.state == HELD and row.reason == HeldReason.UNREADABLE else None
+
+
+def find_mend(row: EntryRow) -> str | None:
+    """What a held entry's reason means and what to do; None when it is not held."""
+    if row.state != HELD:
+        return None
+    fault = tell_fault(row)
+    return MENDS.get(row.reason or "") if fault is None else f"{FAULTS[fault]} {_DISCARD}"
 
 
 def say_missing(row: EntryRow) -> str | None:

@@ -11,13 +11,14 @@ import click
 from sqlalchemy.orm import Session
 
 from pimcollect.actions.inbox import (
-    MENDS,
     count_more,
     discard_entry,
+    find_mend,
     list_entries,
     replay_entry,
     say_missing,
     show_entry,
+    tell_fault,
 )
 from pimcollect.cli.beginnings import find_id
 from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
@@ -54,11 +55,12 @@ def list_command(state: str | None, limit: int, as_json: bool) -> None:
                 "form": row.form,
                 "state": row.state,
                 "reason": row.reason,
+                "fault": tell_fault(row),
                 "attempts": row.attempts,
                 "received_at": row.received_at,
                 "settled_at": row.settled_at,
                 "waits_for": say_missing(row),
-                "mend": MENDS.get(row.reason or "") if row.state == "held" else None,
+                "mend": find_mend(row),
             }
             for row in list_entries(session, COMMAND_LINE, state=state, limit=limit)
         ]
@@ -67,6 +69,7 @@ def list_command(state: str | None, limit: int, as_json: bool) -> None:
         "form": "form",
         "state": "state",
         "reason": "reason",
+        "fault": "unreadable because",
         "waits_for": "waiting for",
         "received_at": "received",
         "mend": "mend",

@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from pimcollect.domain.documents import BodyFault
 from pimcollect.domain.entities import EntityChange
 
 
@@ -197,6 +198,8 @@ class Held:
     """Waits for a person."""
 
     reason: HeldReason
+    fault: BodyFault | None = None
+    """Of what is unreadable: in which way."""
 
 
 Decision = Refused | Kept | Held

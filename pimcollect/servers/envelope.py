@@ -22,8 +22,9 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
 
+from pimcollect.domain.documents import BodyFault
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.servers.instance import parse_xml
+from pimcollect.servers.instance import UnreadableError, parse_xml
 from pimcollect.servers.kobo import is_json, parse_json
 
 SUFFIX = ".enc"
@@ -78,8 +79,8 @@ class Contents:
     """Clear name -> content, decrypted anew each time: so no two of them need be in memory at once."""
 
 
-def _unreadable(what: str) -> PimError:
-    return PimError(ErrorCode.BAD_BODY, f"The envelope cannot be read: {what}.")
+def _unreadable(what: str) -> UnreadableError:
+    return UnreadableError(BodyFault.ENVELOPE, f"The envelope cannot be read: {what}.")
 
 
 def _refuse_changed(what: str) -> NoReturn:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from pimcollect.domain.documents import read_json
+from pimcollect.domain.documents import BodyFault, name_fault, read_json
 from pimcollect.errors import PimError
 from pimcollect.servers.base import Delivery, Opened
 from pimcollect.servers.flat import ID_KEYS, count_answers, first_id, is_envelope, open_flat
@@ -34,14 +34,23 @@ def parse_object(body: bytes, *, numbers_as_text: bool = False) -> dict[str, Any
     try:
         found = read_json(body, numbers_as_text=numbers_as_text)
     except ValueError as error:
-        raise unreadable("it is not JSON in UTF-8 that can be read in one way only") from error
+        what = "it is not JSON in UTF-8 that can be read in one way only"
+        raise unreadable(_name_fault(body, error), what) from error
     if not isinstance(found, dict):
-        raise unreadable("it is not a JSON object")
+        fault = BodyFault.SEVERAL if isinstance(found, list) else BodyFault.NO_OBJECT
+        raise unreadable(fault, "it is not a JSON object")
     if _depth(found) > DEEPEST:
-        raise unreadable("it is nested too deep")
+        raise unreadable(BodyFault.TOO_DEEP, "it is nested too deep")
     if _SUSPECT.search(body) and not _is_text(found):
-        raise unreadable("it holds signs that no text has")
+        raise unreadable(BodyFault.SIGNS, "it holds signs that no text has")
     return found
+
+
+def _name_fault(body: bytes, error: ValueError) -> BodyFault:
+    fault, begun = name_fault(error), body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if fault is BodyFault.BROKEN and begun[:1] not in (b"{", b"["):
+        return BodyFault.NEITHER if begun else BodyFault.EMPTY
+    return fault
 
 
 def _is_text(found: Any) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from lxml import etree
 
+from pimcollect.domain.documents import BodyFault
 from pimcollect.domain.entities import MOST_TOLD, ToldEntity
 from pimcollect.errors import PimError
 from pimcollect.servers.base import Delivery, Opened
@@ -46,7 +47,7 @@ def read_submission(body: bytes, *, names: Collection[str] = ()) -> Delivery:
     """
     root = parse_xml(body)
     if _TOO_DEEP(root):
-        raise unreadable("it is nested too deep")
+        raise unreadable(BodyFault.TOO_DEEP, "it is nested too deep")
     is_encrypted = _is_encrypted(root) or _IS_ENVELOPE(root)
     return Delivery(
         kind="xml",

@@ -51,6 +51,11 @@ class EntryRow(Base):
         ),
         CheckConstraint("via IN ('hook', 'phone', 'pull', 'carried')", name="entry_came_by_a_known_way"),
         CheckConstraint("(via = 'hook') = (hook IS NOT NULL)", name="only_a_hook_s_entry_names_a_hook"),
+        CheckConstraint(
+            "fault IN ('empty', 'neither', 'no_object', 'broken', 'several', 'encoding', 'signs', 'twice', 'number',"
+            " 'too_deep', 'too_many', 'doctype', 'envelope')",
+            name="unreadable_entry_says_in_which_way",
+        ),
         CheckConstraint("phone IS NULL OR via = 'phone'", name="only_a_phone_s_entry_names_a_phone"),
         Index("entries_untouched", "attempts", "received_at", postgresql_where=text("state = 'untouched'")),
         Index(
@@ -111,6 +116,8 @@ class EntryRow(Base):
     state: Mapped[str] = mapped_column(default=UNTOUCHED)
     reason: Mapped[str | None]
     """Why it is held, or how it was settled (kept, refused, unchanged, superseded)."""
+    fault: Mapped[str | None]
+    """Of a held body that is unreadable: in which way. Tells nothing while the reason is another."""
     attempts: Mapped[int] = mapped_column(default=0)
     received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     rung_at: Mapped[datetime | None]
@@ -162,7 +169,7 @@ def lock_entries(session: Session, ids: list[UUID]) -> list[EntryRow]:
 
 _SETTLE = text("""
     UPDATE entries SET state = 'settled', reason = done.why, body = NULL, settled_at = clock_timestamp(),
-                       root_id = NULL, follows = NULL, waits_for = NULL
+                       root_id = NULL, follows = NULL, waits_for = NULL, fault = NULL
       FROM unnest(CAST(:ids AS uuid[]), CAST(:whys AS text[])) AS done (id, why)
      WHERE entries.id = done.id
 """)
@@ -175,12 +182,14 @@ def settle_entries(session: Session, outcomes: list[tuple[UUID, str]]) -> None:
         session.connection().execute(_SETTLE, {"ids": list(ids), "whys": list(whys)})
 
 
-def hold_entry(session: Session, entry: UUID, reason: str, *, waits_for: str | None = None) -> None:
+def hold_entry(
+    session: Session, entry: UUID, reason: str, *, waits_for: str | None = None, fault: str | None = None
+) -> None:
     """Keep the sealed body for a person to look at, with a coded reason, or until another edition has settled."""
     session.execute(
         update(EntryRow)
         .where(EntryRow.id == entry, EntryRow.state != SETTLED)
-        .values(state=HELD, reason=reason, waits_for=waits_for)
+        .values(state=HELD, reason=reason, waits_for=waits_for, fault=fault)
         .execution_options(synchronize_session=False)
     )
 
@@ -214,7 +223,7 @@ def release_entry(session: Session, entry: UUID) -> bool:
     result = session.execute(
         update(EntryRow)
         .where(EntryRow.id == entry, EntryRow.state == HELD)
-        .values(state=UNTOUCHED, reason=None, attempts=0, rung_at=None)
+        .values(state=UNTOUCHED, reason=None, fault=None, attempts=0, rung_at=None)
         .returning(EntryRow.id)
         .execution_options(synchronize_session=False)
     )
@@ -226,7 +235,7 @@ def shred_entry(session: Session, entry: UUID, *, reason: str) -> bool:
     result = session.execute(
         update(EntryRow)
         .where(EntryRow.id == entry, EntryRow.state == HELD)
-        .values(state=SETTLED, reason=reason, body=None, settled_at=func.clock_timestamp())
+        .values(state=SETTLED, reason=reason, fault=None, body=None, settled_at=func.clock_timestamp())
         .returning(EntryRow.id)
         .execution_options(synchronize_session=False)
     )

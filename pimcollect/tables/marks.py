@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from pimcollect.domain.outcomes import HeldReason
 from pimcollect.tables.base import Base
 from pimcollect.tables.entries import HELD, EntryRow
 
@@ -114,6 +115,13 @@ def count_held(session: Session) -> dict[str, int]:
     """Reason -> how many are held for it: a small partial index, not the whole table."""
     query = select(EntryRow.reason, func.count()).where(EntryRow.state == HELD).group_by(EntryRow.reason)
     return {why: n for why, n in session.execute(query.order_by(EntryRow.reason)) if why is not None}
+
+
+def count_faults(session: Session) -> dict[str, int]:
+    """Fault -> how many held bodies are unreadable in that way."""
+    is_unreadable = EntryRow.state == HELD, EntryRow.reason == HeldReason.UNREADABLE
+    query = select(EntryRow.fault, func.count()).where(*is_unreadable).group_by(EntryRow.fault)
+    return {fault: n for fault, n in session.execute(query.order_by(EntryRow.fault)) if fault is not None}
 
 
 def count_entries(session: Session) -> dict[tuple[str, str | None], int]:

@@ -13,8 +13,9 @@ from pimcollect.actions.phones import list_phones
 from pimcollect.domain.roles import may
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import find_forms
-from pimcollect.tables.marks import count_held
+from pimcollect.tables.marks import count_faults, count_held
 from pimcollect.web.access import acting_member
+from pimcollect.web.fault_words import BODY_FAULTS
 from pimcollect.web.store import acting, reading
 from webhooks.hooks import SECRET_HEADER
 
@@ -46,6 +47,8 @@ def render_doors(*, problem: str = "") -> str:
         pulls=pulls,
         here=count_here(session, actor, {one.form for one in pulls}),
         held=count_held(session),
+        held_faults=count_faults(session),
+        faults=BODY_FAULTS,
         forms=[row["id"] for row in find_forms(session)],
         offered=OFFERED,
     )

@@ -7,8 +7,9 @@ from uuid import UUID
 from flask import Blueprint, current_app, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from pimcollect.actions.inbox import discard_entry, list_entries, replay_entry
+from pimcollect.actions.inbox import discard_entry, list_entries, replay_entry, tell_fault
 from pimcollect.web.access import acting_member
+from pimcollect.web.fault_words import BODY_FAULTS
 from pimcollect.web.store import acting, reading
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/inbox")
@@ -17,7 +18,8 @@ blueprint = Blueprint("inbox", __name__, url_prefix="/inbox")
 @blueprint.get("")
 def show_held() -> str:
     """Held entries, newest first; the bodies stay sealed."""
-    return render_template("inbox/held.html", rows=list_entries(reading(), acting_member(), state="held"))
+    rows = [(row, tell_fault(row)) for row in list_entries(reading(), acting_member(), state="held")]
+    return render_template("inbox/held.html", rows=rows, faults=BODY_FAULTS)
 
 
 @blueprint.post("/<uuid:entry>/replay")

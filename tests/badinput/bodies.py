@@ -13,6 +13,20 @@ from lxml import etree
 CANARY = "Nadia-Canary"
 HELD, SETTLED, EITHER = "held", "settled", "either"
 _SEED = 20_261_125
+_OTHERS = {
+    "empty": "J01 J02 X-only-a-declaration X-empty-root",
+    "neither": "J-form-encoded J-multipart J-base64",
+    "no_object": "J07 J08 J09",
+    "several": "J04 J05 J06 J-comment X-two-roots",
+    "encoding": "J11-utf-16 J11-utf-32 J12 J-gzip X-bad-utf-8 X-wrong-encoding-name",
+    "signs": "J13 J14 J15 J-control-sign X-nul X-control-sign",
+    "twice": "J21 J22 X-same-attribute-twice",
+    "number": "J16 J18",
+    "too_deep": "J19 J20 X-depth",
+    "too_many": "X-million-nodes X-many-attributes",
+    "doctype": "X-doctype X-outside-entity X-parameter-entity X-billion-laughs",
+}
+"""In which way they are unreadable, by how their names begin; all others are broken."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +37,15 @@ class Case:
     body: bytes = field(repr=False)
     comes: str = HELD
     reason: str | None = None
+    fault: str | None = None
+    """In which way it is unreadable."""
+
+
+def find_fault(name: str) -> str:
+    """In which way a broken body is unreadable. UTF-16 without its mark are signs that JSON does not begin with."""
+    if name == "J11-utf-16-le":
+        return "broken"
+    return next((fault for fault, names in _OTHERS.items() if name.startswith(tuple(names.split()))), "broken")
 
 
 def list_json(good: dict[str, Any], *, consent: str) -> Iterator[Case]:
@@ -73,7 +96,7 @@ def list_json(good: dict[str, Any], *, consent: str) -> Iterator[Case]:
         "J-template-that-was-not-filled": b'{"text": "%SUBMISSION%"',
         "J-html": b"<!doctype html><html><body>502 Bad Gateway</body></html>",
     }
-    yield from (Case(name, one, HELD, unreadable) for name, one in broken.items())
+    yield from (Case(name, one, HELD, unreadable, find_fault(name)) for name, one in broken.items())
     yield from _list_accepted(good)
 
 
@@ -158,7 +181,7 @@ def list_xml(good: bytes, *, consent: str) -> Iterator[Case]:
         "X-only-a-declaration": b"<?xml version='1.0'?>",
         "X-empty-root": b"<data/>",
     }
-    yield from (Case(name, one, HELD, "unreadable") for name, one in broken.items())
+    yield from (Case(name, one, HELD, "unreadable", find_fault(name)) for name, one in broken.items())
     yield Case("X-consent-twice", etree.tostring(twice), SETTLED)
     yield Case("X-utf-16-declared", etree.tostring(root, encoding="utf-16"), EITHER)
     yield Case("X-leaf-then-group", f"{opened}<z>1</z><z><y>2</y></z></{closed}".encode(), EITHER)

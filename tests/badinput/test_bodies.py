@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from pimcollect.config import Settings
 from pimcollect.log import configure_logging
+from pimcollect.tables.entries import release_entry, shred_entry
 from tests.badinput.bodies import CANARY, EITHER, HELD, SETTLED, Case, list_json, list_mutations, list_xml
 from tests.factories.households import SCENARIOS, Household, freeze, open_household, write_kobo
 from tests.factories.kobo import read_asset
@@ -105,12 +106,31 @@ def judge(household: Household, engine: Engine, case: Case) -> str | None:
     household.settle()
     if time.monotonic() - began > 5:
         return "took too long"
-    (entry,) = rows(engine, "SELECT state, reason FROM entries")
+    (entry,) = rows(engine, "SELECT state, reason, fault FROM entries")
     if entry["state"] not in (HELD, SETTLED) or case.comes not in (EITHER, entry["state"]):
         return f"{entry['state']} {entry['reason']}"
     if entry["state"] == HELD and case.reason not in (None, entry["reason"]):
         return f"held for {entry['reason']}"
+    if case.fault is not None and case.fault != entry["fault"]:
+        return f"unreadable because of {entry['fault']}"
     if entry["reason"] == "failing":
         return "it failed"
     good = household.door.post(b'{"_uuid": "next", "a": "b"}')
     return None if good.status_code == 202 else f"the next one: {good.status_code}"
+
+
+def test_an_entry_says_in_which_way_it_is_unreadable_until_it_is_tried_again_or_shredded(
+    household: Household, engine: Engine
+) -> None:
+    household.door.post(f'{{"_uuid": "1", "a": "{CANARY}", "a": "y"}}'.encode())
+    household.settle()
+    (entry,) = rows(engine, "SELECT id, fault, entries::text AS everything FROM entries")
+    assert entry["fault"] == "twice"
+    assert CANARY not in entry["everything"]
+    with household.hands.sessions.begin() as session:
+        release_entry(session, entry["id"])
+    assert rows(engine, "SELECT state, fault FROM entries") == [{"state": "untouched", "fault": None}]
+    household.settle()
+    with household.hands.sessions.begin() as session:
+        shred_entry(session, entry["id"], reason="discarded")
+    assert rows(engine, "SELECT reason, fault FROM entries") == [{"reason": "discarded", "fault": None}]

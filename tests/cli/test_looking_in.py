@@ -98,15 +98,26 @@ def test_what_is_held_says_why_and_how_to_mend_it_and_can_be_replayed(
         run("inbox", "replay", held["id"])
 
 
-@pytest.mark.parametrize("body", [b'{"_uuid": "1", "a": "x\\u0000"}', b'{"_uuid": "1", "a": "x", "a": "y"}'])
+@pytest.mark.parametrize(
+    ("body", "fault", "what"),
+    [
+        (b'{"_uuid": "1", "a": "Canary\\u0000"}', "signs", "a sign that no text has"),
+        (b'{"_uuid": "1", "a": "Canary", "a": "y"}', "twice", "A field stands twice"),
+    ],
+)
 def test_what_can_be_read_in_two_ways_is_kept_sealed_and_is_to_be_corrected_where_it_was_made(
-    read: Read, household: Household, engine: Engine, body: bytes
+    run: Run, read: Read, household: Household, engine: Engine, body: bytes, fault: str, what: str
 ) -> None:
     household.door.post(body)
     household.settle()
     (held,) = read("inbox", "list", "--state", "held")
-    assert held["reason"] == "unreadable"
-    assert "correct it" in held["mend"]
+    assert (held["reason"], held["fault"]) == ("unreadable", fault)
+    for said in (held["mend"], run("inbox", "show", held["id"]).output, run("inbox", "list").output):
+        assert what in said
+        assert "correct it" in said
+        assert "Canary" not in said
+    (shown,) = read("inbox", "show", held["id"])
+    assert (shown["fault"], shown["what_to_do"]) == (fault, held["mend"])
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT body IS NOT NULL FROM entries"))
 

@@ -20,14 +20,17 @@ import forms
 import pimcollect.actions
 import pimcollect.domain
 import pimcollect.web
+from pimcollect.actions.inbox import FAULTS as FAULTS_FOR_COMMANDS
 from pimcollect.actions.inbox import MENDS as MENDS_FOR_COMMANDS
 from pimcollect.actions.reveals import REASONS as REVEALS
 from pimcollect.config import read_settings
+from pimcollect.domain.documents import BodyFault
 from pimcollect.domain.outcomes import Course, HeldReason
 from pimcollect.domain.referrals import CLOSE_REASONS, DECLINE_REASONS, State
 from pimcollect.domain.roles import MEMBER_ROLES, Role
 from pimcollect.errors import PimError
 from pimcollect.web import telling, words
+from pimcollect.web.fault_words import BODY_FAULTS
 from tests.web.site import Site
 
 WEB = Path(next(iter(pimcollect.web.__path__)))
@@ -92,6 +95,8 @@ def test_every_code_has_its_word() -> None:
         (words.HELD_REASONS, HeldReason),
         (words.MENDS, HeldReason),
         (words.MENDS, MENDS_FOR_COMMANDS),
+        (BODY_FAULTS, BodyFault),
+        (BODY_FAULTS, FAULTS_FOR_COMMANDS),
         (words.COURSES, set(Course) - {Course.COUNT}),
         (words.ROLES, MEMBER_ROLES),
     ):

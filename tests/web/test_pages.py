@@ -153,6 +153,16 @@ def test_what_is_held_says_why_and_what_to_do_and_shows_no_content(site: Site) -
     assert f"/inbox/{entry.id}/replay" not in page
 
 
+def test_what_is_unreadable_says_in_which_way_on_the_pages_of_what_is_held_and_of_doors(site: Site) -> None:
+    entry = put_held(site, "unreadable")
+    visitor = site.logged_in(Role.IMO)
+    assert "The delivery is broken and cannot be read." in visitor.read("/inbox").text
+    with site.desk.hands.sessions.begin() as session:
+        session.get_one(EntryRow, entry.id).fault = "encoding"
+    for path in ("/inbox", "/doors"):
+        assert "Its letters are in an encoding that nobody can read." in visitor.read(path).text
+
+
 def test_a_held_entry_is_tried_again_by_whoever_may(site: Site) -> None:
     entry = put_held(site)
     assert site.logged_in(Role.DPO, mail="dpo@example.org").send(f"/inbox/{entry.id}/replay").status_code == 403

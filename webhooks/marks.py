@@ -12,7 +12,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from pimcollect.log import open_log
-from pimcollect.tables.marks import Mark, Refusal, mark_hooks, mark_phones, mark_refusals
+from pimcollect.tables.marks import (
+    HOOKS,
+    PHONES,
+    Mark,
+    PhoneRefusal,
+    Refusal,
+    mark_hooks,
+    mark_phone_refusals,
+    mark_phones,
+    mark_refusals,
+)
 
 _EVERY_SECONDS = 2.0
 _log = open_log("door")
@@ -21,7 +31,8 @@ _log = open_log("door")
 class Marks:
     """Counts in memory, written by a thread of their own. A process that is killed loses the last two seconds.
 
-    There is a count for each hook and phone that is known, and one for each reason: strangers make none.
+    There is a count for each hook and phone that is known (and of a phone for each reason), and one for each door and
+    reason: strangers make none.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -29,7 +40,8 @@ class Marks:
         self._lock = threading.Lock()
         self._hooks: dict[UUID, Mark] = {}
         self._phones: Counter[UUID] = Counter()
-        self._refusals: Counter[Refusal] = Counter()
+        self._refusals: Counter[tuple[str, str]] = Counter()
+        self._refused_phones: Counter[tuple[UUID, str]] = Counter()
         self._writer: threading.Thread | None = None
 
     def note(self, hook: UUID) -> None:
@@ -47,10 +59,18 @@ class Marks:
     def note_refusal(self, reason: Refusal, hook: UUID | None) -> None:
         """A call that was refused; `hook` = the one whose address it was, None when it is nobody's."""
         with self._lock:
-            self._refusals[reason] += 1
+            self._refusals[HOOKS, reason.value] += 1
             if hook is not None:
                 mark = self._hooks.setdefault(hook, Mark())
                 mark.refused, mark.reason = mark.refused + 1, reason.value
+            self._start()
+
+    def note_phone_refusal(self, reason: PhoneRefusal, phone: UUID | None) -> None:
+        """A phone's call that was refused; `phone` = whose name or token it was, None when it is nobody's."""
+        with self._lock:
+            self._refusals[PHONES, reason.value] += 1
+            if phone is not None:
+                self._refused_phones[phone, reason.value] += 1
             self._start()
 
     def _start(self) -> None:
@@ -64,6 +84,7 @@ class Marks:
             hooks, self._hooks = self._hooks, {}
             phones, self._phones = self._phones, Counter()
             refusals, self._refusals = self._refusals, Counter()
+            refused_phones, self._refused_phones = self._refused_phones, Counter()
         if not (hooks or phones or refusals):
             return False
         try:
@@ -73,6 +94,7 @@ class Marks:
                     mark_hooks(session, hooks)
                     mark_phones(session, phones)
                     mark_refusals(session, refusals)
+                    mark_phone_refusals(session, refused_phones)
         except SQLAlchemyError as error:
             _log.warning("marks_lost", error=type(error).__name__)
         return True

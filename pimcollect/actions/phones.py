@@ -22,6 +22,7 @@ from pimcollect.domain.phones import (
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.journal import find_doers, write_journal
+from pimcollect.tables.marks import find_phone_refusals, forget_phone_refusals
 from pimcollect.tables.phones import PhoneRow, find_phone, find_phones, take_phone
 from pimcollect.vault import DoorKeys, hash_secret, wrap_secret
 
@@ -86,8 +87,10 @@ def renew_phone(session: Session, actor: Actor, *, name: str, keys: DoorKeys) ->
     """A new secret for a phone; the one before ends at once."""
     allow(actor, "phones.renew")
     row = _take(session, name)
+    row.ended_hash = row.token_hash
     made = _give_secret(row, keys)
     row.revision += 1
+    forget_phone_refusals(session, row.id)
     write_journal(session, actor=actor.id, action="renew", noun="phones", noun_id=str(row.id))
     return made
 
@@ -97,18 +100,22 @@ def revoke_phone(session: Session, actor: Actor, *, name: str) -> None:
     allow(actor, "phones.revoke")
     row = _take(session, name)
     row.revoked_at = func.clock_timestamp()
-    row.secret = row.token_hash = None
+    row.ended_hash, row.secret, row.token_hash = row.token_hash, None, None
     row.revision += 1
     write_journal(session, actor=actor.id, action="revoke", noun="phones", noun_id=str(row.id))
 
 
 def list_phones(session: Session, actor: Actor) -> list[dict[str, Any]]:
-    """All phones, those in use first, as `find_phones`; with revoked_by (a member's name, `command line`)."""
+    """All phones, those in use first, as `find_phones`; with revoked_by (a member's name, `command line`) and refusals
+    (as `find_phone_refusals`)."""
     allow(actor, "phones.list")
     rows = find_phones(session)
     moments = {str(row["id"]): row["revoked_at"] for row in rows if row["revoked_at"] is not None}
     doers = find_doers(session, noun="phones", action="revoke", moments=moments)
-    return [{**row, "revoked_by": doers.get(str(row["id"]), "")} for row in rows]
+    refusals = find_phone_refusals(session)
+    return [
+        {**row, "revoked_by": doers.get(str(row["id"]), ""), "refusals": refusals.get(row["id"], [])} for row in rows
+    ]
 
 
 def _take(session: Session, name: str) -> PhoneRow:

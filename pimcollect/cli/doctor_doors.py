@@ -8,9 +8,8 @@ from sqlalchemy.orm import Session
 
 from pimcollect.cli.findings import ATTENTION, OK, Finding
 from pimcollect.tables.forms import find_refused_hooks
-from pimcollect.tables.marks import Refusal, find_refused_strangers
+from pimcollect.tables.marks import HOOKS, RECENT_DAYS, Refusal, find_refused_strangers
 
-_DAYS = 7
 _MENDS = {
     Refusal.CLOSED: "Somebody still posts to a closed address: `pimcollect hooks open --form {form} --server {server}` "
     "and enter the new one there.",
@@ -23,7 +22,7 @@ _STRANGERS = "Is an address mistyped at a server? `pimcollect hooks list`; else 
 
 def check_refusals(session: Session) -> Iterator[Finding]:
     """Hooks that refused something in the last days, closed ones too, and calls of addresses that never were."""
-    rows = find_refused_hooks(session, days=_DAYS)
+    rows = find_refused_hooks(session, days=RECENT_DAYS)
     for row in rows:
         why = Refusal(row.refused_reason or Refusal.WRONG_SECRET)
         state = "closed hook" if row.closed_at else "hook"
@@ -31,8 +30,8 @@ def check_refusals(session: Session) -> Iterator[Finding]:
         detail = f"{state} {str(row.id)[:8]} of {row.form}: {row.refused} refused, {last}: {why.value}"
         mend = _MENDS.get(why, "Run `pimcollect hooks list`.")
         yield Finding("doors", ATTENTION, detail, mend.format(id=str(row.id)[:8], form=row.form, server=row.server))
-    strangers = find_refused_strangers(session, days=_DAYS)
-    if strangers:
-        yield Finding("doors", ATTENTION, f"{strangers} calls of addresses that no hook has, some lately", _STRANGERS)
-    if not rows and not strangers:
-        yield Finding("doors", OK, f"no hook refused anything in {_DAYS} days")
+    strangers = find_refused_strangers(session, HOOKS)
+    if strangers is not None:
+        yield Finding("doors", ATTENTION, f"{strangers.n} calls of addresses that no hook has, some lately", _STRANGERS)
+    if not rows and strangers is None:
+        yield Finding("doors", OK, f"no hook refused anything in {RECENT_DAYS} days")

@@ -18,6 +18,7 @@ from pimcollect.actions.phones import (
 )
 from pimcollect.cli.beginnings import find_id, is_beginning
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows, warn_of_address
+from pimcollect.cli.phone_refusals import tell_phones, tell_strangers
 from pimcollect.cli.qr import draw_qr, write_qr
 from pimcollect.domain.phones import PhoneKind
 from pimcollect.domain.roles import COMMAND_LINE
@@ -126,23 +127,27 @@ def revoke_command(name: str) -> None:
 @phones.command("list")
 @json_option
 def list_command(as_json: bool) -> None:
-    """All phones, those in use first, and when each last sent something."""
+    """All phones, those in use first, when each last sent something, and what was refused lately and why."""
     with open_desk() as desk, desk.transaction() as session:
-        rows = [
-            {
-                "id": row["id"],
-                "name": row["name"],
-                "kind": row["kind"],
-                "state": "open" if row["revoked_at"] is None else "revoked",
-                "may_edit_all": row["may_edit_all"],
-                "sent": row["sent"] or 0,
-                "last_at": row["last_at"],
-                "added_at": row["added_at"],
-                "revoked_at": row["revoked_at"],
-                "revoked_by": row["revoked_by"],
-            }
-            for row in list_phones(session, COMMAND_LINE)
-        ]
+        found = list_phones(session, COMMAND_LINE)
+        strangers = tell_strangers(session)
+    rows = [
+        {
+            "id": row["id"],
+            "name": row["name"],
+            "kind": row["kind"],
+            "state": "open" if row["revoked_at"] is None else "revoked",
+            "may_edit_all": row["may_edit_all"],
+            "sent": row["sent"] or 0,
+            "last_at": row["last_at"],
+            "refused": sum(one["n"] for one in row["refusals"]),
+            "refusals": row["refusals"],
+            "added_at": row["added_at"],
+            "revoked_at": row["revoked_at"],
+            "revoked_by": row["revoked_by"],
+        }
+        for row in found
+    ]
     columns = {
         "name": "name",
         "id": "id",
@@ -150,6 +155,9 @@ def list_command(as_json: bool) -> None:
         "state": "state",
         "sent": "sent",
         "last_at": "last",
+        "refused": "refused",
         "added_at": "added",
     }
     print_rows(rows, as_json=as_json, columns=columns, empty="No phones yet: pimcollect phones add NAME")
+    for told in (*tell_phones(found), *([strangers] if strangers else [])):
+        click.echo(f"{told.detail}. {told.mend}", err=True)

@@ -30,13 +30,18 @@ class PhoneKind(StrEnum):
 def read_phone_name(text: str) -> str:
     """A name that can be typed on any phone. Raises PimError(BAD_SETTING)."""
     name = text.strip().lower()
-    if not _NAME.fullmatch(name):
+    if not is_phone_name(name):
         raise PimError(
             ErrorCode.BAD_SETTING,
             "The name of a phone has 3 to 40 of these: a to z, digits, dot, hyphen, underscore.",
             remedy="Take one like enum-07. It need not be a person's name.",
         )
     return name
+
+
+def is_phone_name(text: str) -> bool:
+    """Whether a phone can have this name: what cannot be need not be looked for, and some of it no database keeps."""
+    return _NAME.fullmatch(text) is not None
 
 
 def make_password() -> str:

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, func, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, delete, func, select, text
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from pimcollect.domain.outcomes import HeldReason
 from pimcollect.tables.base import Base
 from pimcollect.tables.entries import HELD, EntryRow
+from pimcollect.tables.phones import PhoneRow
 
 
 class Refusal(StrEnum):
@@ -29,15 +31,61 @@ class Refusal(StrEnum):
     TOO_LARGE = "too_large"
 
 
+class PhoneRefusal(StrEnum):
+    """Why a phone's call was refused, and nothing of it was kept."""
+
+    PASSWORD = "password"  # noqa: S105 - a code, not a secret
+    OLD_CODE = "old_code"
+    """The token that a device had before its newest."""
+    ENDED = "ended"
+    """The name or the token of a phone that is let in no more."""
+    UNKNOWN = "unknown"
+    """A name or a token that no phone has, or ever had."""
+    UNREADABLE = "unreadable"
+    UNKNOWN_FORM = "unknown_form"
+    CLOSED_FORM = "closed_form"
+    TOO_LARGE = "too_large"
+    NOT_YOURS = "not_yours"
+    OTHER_FILE = "other_file"
+
+
+HOOKS, PHONES = "hooks", "phones"
+REASONS: dict[str, type[StrEnum]] = {HOOKS: Refusal, PHONES: PhoneRefusal}
+"""Door -> why it refuses."""
+RECENT_DAYS = 7
+"""Older refusals are in no one's way any more: they are counted, and lead to no advice."""
+
+
+def _list_reasons(door: str) -> str:
+    return f"reason IN ({', '.join(repr(reason.value) for reason in REASONS[door])})"
+
+
 class RefusalRow(Base):
-    """How often anything was refused for a reason. As many rows as reasons, whatever is sent here."""
+    """How often a door refused anything for a reason. As many rows as reasons, whatever is sent here."""
 
     __tablename__ = "refusals"
     __table_args__ = (
         CheckConstraint(
-            "reason IN ('unknown', 'closed', 'wrong_secret', 'network', 'too_large')", name="refusal_is_for_a_reason"
+            " OR ".join(f"door = '{door}' AND {_list_reasons(door)}" for door in REASONS),
+            name="refusal_is_for_a_reason",
         ),
     )
+    door: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    n: Mapped[int] = mapped_column(default=0)
+    last_at: Mapped[datetime]
+
+
+class PhoneRefusalRow(Base):
+    """How often a phone that is known was refused for a reason, since it has its code."""
+
+    __tablename__ = "phone_refusals"
+    __table_args__ = (
+        CheckConstraint(
+            f"{_list_reasons(PHONES)} AND reason <> '{PhoneRefusal.UNKNOWN}'", name="phone_is_refused_for_a_reason"
+        ),
+    )
+    phone: Mapped[UUID] = mapped_column(ForeignKey(PhoneRow.id), primary_key=True)
     reason: Mapped[str] = mapped_column(primary_key=True)
     n: Mapped[int] = mapped_column(default=0)
     last_at: Mapped[datetime]
@@ -68,10 +116,16 @@ _MARK_PHONES = text("""
      WHERE phones.id = marks.phone
 """)
 _MARK_REFUSALS = text("""
-    INSERT INTO refusals (reason, n, last_at)
-    SELECT reason, n, clock_timestamp()
-      FROM unnest(CAST(:reasons AS text[]), CAST(:counts AS int[])) AS marks (reason, n)
-        ON CONFLICT (reason) DO UPDATE SET n = refusals.n + excluded.n, last_at = excluded.last_at
+    INSERT INTO refusals (door, reason, n, last_at)
+    SELECT door, reason, n, clock_timestamp()
+      FROM unnest(CAST(:doors AS text[]), CAST(:reasons AS text[]), CAST(:counts AS int[])) AS marks (door, reason, n)
+        ON CONFLICT (door, reason) DO UPDATE SET n = refusals.n + excluded.n, last_at = excluded.last_at
+""")
+_MARK_PHONE_REFUSALS = text("""
+    INSERT INTO phone_refusals (phone, reason, n, last_at)
+    SELECT phone, reason, n, clock_timestamp()
+      FROM unnest(CAST(:phones AS uuid[]), CAST(:reasons AS text[]), CAST(:counts AS int[])) AS marks (phone, reason, n)
+        ON CONFLICT (phone, reason) DO UPDATE SET n = phone_refusals.n + excluded.n, last_at = excluded.last_at
 """)
 
 
@@ -92,23 +146,53 @@ def mark_phones(session: Session, marks: Mapping[UUID, int]) -> None:
     session.execute(_MARK_PHONES, {"phones": phones, "arrived": [marks[phone] for phone in phones]})
 
 
-def mark_refusals(session: Session, marks: Mapping[Refusal, int]) -> None:
-    """Add what was refused."""
-    reasons = sorted(marks)
-    session.execute(_MARK_REFUSALS, {"reasons": reasons, "counts": [marks[reason] for reason in reasons]})
+def mark_refusals(session: Session, marks: Mapping[tuple[str, str], int]) -> None:
+    """Add what was refused: door and reason -> how often."""
+    doors, reasons, counts = _split(marks)
+    session.execute(_MARK_REFUSALS, {"doors": doors, "reasons": reasons, "counts": counts})
 
 
-def count_refusals(session: Session) -> dict[str, int]:
-    """Reason -> how often; every reason, so that a graph begins at nought."""
-    found = {row.reason: row.n for row in session.scalars(select(RefusalRow))}
-    return {reason.value: found.get(reason.value, 0) for reason in Refusal}
+def mark_phone_refusals(session: Session, marks: Mapping[tuple[UUID, str], int]) -> None:
+    """Add what each phone was refused: phone and reason -> how often."""
+    phones, reasons, counts = _split(marks)
+    session.execute(_MARK_PHONE_REFUSALS, {"phones": phones, "reasons": reasons, "counts": counts})
 
 
-def find_refused_strangers(session: Session, *, days: int) -> int:
-    """How many calls there were of addresses that no hook has; 0 when none of them was in the last days."""
-    since = func.clock_timestamp() - func.make_interval(0, 0, 0, days)
-    query = select(RefusalRow.n).where(RefusalRow.reason == Refusal.UNKNOWN, RefusalRow.last_at > since)
-    return session.scalar(query) or 0
+def _split(marks: Mapping[tuple[Any, str], int]) -> tuple[list[Any], list[str], list[int]]:
+    """In one order everywhere, so that two processes never wait for one another."""
+    keys = sorted(marks)
+    return [who for who, _ in keys], [reason for _, reason in keys], [marks[key] for key in keys]
+
+
+def count_refusals(session: Session) -> dict[tuple[str, str], int]:
+    """Door and reason -> how often; every reason, so that a graph begins at nought."""
+    found = {(row.door, row.reason): row.n for row in session.scalars(select(RefusalRow))}
+    return {(door, why.value): found.get((door, why.value), 0) for door, reasons in REASONS.items() for why in reasons}
+
+
+def find_refused_strangers(session: Session, door: str) -> RefusalRow | None:
+    """Calls of a door by nobody that is known; None when none of them was in the last days."""
+    query = select(RefusalRow).where(RefusalRow.door == door, RefusalRow.reason == Refusal.UNKNOWN)
+    return session.scalar(query.where(_is_recent(RefusalRow.last_at)))
+
+
+def find_phone_refusals(session: Session, *, limit: int = 10_000) -> dict[UUID, list[dict[str, Any]]]:
+    """Phone -> what it was refused: reason, n, last_at, is_recent; the latest first."""
+    query = select(PhoneRefusalRow, _is_recent(PhoneRefusalRow.last_at)).order_by(PhoneRefusalRow.last_at.desc())
+    found: dict[UUID, list[dict[str, Any]]] = {}
+    for row, is_recent in session.execute(query.limit(limit)):
+        told = {"reason": row.reason, "n": row.n, "last_at": row.last_at, "is_recent": is_recent}
+        found.setdefault(row.phone, []).append(told)
+    return found
+
+
+def forget_phone_refusals(session: Session, phone: UUID) -> None:
+    """With a new code the counting begins anew."""
+    session.execute(delete(PhoneRefusalRow).where(PhoneRefusalRow.phone == phone))
+
+
+def _is_recent(column: InstrumentedAttribute[datetime]) -> ColumnElement[bool]:
+    return column > func.clock_timestamp() - func.make_interval(0, 0, 0, RECENT_DAYS)
 
 
 def count_held(session: Session) -> dict[str, int]:

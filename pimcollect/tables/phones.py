@@ -35,6 +35,7 @@ class PhoneRow(Base):
             "revoked_at IS NULL OR (secret IS NULL AND token_hash IS NULL)", name="revoked_phone_has_no_secret"
         ),
         Index("one_phone_of_a_name", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),
+        Index("phones_by_name", "name"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     kind: Mapped[str]
@@ -44,6 +45,8 @@ class PhoneRow(Base):
     """An account's: what Digest compares with, wrapped with a key of the door's key file."""
     token_hash: Mapped[str | None] = mapped_column(unique=True)
     """A device's: SHA-256 of its random token."""
+    ended_hash: Mapped[str | None] = mapped_column(unique=True)
+    """The same of the token before, or of the last one: lets nobody in, and tells whose phone still calls with it."""
     may_edit_all: Mapped[bool] = mapped_column(default=False)
     """Whether it may replace what another phone has sent."""
     revision: Mapped[int] = mapped_column(default=1)
@@ -101,6 +104,17 @@ def find_phone(session: Session, name: str) -> PhoneRow | None:
 def find_device(session: Session, token_hash: str) -> PhoneRow | None:
     """The device with this token."""
     return session.scalar(select(PhoneRow).where(PhoneRow.token_hash == token_hash, PhoneRow.revoked_at.is_(None)))
+
+
+def find_refused_account(session: Session, name: str) -> PhoneRow | None:
+    """The account of this name, let in or not: the one that is, else the one that was last."""
+    query = select(PhoneRow).where(PhoneRow.name == name, PhoneRow.kind == "account")
+    return session.scalar(query.order_by(PhoneRow.revoked_at.desc().nulls_first()).limit(1))
+
+
+def find_refused_device(session: Session, token_hash: str) -> PhoneRow | None:
+    """The device whose token this was until it was given another, or was let in no more."""
+    return session.scalar(select(PhoneRow).where(PhoneRow.ended_hash == token_hash))
 
 
 def take_phone(session: Session, name: str) -> PhoneRow | None:

@@ -13,7 +13,7 @@ from pimcollect.actions.phones import list_phones
 from pimcollect.domain.roles import may
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import find_forms
-from pimcollect.tables.marks import count_faults, count_held
+from pimcollect.tables.marks import PHONES, count_faults, count_held, find_refused_strangers
 from pimcollect.web.access import acting_member
 from pimcollect.web.fault_words import BODY_FAULTS
 from pimcollect.web.store import acting, reading
@@ -39,10 +39,12 @@ def render_doors(*, problem: str = "") -> str:
     """The page; `problem` says why no phone was added."""
     actor, session = acting_member(), reading()
     pulls = tell_pulls(session, actor)
+    sees_phones = may(actor, "phones.list")
     return render_template(
         "doors/list.html",
         hooks=list_hooks(session, actor),
-        phones=list_phones(session, actor) if may(actor, "phones.list") else [],
+        phones=list_phones(session, actor) if sees_phones else [],
+        strangers=find_refused_strangers(session, PHONES) if sees_phones else None,
         problem=problem,
         pulls=pulls,
         here=count_here(session, actor, {one.form for one in pulls}),

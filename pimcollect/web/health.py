@@ -84,9 +84,9 @@ class _Counts(Collector):
         for state, n in sorted(count_notices(self._session).items()):
             notices.add_metric([state], n)
         yield notices
-        refusals = CounterMetricFamily("pim_refusals", "Calls of hooks' addresses refused.", labels=["reason"])
-        for code, n in count_refusals(self._session).items():
-            refusals.add_metric([code], n)
+        refusals = CounterMetricFamily("pim_refusals", "Calls of hooks and phones refused.", labels=["door", "reason"])
+        for (door, reason), n in count_refusals(self._session).items():
+            refusals.add_metric([door, reason], n)
         yield refusals
         yield from self._collect_machinery()
 

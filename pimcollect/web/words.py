@@ -108,6 +108,19 @@ HOOK_LACKS = {
     "pictures": _("Not enough alone: this form keeps pictures for a case, and a hook brings no files."),
 }
 PHONE_KINDS = {"account": _("An account, for one enumerator"), "device": _("A device, for whoever holds it")}
+PHONE_REFUSALS = {
+    "password": _("The password was not right. If this phone does not get in, give it a new code."),
+    "old_code": _("It called with the code from before. Let it scan the newest one, or make a new one."),
+    "ended": _("It is let in no more, and still calls. Delete the project on the phone, or let it in anew."),
+    "unreadable": _("What it sent could not be read. Update the app; the phone still has the interview."),
+    "unknown_form": _("It sent a form that it does not have from here. Look at the forms on the phone."),
+    "closed_form": _("It sent an interview of a form that is closed. Release the form again to take it."),
+    "too_large": _("What it sent was too large. Ask the administrator; the phone still has it."),
+    "not_yours": _(
+        "It tried to correct what another phone had sent. Only that phone may, or one that may correct all."
+    ),
+    "other_file": _("It sent another file of a name that is here already. Ask the enumerator which is right."),
+}
 DOERS = {"command line": _("somebody at the command line")}
 """Who did something, where it was no member: a member's own name is shown as it is."""
 PULL_STATES = {

@@ -205,7 +205,7 @@ def test_doctor_tells_which_door_refused_why_and_what_to_do_closed_ones_too(
         assert [one.state for one in check_refusals(session)] == ["ok"]
         session.execute(text("UPDATE hooks SET refused = 3, refused_at = now(), refused_reason = 'wrong_secret'"))
         session.execute(text("UPDATE hooks SET refused_reason = 'closed' WHERE closed_at IS NOT NULL"))
-        session.execute(text("INSERT INTO refusals (reason, n, last_at) VALUES ('unknown', 5, now())"))
+        session.execute(text("INSERT INTO refusals VALUES ('unknown', 5, now(), 'hooks')"))
         told = [f"{one.detail} {one.remedy}" for one in check_refusals(session)]
     short = [one["id"][:8] for one in opened]
     assert any(f"hook {short[0]} of hh: 3 refused" in one and f"hooks rotate {short[0]}" in one for one in told)

@@ -8,15 +8,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import segno
 from PIL import Image
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
 
+from pimcollect.cli.phone_refusals import check_phone_refusals
 from pimcollect.config import Settings
 from pimcollect.domain.collect_settings import unpack_settings
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.marks import PHONES, PhoneRefusal, mark_phone_refusals, mark_refusals
 from tests.cli.conftest import Run
 from tests.factories.collect import Collect, CollectError
 from tests.factories.households import Household, open_household
@@ -119,3 +123,29 @@ def test_a_phone_that_was_set_up_by_the_commands_gets_its_forms_and_loses_them_w
             collect.fetch_list()
         collect.close()
     assert [(row["name"], row["state"]) for row in read("phones", "list")] == [("amina", "revoked")]
+
+
+def test_what_was_refused_lately_is_told_by_list_and_doctor_with_what_to_do(
+    run: Run, read: Read, engine: Engine
+) -> None:
+    (made,) = read("phones", "add", "enum-07")
+    with Session(engine) as session, session.begin():
+        assert [one.state for one in check_phone_refusals(session)] == ["ok"]
+        mark_refusals(session, {(PHONES, PhoneRefusal.UNKNOWN): 40})
+        for why in set(PhoneRefusal) - {PhoneRefusal.UNKNOWN}:
+            mark_phone_refusals(session, {(UUID(made["id"]), why): 12})
+    (row,) = read("phones", "list")
+    assert row["refused"] == 12 * 9
+    assert {one["reason"] for one in row["refusals"]} == set(PhoneRefusal) - {PhoneRefusal.UNKNOWN}
+    told = run("phones", "list").stderr
+    assert "enum-07: somebody called 12 times with a password that is not right, last 20" in told
+    assert "If the phone does not get in, give it a new code: `pimcollect phones qr enum-07`." in told
+    assert "somebody called 40 times with a user name or a code that no phone has or had" in told
+    with Session(engine) as session, session.begin():
+        found = list(check_phone_refusals(session))
+        assert [f"{one.detail}. {one.remedy}" for one in found] == told.splitlines()
+        session.execute(text("UPDATE phone_refusals SET last_at = now() - interval '8 days'"))
+        session.execute(text("UPDATE refusals SET last_at = now() - interval '8 days'"))
+        assert [one.state for one in check_phone_refusals(session)] == ["ok"]
+    assert read("phones", "list")[0]["refused"] == 12 * 9
+    assert run("phones", "list").stderr == ""

@@ -14,8 +14,13 @@ from PIL import Image
 from playwright.sync_api import Browser
 from sqlalchemy import text
 
+from pimcollect.actions.phones import add_phone, revoke_phone
 from pimcollect.domain.collect_settings import CollectProject, pack_settings, write_settings
-from pimcollect.domain.roles import Role
+from pimcollect.domain.phones import PhoneKind
+from pimcollect.domain.roles import COMMAND_LINE, Role
+from pimcollect.tables.marks import PhoneRefusal
+from pimcollect.vault import read_door_keys
+from pimcollect.web.words import PHONE_REFUSALS
 from tests.factories.collect import Collect, CollectError
 from tests.web.browser import DESKTOP, PHONE, open_browser, open_window
 from tests.web.site import PASSWORD, Site, Visitor
@@ -87,6 +92,53 @@ def test_a_phone_is_set_up_by_its_code_renewed_and_ended_on_the_page(
     assert phones(site) == []
 
 
+def put_refusals(site: Site) -> None:
+    """Phones that were refused something lately, one that has sent since, one that ended, and somebody unknown."""
+    keys = read_door_keys(site.settings.door_keys)
+    marks = site.app.extensions["phones"].marks
+    with site.desk.hands.sessions.begin() as session:
+        phones = [
+            add_phone(session, COMMAND_LINE, name=name, kind=PhoneKind.ACCOUNT, keys=keys)
+            for name in ("enum-07", "enum-08", "enum-09")
+        ]
+        revoke_phone(session, COMMAND_LINE, name="enum-09")
+    for reason, phone, times in (
+        (PhoneRefusal.PASSWORD, phones[0], 12),
+        (PhoneRefusal.CLOSED_FORM, phones[0], 1),
+        (PhoneRefusal.UNREADABLE, phones[1], 2),
+        (PhoneRefusal.ENDED, phones[2], 3),
+        (PhoneRefusal.UNKNOWN, None, 40),
+    ):
+        for _ in range(times):
+            marks.note_phone_refusal(reason, phone and phone.id)
+    assert marks.write()
+    marks.note_phone(phones[1].id)
+    assert marks.write()
+
+
+def test_every_reason_has_its_words() -> None:
+    assert PHONE_REFUSALS.keys() | {PhoneRefusal.UNKNOWN} == set(PhoneRefusal)
+
+
+def test_what_was_refused_stands_beside_the_phone_with_what_to_do(site: Site) -> None:
+    put_refusals(site)
+    page = html.unescape(site.logged_in(Role.IMO).read("/doors").text)
+    rows = {name: row for row in re.findall(r"<li.*?</li>", page, re.DOTALL) for name in re.findall(r"enum-0\d", row)}
+    assert "12 refused" in rows["enum-07"]
+    assert "The password was not right. If this phone does not get in, give it a new code." in rows["enum-07"]
+    assert "of a form that is closed" in rows["enum-07"]
+    assert 'class="row late"' in rows["enum-07"]
+    assert "Update the app" in rows["enum-08"]
+    assert 'class="row late"' not in rows["enum-08"], "it has sent since"
+    assert "still calls" in rows["enum-09"]
+    assert "40 refused" in page
+    assert "a user name or a code that no phone has" in page
+    with site.desk.hands.sessions.begin() as session:
+        session.execute(text("UPDATE phone_refusals SET last_at = now() - interval '8 days'"))
+        session.execute(text("UPDATE refusals SET last_at = now() - interval '8 days'"))
+    assert " refused" not in site.logged_in(Role.ADMIN, mail="admin@example.org").read("/doors").text
+
+
 def open_code(page: str) -> Collect:
     """A client set up by what stands on the page, of which the picture is the code."""
     address, *account = _TOLD.findall(page)
@@ -129,3 +181,19 @@ def test_a_code_fits_every_window(site: Site, chromium: Browser, size: tuple[int
             assert window.page.evaluate("document.querySelector('img.qr').naturalWidth") > 200
             check(window, f"phones-code-{kind}-{name}")
         assert all(address.startswith((url, "data:")) for address in window.asked)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("language", ["ar", "en"])
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_what_was_refused_fits_every_window(
+    site: Site, chromium: Browser, size: tuple[int, int], language: str
+) -> None:
+    put_refusals(site)
+    site.member(Role.IMO, mail="imo@example.org")
+    with site.served() as url, open_window(chromium, url, size=size, language=language) as window:
+        window.log_in("imo@example.org", PASSWORD)
+        window.go("/doors")
+        for one in window.page.locator("section[aria-labelledby=phones] > details > summary").all():
+            one.click()
+        check(window, f"phones-refused-{language}-{size[0]}")

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from werkzeug.routing import Rule
 
 from pimcollect.domain.roles import GRANTS, MEMBER_ROLES, Role
+from pimcollect.tables.marks import PhoneRefusal
 from pimcollect.vault import make_metrics_token
 from pimcollect.web.access import ROUTES, Open
 from pimcollect.web.headers import ALWAYS
@@ -199,8 +200,12 @@ def test_an_error_is_told_to_programs_as_a_problem_with_a_code(site: Site) -> No
 def test_metrics_count_by_state_and_name_nobody(site: Site) -> None:
     site.service("SAFE-NORTH")
     referral = site.desk.referral()
+    site.app.extensions["phones"].marks.note_phone_refusal(PhoneRefusal.UNKNOWN, None)
+    assert site.app.extensions["phones"].marks.write()
     told = site.visitor().read("/metrics").text
     assert 'pim_referrals{state="waiting"} 1.0' in told
+    assert 'pim_refusals_total{door="phones",reason="unknown"} 1.0' in told
+    assert 'pim_refusals_total{door="hooks",reason="unknown"} 0.0' in told
     assert 'pim_queue_depth{queue="settle"}' in told
     for secret in (str(referral.id), referral.reference, "RP-SAFE", "SAFE-NORTH", "XX0101", "hh"):
         assert secret not in told

@@ -14,7 +14,7 @@ from pimcollect.actions.phones import list_phones
 from pimcollect.config import Settings
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.tables.forms import HookRow
-from pimcollect.tables.marks import Refusal, count_held, count_refusals
+from pimcollect.tables.marks import HOOKS, Refusal, count_held, count_refusals
 from tests.factories.door import OpenDoor, open_door
 from webhooks.hooks import SECRET_HEADER
 
@@ -52,7 +52,7 @@ def test_a_refusal_is_counted_for_its_reason_and_told_of_the_hook_whose_address_
     assert refuse(door, engine, reason) == (413 if reason is Refusal.TOO_LARGE else 401)
     write(door)
     with Session(engine) as session:
-        assert {code: n for code, n in count_refusals(session).items() if n} == {reason: 1}
+        assert {code: n for code, n in count_refusals(session).items() if n} == {(HOOKS, reason): 1}
     told = (0, None) if reason is Refusal.UNKNOWN else (1, reason.value)
     assert rows(engine, "SELECT refused, refused_reason FROM hooks") == [told]
 

@@ -10,11 +10,13 @@ from flask import Request, Response
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from pimcollect.domain.phones import REALM, hash_account, secret_context
+from pimcollect.domain.phones import REALM, PhoneKind, hash_account, is_phone_name, secret_context
 from pimcollect.errors import PimError
 from pimcollect.log import open_log
-from pimcollect.tables.phones import PhoneRow, find_device, find_phone
+from pimcollect.tables.marks import PhoneRefusal
+from pimcollect.tables.phones import PhoneRow, find_device, find_phone, find_refused_account, find_refused_device
 from pimcollect.vault import DoorKeys, hash_secret, unwrap_secret
+from webhooks.marks import Marks
 from webhooks.openrosa.digest import is_fresh, is_ours, is_right, make_challenge, names_request, read_claim
 from webhooks.openrosa.replies import tell
 from webhooks.openrosa.tries import Tries
@@ -46,10 +48,11 @@ class RefusedError(Exception):
 class Callers:
     """The phones that this process has seen; a put checks them against the row, and everything else reads it anew."""
 
-    def __init__(self, engine: Engine, keys: DoorKeys, tries: Tries) -> None:
+    def __init__(self, engine: Engine, keys: DoorKeys, tries: Tries, marks: Marks) -> None:
         self._engine = engine
         self._keys = keys
         self._tries = tries
+        self._marks = marks
         self._known: dict[str, Caller] = {}
 
     def find(self, request: Request, token: str | None, *, may_remember: bool) -> Caller:
@@ -61,6 +64,7 @@ class Callers:
             caller = self._find_known(f"device {hash_secret(token)}", may_remember=may_remember)
             if caller is None:
                 _log.warning("refused", kind="token")
+                self._count_device(hash_secret(token))
                 raise RefusedError(tell("shut_out", 403))
             return caller
         return self._find_account(request, may_remember=may_remember)
@@ -75,6 +79,7 @@ class Callers:
             name = "" if row is None else row.name
         self._known.pop(f"account {name}", None)
         if fresh is None or fresh.secret != caller.secret:
+            self._marks.note_phone_refusal(PhoneRefusal.PASSWORD if fresh else PhoneRefusal.ENDED, caller.id)
             raise RefusedError(self._challenge(request))
         return fresh
 
@@ -82,6 +87,8 @@ class Callers:
         if may_remember and (known := self._known.get(key)):
             return known
         kind, _, value = key.partition(" ")
+        if kind == PhoneKind.ACCOUNT and not is_phone_name(value):
+            return None
         with Session(self._engine) as session:
             row = find_device(session, value) if kind == "device" else find_phone(session, value)
             caller = None if row is None or row.kind != kind else self._read(row)
@@ -147,7 +154,25 @@ class Callers:
     def _refuse(self, request: Request, *, name: str) -> RefusedError:
         self._tries.count_failure(name=name, address=request.remote_addr or "")
         _log.warning("refused", kind="password")
+        self._count_account(name)
         return RefusedError(self._challenge(request))
+
+    def _count_account(self, name: str) -> None:
+        """By the row, whoever it was: an answer to a name that is known takes as long as one to a name that is not."""
+        with Session(self._engine) as session:
+            row = find_refused_account(session, name) if is_phone_name(name) else None
+        if row is None:
+            self._marks.note_phone_refusal(PhoneRefusal.UNKNOWN, None)
+        else:
+            self._marks.note_phone_refusal(PhoneRefusal.ENDED if row.revoked_at else PhoneRefusal.PASSWORD, row.id)
+
+    def _count_device(self, token_hash: str) -> None:
+        with Session(self._engine) as session:
+            row = find_refused_device(session, token_hash)
+        if row is None:
+            self._marks.note_phone_refusal(PhoneRefusal.UNKNOWN, None)
+        else:
+            self._marks.note_phone_refusal(PhoneRefusal.ENDED if row.revoked_at else PhoneRefusal.OLD_CODE, row.id)
 
     def _challenge(self, request: Request, *, is_stale: bool = False) -> Response:
         """401 with what we ask for: Digest always, Basic only where nobody can listen."""

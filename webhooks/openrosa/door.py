@@ -75,14 +75,14 @@ def open_phone_door(
 ) -> PhoneDoor:
     """The door of a web process. What callers are known by stays when the intake key is another one."""
     keys = read_keys()
-    tries = Tries(settings.redis_url, keys.digest)
+    tries, marks = Tries(settings.redis_url, keys.digest), Marks(engine)
     return PhoneDoor(
         engine=engine,
         puts=puts,
         read_keys=read_keys,
-        callers=Callers(engine, keys, tries),
+        callers=Callers(engine, keys, tries, marks),
         forms=Forms(engine),
-        marks=Marks(engine),
+        marks=marks,
         bell=bell,
         public_url=settings.public_url,
         largest=settings.max_body_bytes,

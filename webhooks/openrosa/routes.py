@@ -15,13 +15,14 @@ from flask import Blueprint, Flask, Response, current_app, request
 from psycopg import Error as DriverError
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from pimcollect.db import LostConnectionError
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.log import open_log
 from pimcollect.servers.odk import read_submission
 from pimcollect.tables.form_files import find_form_file
+from pimcollect.tables.marks import PhoneRefusal
 from pimcollect.tables.phones import find_phone_form
 from webhooks.openrosa.callers import Caller, RefusedError
 from webhooks.openrosa.door import PhoneDoor
@@ -37,6 +38,9 @@ _OVERHEAD = 400_000
 """What the parts of a post weigh beside their contents, at most."""
 _USUAL = 10_000_000
 """What phones take a server for that says nothing: they split posts above it."""
+_COUNTED = frozenset(PhoneRefusal)
+"""What is told and was kept nowhere; what else is refused lies in the inbox, held."""
+_REFUSED = {ErrorCode.BAD_BODY: PhoneRefusal.UNREADABLE, ErrorCode.TOO_LARGE: PhoneRefusal.TOO_LARGE}
 _log = open_log("phones")
 _View = Callable[..., Response]
 
@@ -148,7 +152,12 @@ def _submission(token: str | None = None) -> Response:
         answer = Response(status=204)
         del answer.headers["Content-Type"]
     else:
-        answer = _receive(door, caller, token)
+        try:
+            answer = _receive(door, caller, token)
+        except (PimError, RequestEntityTooLarge) as error:
+            if why := _name_refusal(error):
+                door.marks.note_phone_refusal(why, caller.id)
+            raise
     answer.headers["X-OpenRosa-Accept-Content-Length"] = str(min(_USUAL, door.largest - _OVERHEAD))
     return answer
 
@@ -165,10 +174,19 @@ def _receive(door: PhoneDoor, caller: Caller, token: str | None) -> Response:
         caller = door.callers.find_again(request, caller, token)
         found = door.forms.look_up(form_id)
         if found is None:
+            door.marks.note_phone_refusal(PhoneRefusal.UNKNOWN_FORM, caller.id)
             return tell("unknown_form", 404)
         sent = Sent(post, delivery, found[0], caller)
         fate = take(door, sent) if found[1] else Fate.KNOWN if is_known(door, sent) else None
-    return tell("closed_form", 403) if fate is None else tell(fate.value, STATUS[fate])
+    word, status = ("closed_form", 403) if fate is None else (fate.value, STATUS[fate])
+    if word in _COUNTED:
+        door.marks.note_phone_refusal(PhoneRefusal(word), caller.id)
+    return tell(word, status)
+
+
+def _name_refusal(error: Exception) -> PhoneRefusal | None:
+    code = error.code if isinstance(error, PimError) else ErrorCode.TOO_LARGE
+    return _REFUSED.get(code)
 
 
 def _answer_error(error: Exception) -> Response:

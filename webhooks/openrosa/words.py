@@ -64,9 +64,10 @@ WORDS: dict[str, dict[str, str]] = {
         "ar": "الحجم أكبر من أن يُرسل. احتفظ به على الهاتف وأخبر مشرفك.",
     },
     "who": {
-        "en": "The user name or the password is not right.",
-        "fr": "Le nom d'utilisateur ou le mot de passe n'est pas juste.",
-        "ar": "اسم المستخدم أو كلمة المرور غير صحيحة.",
+        "en": "The user name or the password is not right, or the account was closed. Ask your supervisor.",
+        "fr": "Le nom d'utilisateur ou le mot de passe n'est pas juste, ou le compte a été fermé. "
+        "Demandez à votre superviseur.",
+        "ar": "اسم المستخدم أو كلمة المرور غير صحيحة، أو أُغلق الحساب. اسأل مشرفك.",
     },
     "shut_out": {
         "en": "This phone is not let in. Ask your supervisor for a new code.",

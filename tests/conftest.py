@@ -30,6 +30,7 @@ from pimcollect.home import ADMIN, OWNER, lock_home, open_home, settle_in
 from pimcollect.key_rings import create_keys
 from pimcollect.supervision import Supervisor
 from pimcollect.vault import DoorKeys, HandsKeys, read_door_keys, read_hands_keys
+from webhooks.marks import Marks
 
 # a busy machine is no fault of an example: what hangs is looked for by tests that say so
 hypothesis.settings.register_profile("pimcollect", deadline=None)
@@ -64,12 +65,26 @@ def _remember_engine(*args: Any, **more: Any) -> Engine:
 
 
 db.create_engine = _remember_engine
+_counting: weakref.WeakSet[Marks] = weakref.WeakSet()
+_open_marks = Marks.__init__
+
+
+def _remember_marks(self: Marks, engine: Engine) -> None:
+    _open_marks(self, engine)
+    _counting.add(self)
+
+
+Marks.__init__ = _remember_marks  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
     """Close what waits in the pools, so that no collector finds it open in the middle of another test. An engine that
-    is used again connects anew."""
+    is used again connects anew. What a door counted and has not written yet is forgotten: it would be written into
+    the tables of another test."""
+    for marks in list(_counting):
+        for counts in (marks._hooks, marks._phones, marks._refusals, marks._refused_phones):
+            counts.clear()
     for engine in {*_made, *_older}:
         engine.dispose()
     _older.update(_made)

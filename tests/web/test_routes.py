@@ -201,7 +201,7 @@ def test_metrics_count_by_state_and_name_nobody(site: Site) -> None:
     site.service("SAFE-NORTH")
     referral = site.desk.referral()
     site.app.extensions["phones"].marks.note_phone_refusal(PhoneRefusal.UNKNOWN, None)
-    assert site.app.extensions["phones"].marks.write()
+    site.app.extensions["phones"].marks.write()
     told = site.visitor().read("/metrics").text
     assert 'pim_referrals{state="waiting"} 1.0' in told
     assert 'pim_refusals_total{door="phones",reason="unknown"} 1.0' in told

@@ -22,7 +22,7 @@ PATH = "meta/entity"
 
 def find_labelled(xform: str) -> frozenset[str]:
     """Paths of the entities that an XForm has a label for."""
-    binds = (one for one in parse_xml(xform.encode()).iter() if isinstance(one.tag, str) and local_name(one) == "bind")
+    binds = (one for one in parse_xml(xform.encode()).iter() if local_name(one) == "bind")
     named = ((one.get("nodeset") or "").lstrip("/").partition("/")[2] for one in binds if one.get("calculate"))
     return frozenset(one.removesuffix("/label") for one in named if one.endswith(f"{PATH}/label"))
 
@@ -78,14 +78,10 @@ def plan_entity(layout: Layout) -> tuple[SavedEntity, ...]:
 def read_entities(xform: str, questions: Sequence[Question], repeats: Sequence[str]) -> tuple[SavedEntity, ...]:
     """Those of an XForm that was made elsewhere. What stands in a repeat is left out: its members are people."""
     model = parse_xml(xform.encode())
-    instance = next(one for one in model.iter() if isinstance(one.tag, str) and local_name(one) == "instance")
-    root = next(one for one in instance if isinstance(one.tag, str))
+    instance = next(one for one in model.iter() if local_name(one) == "instance")
+    root = instance[0]
     above = f"/{local_name(root)}/"
-    binds = {
-        (one.get("nodeset") or "").removeprefix(above): one
-        for one in model.iter()
-        if isinstance(one.tag, str) and local_name(one) == "bind"
-    }
+    binds = {(one.get("nodeset") or "").removeprefix(above): one for one in model.iter() if local_name(one) == "bind"}
     found = {
         path: str(node.get("dataset"))
         for path, node in _walk(root, "")
@@ -126,11 +122,10 @@ def find_losses(
 def _walk(node: etree._Element, above: str) -> Iterator[tuple[str, etree._Element]]:
     """(path below the root, element) of each entity."""
     for one in node:
-        if isinstance(one.tag, str):
-            path = f"{above}{local_name(one)}"
-            if one.get("dataset") and path.endswith(PATH):
-                yield path, one
-            yield from _walk(one, f"{path}/")
+        path = f"{above}{local_name(one)}"
+        if one.get("dataset") and path.endswith(PATH):
+            yield path, one
+        yield from _walk(one, f"{path}/")
 
 
 def _is_inside(question: str, entity: str) -> bool:

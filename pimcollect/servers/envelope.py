@@ -24,7 +24,7 @@ from lxml import etree
 
 from pimcollect.domain.documents import BodyFault
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.servers.instance import UnreadableError, parse_xml
+from pimcollect.servers.instance import UnreadableError, local_name, parse_xml
 from pimcollect.servers.kobo import is_json, parse_json
 
 SUFFIX = ".enc"
@@ -133,11 +133,10 @@ def _json_leaves(value: Any) -> Iterator[tuple[tuple[str, ...], str]]:
 
 def _xml_leaves(node: etree._Element, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     for child in node:
-        if isinstance(child.tag, str):
-            path = (*above, etree.QName(child).localname)
-            yield path, (child.text or "").strip()
-            if len(path) < len(_MEDIA):
-                yield from _xml_leaves(child, path)
+        path = (*above, local_name(child))
+        yield path, (child.text or "").strip()
+        if len(path) < len(_MEDIA):
+            yield from _xml_leaves(child, path)
 
 
 def _only(leaves: _Leaves, path: tuple[str, ...]) -> str:

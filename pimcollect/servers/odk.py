@@ -7,8 +7,8 @@ The root says which form and version asked: `id` and `version`; a form without a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -19,25 +19,53 @@ from pimcollect.domain.entities import MOST_TOLD, ToldEntity
 from pimcollect.errors import PimError
 from pimcollect.servers.base import Delivery, Opened
 from pimcollect.servers.flat import is_envelope, open_flat, read_id
-from pimcollect.servers.instance import DEEPEST, flatten, list_children, local_name, parse_xml, unreadable
+from pimcollect.servers.instance import DEEPEST, flatten, local_name, parse_xml, unreadable
 
 _Ask = Callable[[etree._Element], Any]
 _LONGEST_NAME = 250
-# asked of the parser itself: at the door each submission is looked at once, and most of its fields not at all
 _TOO_DEEP: _Ask = etree.XPath("boolean(" + "/*" * (DEEPEST + 2) + ")")
-_META = "/*/*[local-name()='meta']/*[local-name()='{}'][not(*)]"
-_INSTANCE_ID: _Ask = etree.XPath(_META.format("instanceID"))
-_DEPRECATED_ID: _Ask = etree.XPath(_META.format("deprecatedID"))
-_ROOT_ID: _Ask = etree.XPath(_META.format("rootUuid"))
-_IS_ENVELOPE: _Ask = etree.XPath("boolean(/*/*[local-name()='base64EncryptedKey' or local-name()='encryptedXmlFile'])")
-_COUNT_ANSWERS: _Ask = etree.XPath(
-    "count(/*/*[not(starts-with(local-name(), '_') or local-name()='meta' or local-name()='formhub')]"
-    "/descendant-or-self::*[not(*)][normalize-space()])"
-)
+_META, _NO_ANSWERS = "meta", ("meta", "formhub")
+_IN_ENVELOPES = ("base64EncryptedKey", "encryptedXmlFile")
 _ENTITIES: _Ask = etree.XPath("/*//*[local-name()='meta']/*[local-name()='entity'][@dataset]")
 _NUMBER = re.compile(r"([0-9]{1,9})(?:\.0+)?\Z")
 _YES = ("1", "true")
 _XFORMS = "{http://www.w3.org/2002/xforms}"
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What the door must know of a submission's fields."""
+
+    meta: Mapping[str, list[etree._Element]]
+    """Name -> the metadata's leaves of that name."""
+    answers: int
+    """How many leaves have a text, metadata aside."""
+    is_envelope: bool
+
+    def read_id(self, name: str) -> str | None:
+        """The id in the one leaf of this name: two of them are none."""
+        found = self.meta.get(name, ())
+        return read_id(found[0].text) if len(found) == 1 else None
+
+
+def _survey(root: etree._Element) -> _Survey:
+    """In one pass over the fields: at the door each submission is looked at once, while its phone waits."""
+    meta: dict[str, list[etree._Element]] = {}
+    others, is_envelope = 0, False
+    for node in root:
+        name = local_name(node)
+        is_envelope = is_envelope or name in _IN_ENVELOPES
+        if name in _NO_ANSWERS or name.startswith("_"):
+            others += _count_texts(node.iter())
+        if name == _META:
+            for leaf in node:
+                if not len(leaf):
+                    meta.setdefault(local_name(leaf), []).append(leaf)
+    return _Survey(meta, _count_texts(root.iterdescendants()) - others, is_envelope)
+
+
+def _count_texts(nodes: Iterable[etree._Element]) -> int:
+    return sum(1 for node in nodes if (text := node.text) and not len(node) and not text.isspace())
 
 
 def read_submission(body: bytes, *, names: Collection[str] = ()) -> Delivery:
@@ -48,14 +76,15 @@ def read_submission(body: bytes, *, names: Collection[str] = ()) -> Delivery:
     root = parse_xml(body)
     if _TOO_DEEP(root):
         raise unreadable(BodyFault.TOO_DEEP, "it is nested too deep")
-    is_encrypted = _is_encrypted(root) or _IS_ENVELOPE(root)
+    seen = _survey(root)
+    is_encrypted = _is_encrypted(root) or seen.is_envelope
     return Delivery(
         kind="xml",
-        edition_id=_read_only_id(_INSTANCE_ID(root)),
-        fullness=int(_COUNT_ANSWERS(root)),
+        edition_id=seen.read_id("instanceID"),
+        fullness=seen.answers,
         form=_attribute(root, "id") or etree.QName(root).namespace or None,
         version=_attribute(root, "version"),
-        deprecated_id=_read_only_id(_DEPRECATED_ID(root)),
+        deprecated_id=seen.read_id("deprecatedID"),
         is_encrypted=is_encrypted,
         files=_list_files(root) if is_encrypted else (),
         mentioned=dict(_find_mentioned(flatten(root, ()), names)) if names else {},
@@ -91,8 +120,9 @@ def read_opened(body: bytes, *, repeats: Collection[str]) -> Opened:
         stated_form=_attribute(root, "id"),
     )
     # the same ids as the door has read, by the same questions
-    edition, deprecated = _read_only_id(_INSTANCE_ID(root)), _read_only_id(_DEPRECATED_ID(root))
-    first = _read_only_id(_ROOT_ID(root)) or (edition if deprecated is None else None)
+    seen = _survey(root)
+    edition, deprecated = seen.read_id("instanceID"), seen.read_id("deprecatedID")
+    first = seen.read_id("rootUuid") or (edition if deprecated is None else None)
     entities = tuple(_read_entity(one) for one in _ENTITIES(root)[:MOST_TOLD])
     return replace(opened, edition_id=edition, deprecated_id=deprecated, root_id=first, entities=entities)
 
@@ -132,24 +162,13 @@ def _attribute(root: etree._Element, name: str) -> str | None:
     return text if 0 < len(text) <= _LONGEST_NAME else None
 
 
-def _read_only_id(found: Any) -> str | None:
-    """The id in the one node that was found: two of them are none."""
-    return read_id(found[0].text) if len(found) == 1 else None
-
-
 def _is_encrypted(root: etree._Element) -> bool:
     return root.get("encrypted") == "yes"
 
 
 def _list_files(root: etree._Element) -> tuple[str, ...]:
     """The files that an envelope names, in its order: media first, the encrypted answers last."""
-    media = [
-        file
-        for node in list_children(root)
-        if local_name(node) == "media"
-        for file in list_children(node)
-        if local_name(file) == "file"
-    ]
-    answers = [node for node in list_children(root) if local_name(node) == "encryptedXmlFile"]
+    media = [file for node in root if local_name(node) == "media" for file in node if local_name(file) == "file"]
+    answers = [node for node in root if local_name(node) == "encryptedXmlFile"]
     names = ((node.text or "").strip() for node in (*media, *answers))
     return tuple(name for name in names if name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from lxml import etree
 
 from pimcollect.domain.expressions import FILTER, Expression, read_columns
-from pimcollect.servers.instance import list_children, local_name, parse_xml
+from pimcollect.servers.instance import local_name, parse_xml
 
 _LOGIC = ("relevant", "constraint", "calculate", "required", "readonly")
 """Attributes of a bind that hold an expression."""
@@ -17,11 +17,11 @@ _FILES = "jr://file-csv/"
 
 def read_paths(xform: str) -> Iterator[str]:
     """Paths of all groups and questions of an XForm, below its root, `meta` left out."""
-    yield from _walk(next(list_children(_find_instances(parse_xml(xform.encode()))[0])), "")
+    yield from _walk(_find_instances(parse_xml(xform.encode()))[0][0], "")
 
 
 def _walk(node: etree._Element, above: str) -> Iterator[str]:
-    for one in list_children(node):
+    for one in node:
         if local_name(one) != "meta":
             path = f"{above}/{local_name(one)}"
             yield path
@@ -80,7 +80,7 @@ def _read_lists(root: etree._Element, heads: Mapping[str, bytes]) -> Iterator[tu
     for one in _find_instances(root)[1:]:
         file = one.get("src", "").removeprefix(_FILES)
         items = [item for item in one.iter(etree.Element) if local_name(item) == "item"]
-        columns = {local_name(cell) for item in items for cell in list_children(item)}
+        columns = {local_name(cell) for item in items for cell in item}
         if file in heads:
             columns = set(read_columns(heads[file]))
         if columns:

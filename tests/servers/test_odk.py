@@ -160,3 +160,7 @@ def test_an_instance_id_is_the_same_at_the_door_and_behind_it(meta: bytes, editi
 
 def test_it_is_a_plugin_like_any_other() -> None:
     assert find_plugin("servers", "odk") is odk
+
+
+def test_a_comment_cuts_no_answer_short() -> None:
+    assert odk.read_opened(PLAIN.replace(b"two", b"t<!-- x -->wo<?x y?>"), repeats=()).raw["g/b"] == "two"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 from psycopg import Connection as DriverConnection
 from psycopg import OperationalError as DriverError
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine, event, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -27,6 +29,9 @@ _PATIENT = {"connect_timeout": 10}
 _NO_ROOM = ("53100", "53300", "53400", "58030")
 """disk_full, too_many_connections, configuration_limit_exceeded, io_error."""
 _MIGRATION_LOCK = 7_206_101
+_AT_HAND: WeakKeyDictionary[Engine, deque[PoolProxiedConnection]] = WeakKeyDictionary()
+"""Engines of autocommit -> their connections that are lent to nobody. There is nothing to reset on them, and to give
+one back to the pool and take it out again costs as much as reading a body."""
 
 
 def driver_url(url: str) -> str:
@@ -45,7 +50,7 @@ def open_engine(url: str, *, pool_size: int = 5, statement_seconds: int = 30, is
     more: dict[str, Any] = {"pool_pre_ping": True}
     if is_autocommit:
         more = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
-    return create_engine(
+    engine = create_engine(
         driver_url(url),
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -58,6 +63,16 @@ def open_engine(url: str, *, pool_size: int = 5, statement_seconds: int = 30, is
             "options": f"-c timezone=UTC -c statement_timeout={statement_seconds * 1000}",
         },
     )
+    if is_autocommit:
+        _AT_HAND[engine] = deque()
+        event.listen(engine, "engine_disposed", _close_at_hand)
+    return engine
+
+
+def _close_at_hand(engine: Engine) -> None:
+    at_hand = _AT_HAND[engine]
+    while at_hand:
+        at_hand.pop().invalidate()
 
 
 class LostConnectionError(RuntimeError):
@@ -72,7 +87,11 @@ def borrow(engine: Engine) -> Iterator[DriverConnection[Any]]:
     be lost is thrown away together with the others of the pool, which were opened to the same server: that raises
     LostConnectionError, and to try once more makes sense when doing it twice does no harm.
     """
-    lent = engine.raw_connection()
+    at_hand = _AT_HAND.get(engine, deque())
+    try:
+        lent = at_hand.pop()
+    except IndexError:
+        lent = engine.raw_connection()
     connection = cast("DriverConnection[Any]", lent.driver_connection)
     try:
         yield connection
@@ -86,7 +105,10 @@ def borrow(engine: Engine) -> Iterator[DriverConnection[Any]]:
         if connection.closed:
             lent.invalidate()
             engine.dispose()
-        lent.close()
+        if connection.closed or not connection.autocommit:
+            lent.close()
+        else:
+            at_hand.append(lent)
 
 
 def is_lack_of_room(error: BaseException) -> bool:

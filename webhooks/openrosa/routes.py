@@ -29,10 +29,9 @@ from webhooks.openrosa.door import PhoneDoor
 from webhooks.openrosa.entity_lists import CONTENT_TYPE, send_rows
 from webhooks.openrosa.lists import find_xform, write_form_list, write_integrity, write_manifest
 from webhooks.openrosa.posts import read_post
-from webhooks.openrosa.replies import mark, send_xml, tell
+from webhooks.openrosa.replies import PREFIX, carry_openrosa, send_xml, tell
 from webhooks.openrosa.submission import STATUS, Fate, Sent, is_known, take
 
-PREFIX = "/phones"
 _BY_TOKEN = "/key/<token>"  # noqa: S105 - a pattern of addresses
 _OVERHEAD = 400_000
 """What the parts of a post weigh beside their contents, at most."""
@@ -55,7 +54,8 @@ def create_phone_door(door: PhoneDoor) -> Flask:
     app.extensions["phones"] = door
     app.register_blueprint(_make_blueprint())
     app.register_error_handler(Exception, _answer_error)
-    app.after_request(mark)
+    most_bytes = min(_USUAL, door.largest - _OVERHEAD)
+    app.wsgi_app = carry_openrosa(app.wsgi_app, most_bytes=most_bytes)  # type: ignore[assignment, method-assign]
     return app
 
 
@@ -151,15 +151,13 @@ def _submission(token: str | None = None) -> Response:
     if request.method == "HEAD":
         answer = Response(status=204)
         del answer.headers["Content-Type"]
-    else:
-        try:
-            answer = _receive(door, caller, token)
-        except (PimError, RequestEntityTooLarge) as error:
-            if why := _name_refusal(error):
-                door.marks.note_phone_refusal(why, caller.id)
-            raise
-    answer.headers["X-OpenRosa-Accept-Content-Length"] = str(min(_USUAL, door.largest - _OVERHEAD))
-    return answer
+        return answer
+    try:
+        return _receive(door, caller, token)
+    except (PimError, RequestEntityTooLarge) as error:
+        if why := _name_refusal(error):
+            door.marks.note_phone_refusal(why, caller.id)
+        raise
 
 
 def _receive(door: PhoneDoor, caller: Caller, token: str | None) -> Response:

@@ -45,6 +45,8 @@ class Settings:
     """Address space of one working process; one that wants more is refused it, and the machine stays well."""
     entry_days: int = 90
     """A settled entry, emptied, is deleted so many days later; its submission still knows its copies."""
+    quarantine_days: int = 14
+    """A file that no submission names is deleted so many days after it came."""
     trusted_proxies: int = 0
     """How many proxies in front may set X-Forwarded-* headers."""
     private_hosts: tuple[str, ...] = ()
@@ -137,6 +139,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         # below this the reader of pictures, which sets a limit of its own, could not start
         worker_bytes=whole("PIMCOLLECT_WORKER_MB", 1024, low=1024, high=65536) * _MEGABYTE,
         entry_days=whole("PIMCOLLECT_ENTRY_DAYS", 90, low=1, high=3650),
+        quarantine_days=whole("PIMCOLLECT_QUARANTINE_DAYS", 14, low=1, high=90),
         trusted_proxies=whole("PIMCOLLECT_TRUSTED_PROXIES", 0, low=0, high=5),
         private_hosts=tuple(env.get("PIMCOLLECT_PRIVATE_HOSTS", "").lower().replace(",", " ").split()),
         ca_file=env.get("PIMCOLLECT_CA_FILE", "").strip(),

@@ -26,11 +26,20 @@ from pimcollect.tables.carried import find_waiting, shred_carried
 from pimcollect.tables.entries import CARRIED, EntryRow
 from pimcollect.tables.forms import find_known_forms
 from pimcollect.tables.journal import write_journal
-from pimcollect.tables.media import file_context, list_files, name_context, read_content, shred_media
+from pimcollect.tables.media import (
+    HERE,
+    QUARANTINED,
+    file_context,
+    list_files,
+    name_context,
+    read_content,
+    shred_media,
+)
 from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import DoorKeys, HandsKeys, carry_key, keyed_digest, open_value
 from webhooks.inbox import Way, accept, identify
 from webhooks.media import store_media
+from webhooks.quarantine import quarantine
 
 VERSION = 1
 _NAME = "pimcollect carried"
@@ -132,11 +141,12 @@ def _write_delivery(session: Session, sealing: _Sealing, row: EntryRow, body: by
     named = {"form": row.form, "identity": row.identity, "server": row.server}
     sealing.write({"delivery": {**named, "body": _encode(body)}})
     files = 0
-    for file in list_files(session, form=row.form, identity=row.identity):
+    for file in list_files(session, form=row.form, identity=row.identity, states=(*HERE, QUARANTINED)):
         content = read_content(session, file.id)
         if file.name is not None and content is not None:
             files += 1
-            sealed = {"name": _encode(file.name), "content": _encode(content)}
+            sealed: dict[str, Any] = {"name": _encode(file.name), "content": _encode(content)}
+            sealed |= {"is_stray": True} if file.state == QUARANTINED else {}
             sealing.write({"file": {"name_digest": file.name_digest, **sealed}})
     return files
 
@@ -238,7 +248,7 @@ def shred_accepted(session: Session, actor: Actor, file: BinaryIO, *, receipt: s
     carried = [(one["form"], one["identity"], base64.b64decode(one["body"])) for one, _ in _group(file)]
     found = [shred_carried(session, form=form, identity=identity, body=body) for form, identity, body in carried]
     gone = [entry for entry in found if entry is not None]
-    shred_media(session, gone)
+    shred_media(session, gone, unwanted=gone)
     write_journal(session, actor=actor.id, action="shred_carried", noun="entries", noun_id=str(len(gone)))
     return len(gone)
 
@@ -279,10 +289,16 @@ def _put(
     body = open_one(delivery["body"], entry_context(form, there))
     told = find_reader(delivery["server"]).read_delivery(body)
     identity = identify(body, told, form=form, key=keys.digest)
+    strays: dict[str, bytes] = {}
     for file in media:
         name = open_one(file["name"], name_context(form, there, file["name_digest"])).decode()
         content = open_one(file["content"], file_context(form, there, file["name_digest"]))
-        store_media(session, form=form, identity=identity, name=name, content=content, keys=keys)
+        if file.get("is_stray"):
+            strays[name] = content
+        else:
+            store_media(session, form=form, identity=identity, name=name, content=content, keys=keys)
     driver = cast("Connection[Any]", session.connection().connection.driver_connection)
     receipt = accept(driver, body, told, via=Way(CARRIED, form, delivery["server"]), keys=keys)
+    if strays:
+        quarantine(session, strays, form=form, identity=identity, edition_id=told.edition_id, keys=keys)
     return receipt is not None and receipt.is_new

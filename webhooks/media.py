@@ -9,13 +9,17 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from pimcollect.tables.media import (
+    HERE,
     MOST_BYTES,
     MOST_FILES,
+    QUARANTINED,
+    WAITING,
     MediaRow,
     file_context,
     find_file,
     name_context,
     put_file,
+    replace_quarantined,
     replace_tampered,
     weigh_media,
 )
@@ -39,9 +43,12 @@ def digest_name(name: str, *, key: bytes) -> str:
     return keyed_digest(key, "file name", name)
 
 
-def store_media(session: Session, *, form: str, identity: str, name: str, content: bytes, keys: DoorKeys) -> Stored:
+def store_media(
+    session: Session, *, form: str, identity: str, name: str, content: bytes, keys: DoorKeys, state: str = WAITING
+) -> Stored:
     """Seal and store one file of an edition in the caller's transaction. The same again changes nothing; another one
-    takes the place of a file whose envelope was found to be changed on its way."""
+    takes the place of a file whose envelope was found to be changed on its way. One that the edition does not name is
+    QUARANTINED: it never takes a place, nor room from those that are named."""
     name_digest = digest_name(name, key=keys.digest)
     sealed: dict[str, Any] = {
         "digest": keyed_digest(keys.digest, "file", form, identity, hashlib.sha256(content).hexdigest()),
@@ -51,14 +58,19 @@ def store_media(session: Session, *, form: str, identity: str, name: str, conten
     }
     known = find_file(session, form=form, identity=identity, name_digest=name_digest)
     if known is None:
-        count, size = weigh_media(session, form=form, identity=identity)
+        states = (QUARANTINED,) if state == QUARANTINED else HERE
+        count, size = weigh_media(session, form=form, identity=identity, states=states)
         if count >= MOST_FILES or size + len(content) > MOST_BYTES:
             return Stored.TOO_MUCH
-        if put_file(session, form=form, identity=identity, name_digest=name_digest, **sealed):
+        if put_file(session, form=form, identity=identity, name_digest=name_digest, state=state, **sealed):
             return Stored.NEW
         known = find_file(session, form=form, identity=identity, name_digest=name_digest)
+    if known is not None and known.state == QUARANTINED != state and replace_quarantined(session, known.id, **sealed):
+        return Stored.NEW
     if known is None or known.digest in (None, sealed["digest"]):
         return Stored.SAME
+    if state == QUARANTINED:
+        return Stored.OTHER
     return Stored.NEW if replace_tampered(session, known.id, **sealed) else Stored.OTHER
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -11,9 +12,11 @@ from sqlalchemy.orm import Session
 
 from pimcollect.domain.editions import Order, extend_chain, order_editions
 from pimcollect.domain.outcomes import Course, HeldReason, Item, Kept, Refused
+from pimcollect.errors import PimError
 from pimcollect.tables.connections import ask_fetch
 from pimcollect.tables.entries import free_waiting, hold_entry
 from pimcollect.tables.phones import find_forms_on_phones
+from pimcollect.tables.quarantine import has_strays, shred_strays_of_editions
 from pimcollect.tables.referrals import find_origins
 from pimcollect.tables.submissions import (
     KEPT,
@@ -24,6 +27,8 @@ from pimcollect.tables.submissions import (
     find_root,
     find_roots,
 )
+from pimcollect.vault import read_door_keys
+from webhooks.inbox import identify_edition
 from workers.hands import Hands
 from workers.pictures import keep_files
 from workers.reroute import reroute
@@ -203,12 +208,15 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
     chain = extend_chain(row.superseded, stored=row.edition_id, arriving=one.edition_id, order=order, **before)
     if row.erased_at is not None:  # deleted at its server: nothing brings it back
         row.superseded = sorted({*chain, one.edition_id} - {row.edition_id})
-        writing.settle(one, "erased")
+        writing.settle(one, "erased", is_kept=False)
         return
     row.superseded = list(chain)
     is_poorer = order is Order.SAME and one.fullness < row.fullness  # a subset that came when its entry was long purged
     if order is Order.OLDER or is_poorer:
-        writing.settle(one, "superseded")
+        writing.settle(one, "superseded", is_kept=row.state == KEPT)
+        return
+    if isinstance(one.decision, Refused) and not _shred_strays(own, session, one.form, chain):
+        hold_entry(session, one.entry, HeldReason.KEY_MISSING)
         return
     content = _content(one)
     digest = own.digest(content)
@@ -220,3 +228,17 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
     writing.entities[row.id] = one.decision.entities if isinstance(one.decision, Kept) else ()
     reroute(own, session, writing, one)
     writing.settle(one, outcome)
+
+
+def _shred_strays(own: Hands, session: Session, form: str, editions: Collection[str]) -> bool:
+    """Consent is withdrawn: destroy what the editions before brought and did not name. False when the door's keys,
+    which tell their files, are not here."""
+    if not has_strays(session, form):
+        return True
+    try:
+        key = read_door_keys(own.settings.door_keys).digest
+    except PimError:
+        return False
+    identities = [identify_edition(edition, form=form, key=key) for edition in sorted(editions)]
+    shred_strays_of_editions(session, form, identities)
+    return True

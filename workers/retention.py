@@ -17,6 +17,7 @@ from pimcollect.tables.entries import free_early
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.media import shred_strays
 from pimcollect.tables.pictures import shred_files_of_nobody
+from pimcollect.tables.quarantine import shred_due_strays
 from pimcollect.tables.retention import drop_reveals, purge_entries, purge_journal, shred_cases
 
 BATCH = 500
@@ -30,8 +31,9 @@ _PURGE_SECONDS = 1.0
 _log = open_log("clock")
 
 
-def retain(sessions: sessionmaker[Session], *, entry_days: int) -> None:
-    """Shred and purge what has had its day. `entry_days` = how long a settled entry is kept after it was settled."""
+def retain(sessions: sessionmaker[Session], *, entry_days: int, quarantine_days: int) -> None:
+    """Shred and purge what has had its day. `entry_days` = how long a settled entry is kept after it was settled,
+    `quarantine_days` = how long a file that no submission names is kept after it came."""
     _shred_due_cases(sessions)
     with transaction(sessions) as session:
         drop_reveals(session)
@@ -39,6 +41,9 @@ def retain(sessions: sessionmaker[Session], *, entry_days: int) -> None:
         free_early(session, seconds=_EARLY_SECONDS)
         shred_files_of_nobody(session)
         shred_strays(session, days=_STRAY_DAYS, limit=_CASES)
+        quarantined = shred_due_strays(session, days=quarantine_days, limit=_CASES)
+    if quarantined:
+        _log.info("files_shredded", count=quarantined)
     entries = _purge(sessions, purge_entries, days=entry_days)
     lines = _purge(sessions, purge_journal, days=entry_days)
     if entries or lines:

@@ -49,6 +49,8 @@ class Clock:
     bell: Bell
     entry_days: int
     """How long settled entries are kept."""
+    quarantine_days: int
+    """How long files are kept that no submission names."""
     _called_at: float = field(default=float("-inf"))
     _retained_at: float = field(default=float("-inf"))
 
@@ -70,7 +72,7 @@ class Clock:
 def open_clock(settings: Settings) -> Clock:
     """Connect when first needed; nothing is read here."""
     engine = open_engine(settings.database_url, pool_size=1)
-    return Clock(engine, open_sessions(engine), Bell(settings.redis_url), settings.entry_days)
+    return Clock(engine, open_sessions(engine), Bell(settings.redis_url), settings.entry_days, settings.quarantine_days)
 
 
 def run_clock(settings: Settings, *, should_stop: Callable[[], bool] = lambda: False) -> None:
@@ -110,7 +112,7 @@ def sweep(clock: Clock) -> bool:
     waiting = {SETTLE: entries, NOTICES: notices, REVEALS: reveals, RELEASES: releases, FETCH: connections}
     ring_again(clock, waiting)
     if clock.is_retention():
-        retain(clock.sessions, entry_days=clock.entry_days)
+        retain(clock.sessions, entry_days=clock.entry_days, quarantine_days=clock.quarantine_days)
     return True
 
 

@@ -93,14 +93,18 @@ class Writing:
     notices: list[dict[str, Any]] = field(default_factory=list)
     tallies: Counter[tuple[str, str, date, str, str]] = field(default_factory=Counter)
     settled: list[tuple[UUID, str]] = field(default_factory=list)
+    unwanted: list[UUID] = field(default_factory=list)
+    """Entries whose files in quarantine go with them: nobody agreed, or what they belong to is gone."""
     journal: list[dict[str, Any]] = field(default_factory=list)
     entities: dict[UUID, tuple[EntityChange, ...]] = field(default_factory=dict)
     """Submission -> what it says of entities now; nothing of them for one that says nothing any more."""
     known: dict[str, UUID] = field(default_factory=dict)
     """Origin -> referral: those of this batch, and of submissions that are possible duplicates of one in it."""
 
-    def settle(self, one: Decided, outcome: str) -> None:
-        """Mark the entry settled and journal it."""
+    def settle(self, one: Decided, outcome: str, *, is_kept: bool = True) -> None:
+        """Mark the entry settled and journal it. `is_kept` = whether its submission is, as it stands now."""
+        if isinstance(one.decision, Refused) or not is_kept:
+            self.unwanted.append(one.entry)
         self.settled.append((one.entry, outcome))
         self.journal.append(
             {"id": uuid4(), "actor": "workers", "action": outcome, "noun": "entries", "noun_id": str(one.entry)}
@@ -130,7 +134,7 @@ class Writing:
         keep_entities(session, self.entities)
         add_tallies(session, dict(self.tallies))
         settle_entries(session, self.settled)
-        shred_media(session, [entry for entry, _ in self.settled])
+        shred_media(session, [entry for entry, _ in self.settled], unwanted=self.unwanted)
 
 
 def item_digest(own: Hands, item: Item, place: str | None) -> str:

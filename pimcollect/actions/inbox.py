@@ -21,7 +21,7 @@ from pimcollect.tables.entries import (
 )
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.marks import count_entries
-from pimcollect.tables.media import shred_media, weigh_media
+from pimcollect.tables.media import QUARANTINED, shred_media, weigh_media
 
 _LIST_HELD = "Run `pimcollect inbox list --state held`."
 MENDS = {
@@ -122,6 +122,7 @@ def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:
         raise PimError(ErrorCode.NOT_FOUND, "No entry has this id.", remedy="Run `pimcollect inbox list`.")
     row, size = found
     count, weight = weigh_media(session, form=row.form, identity=row.identity)
+    strays, _ = weigh_media(session, form=row.form, identity=row.identity, states=(QUARANTINED,))
     return {
         "id": row.id,
         "form": row.form,
@@ -137,6 +138,7 @@ def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:
         "sealed_bytes": size,
         "files": count,
         "file_bytes": weight,
+        "quarantined_files": strays or None,
         "attempts": row.attempts,
         "received_at": row.received_at,
         "settled_at": row.settled_at,
@@ -168,7 +170,7 @@ def discard_entry(session: Session, actor: Actor, entry: UUID) -> None:
     allow(actor, "inbox.discard")
     if not shred_entry(session, entry, reason="discarded"):
         raise PimError(ErrorCode.NOT_FOUND, "No held entry has this id.", remedy=_LIST_HELD)
-    shred_media(session, [entry])
+    shred_media(session, [entry], unwanted=[entry])
     write_journal(session, actor=actor.id, action="discard", noun="entries", noun_id=str(entry))
 
 

@@ -22,6 +22,7 @@ from pimcollect.actions.inbox import (
 )
 from pimcollect.cli.beginnings import find_id
 from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
+from pimcollect.cli.inbox_files import files
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import Bell
 from pimcollect.errors import ErrorCode, PimError
@@ -39,6 +40,9 @@ def _find(session: Session, text: str) -> UUID:
 @click.group()
 def inbox() -> None:
     """The sealed inbox: untouched, settled and held entries."""
+
+
+inbox.add_command(files)
 
 
 @inbox.command("list")

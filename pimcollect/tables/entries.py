@@ -103,7 +103,7 @@ class EntryRow(Base):
     phone: Mapped[UUID | None] = mapped_column(ForeignKey(PhoneRow.id, name="entries_phone_exists"))
     """The phone that sent it: only this one may edit it, unless another may edit all."""
     dropped_files: Mapped[int] = mapped_column(server_default="0")
-    """How many files came with it that it does not name, and were dropped."""
+    """How many files came with it that it does not name."""
     waits_until: Mapped[datetime | None]
     """Not settled before: more parts or files of it are on their way. Still set when it settles = they never came."""
     root_id: Mapped[str | None]

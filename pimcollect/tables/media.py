@@ -24,6 +24,10 @@ from pimcollect.tables.base import Base
 from pimcollect.tables.forms import FormRow
 
 WAITING, KEPT, SHREDDED = "waiting", "kept", "shredded"
+QUARANTINED = "quarantined"
+"""Its submission does not name it: no worker reads it, and it has a short last day."""
+HERE = (WAITING, KEPT)
+"""Files that workers may look at."""
 MOST_FILES = 250
 """Files of one edition."""
 MOST_BYTES = 100 * 1024 * 1024
@@ -36,7 +40,7 @@ class MediaRow(Base):
     __tablename__ = "media"
     __table_args__ = (
         UniqueConstraint("form", "identity", "name_digest", name="one_file_of_a_name_for_one_edition"),
-        CheckConstraint("state IN ('waiting', 'kept', 'shredded')", name="file_state_is_known"),
+        CheckConstraint("state IN ('waiting', 'kept', 'shredded', 'quarantined')", name="file_state_is_known"),
         CheckConstraint(
             "state <> 'shredded' OR (content IS NULL AND name IS NULL AND digest IS NULL AND shredded_at IS NOT NULL)",
             name="shredded_file_has_no_content",
@@ -46,6 +50,7 @@ class MediaRow(Base):
         ),
         CheckConstraint("size BETWEEN 0 AND 104857600", name="file_is_bounded"),
         Index("media_waiting", "received_at", postgresql_where=text("state = 'waiting'")),
+        Index("media_quarantined", "received_at", postgresql_where=text("state = 'quarantined'")),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     form: Mapped[str] = mapped_column(ForeignKey(FormRow.id))
@@ -59,7 +64,7 @@ class MediaRow(Base):
     size: Mapped[int]
     """Bytes before sealing."""
     state: Mapped[str] = mapped_column(default=WAITING)
-    """waiting (shredded when the entry settles), kept (its treatment keeps it), shredded."""
+    """waiting (shredded when the entry settles), kept (its treatment keeps it), quarantined, shredded."""
     received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     shredded_at: Mapped[datetime | None]
 
@@ -84,6 +89,7 @@ def put_file(
     name: bytes,
     content: bytes,
     size: int,
+    state: str = WAITING,
 ) -> bool:
     """Put one sealed file; False when one of that name is there already (or was, and is shredded)."""
     found = session.execute(
@@ -97,6 +103,7 @@ def put_file(
             name=name,
             content=content,
             size=size,
+            state=state,
         )
         .on_conflict_do_nothing()
         .returning(MediaRow.id)
@@ -124,6 +131,18 @@ def replace_tampered(session: Session, file: UUID, *, digest: str, name: bytes, 
     return session.execute(_REPLACE, values).first() is not None
 
 
+def replace_quarantined(session: Session, file: UUID, *, digest: str, name: bytes, content: bytes, size: int) -> bool:
+    """Put a file that is named in the place of one of that name that was not; False when there is none (any more)."""
+    found = session.execute(
+        update(MediaRow)
+        .where(MediaRow.id == file, MediaRow.state == QUARANTINED)
+        .values(digest=digest, name=name, content=content, size=size, state=WAITING, received_at=func.clock_timestamp())
+        .returning(MediaRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return found.first() is not None
+
+
 def find_file(session: Session, *, form: str, identity: str, name_digest: str) -> MediaRow | None:
     """One file, without its content."""
     return session.scalar(
@@ -134,12 +153,12 @@ def find_file(session: Session, *, form: str, identity: str, name_digest: str) -
     )
 
 
-def list_files(session: Session, *, form: str, identity: str) -> list[MediaRow]:
-    """The files of an edition that are still there, without their content; oldest first."""
+def list_files(session: Session, *, form: str, identity: str, states: Collection[str] = HERE) -> list[MediaRow]:
+    """The files of an edition in these states, without their content; oldest first."""
     return list(
         session.scalars(
             select(MediaRow)
-            .where(MediaRow.form == form, MediaRow.identity == identity, MediaRow.state != SHREDDED)
+            .where(MediaRow.form == form, MediaRow.identity == identity, MediaRow.state.in_(states))
             .order_by(MediaRow.received_at)
             .limit(MOST_FILES)
             .options(defer(MediaRow.content, raiseload=True))
@@ -164,11 +183,11 @@ def find_media(session: Session, *, form: str, identity: str) -> list[MediaRow]:
     )
 
 
-def weigh_media(session: Session, *, form: str, identity: str) -> tuple[int, int]:
-    """How many files an edition has, and how many bytes."""
+def weigh_media(session: Session, *, form: str, identity: str, states: Collection[str] = HERE) -> tuple[int, int]:
+    """How many files an edition has in these states, and how many bytes."""
     row = session.execute(
         select(func.count(), func.coalesce(func.sum(MediaRow.size), 0)).where(
-            MediaRow.form == form, MediaRow.identity == identity, MediaRow.state != SHREDDED
+            MediaRow.form == form, MediaRow.identity == identity, MediaRow.state.in_(states)
         )
     ).one()
     return int(row[0]), int(row[1])
@@ -206,14 +225,15 @@ _SHRED_OF = text("""
     UPDATE media SET state = 'shredded', content = NULL, name = NULL, digest = NULL, shredded_at = clock_timestamp()
       FROM entries
      WHERE entries.id = ANY(:entries) AND media.form = entries.form AND media.identity = entries.identity
-       AND media.state = 'waiting'
+       AND (media.state = 'waiting' OR (media.state = 'quarantined' AND entries.id = ANY(:unwanted)))
 """)
 
 
-def shred_media(session: Session, entries: Collection[UUID]) -> None:
-    """Destroy the files of these entries but those that are kept. The emptied rows stay: a late resend is known."""
+def shred_media(session: Session, entries: Collection[UUID], *, unwanted: Collection[UUID]) -> None:
+    """Destroy the files of these entries but those that are kept, and those in quarantine where the entry is among
+    `unwanted`. The emptied rows stay: a late resend is known."""
     if entries:
-        session.execute(_SHRED_OF, {"entries": list(entries)})
+        session.execute(_SHRED_OF, {"entries": list(entries), "unwanted": list(unwanted)})
 
 
 _SHRED_EDITIONS = text("""

@@ -38,7 +38,7 @@ _UNPARK = text("""
         SELECT id FROM entries
          WHERE state = 'held' AND reason = 'files_missing'
            AND files_here <> (SELECT count(*) FROM media WHERE media.form = entries.form
-                                 AND media.identity = entries.identity AND media.state <> 'shredded')
+                                 AND media.identity = entries.identity AND media.state IN ('waiting', 'kept'))
          LIMIT :limit FOR UPDATE SKIP LOCKED)
 """)
 

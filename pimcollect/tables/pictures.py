@@ -60,7 +60,7 @@ _FIND_LOOKED_FOR = text("""
     SELECT id FROM pictures
      WHERE state = 'awaited'
        AND files_seen <> (SELECT count(*) FROM media WHERE media.form = pictures.form
-                             AND media.identity = pictures.identity AND media.state <> 'shredded')
+                             AND media.identity = pictures.identity AND media.state IN ('waiting', 'kept'))
      ORDER BY wanted_at LIMIT 1
 """)
 

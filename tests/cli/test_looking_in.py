@@ -5,17 +5,23 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
+from sqlalchemy.orm import Session
 
 from pimcollect.config import Settings
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.entries import EntryRow
+from pimcollect.tables.media import QUARANTINED
+from pimcollect.vault import DoorKeys
 from tests.cli.conftest import Run
 from tests.factories.households import SCENARIOS, Household, open_household
 from tests.payloads import HERE
+from webhooks.media import store_media
 
 BASE = SCENARIOS["base_answers"]
 Read = Callable[..., Any]
@@ -120,6 +126,34 @@ def test_what_can_be_read_in_two_ways_is_kept_sealed_and_is_to_be_corrected_wher
     assert (shown["fault"], shown["what_to_do"]) == (fault, held["mend"])
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT body IS NOT NULL FROM entries"))
+
+
+def test_files_in_quarantine_are_listed_by_entry_with_their_day_and_discarded_before_it(
+    run: Run, read: Read, household: Household, engine: Engine, door_keys: DoorKeys
+) -> None:
+    assert run("inbox", "files", "list").output == "No file is in quarantine.\n"
+    household.post(BASE)
+    with Session(engine) as session, session.begin():
+        entry, identity = session.execute(select(EntryRow.id, EntryRow.identity)).one()
+        for name in ("Canary.jpg", "audit.csv"):
+            named = {"form": "hh", "identity": identity, "name": name, "content": b"Canary", "keys": door_keys}
+            store_media(session, **named, state=QUARANTINED)
+    household.settle()
+    (listed,) = read("inbox", "files", "list")
+    assert (listed["entry"], listed["form"], listed["files"], listed["bytes"]) == (str(entry), "hh", 2, 12)
+    day = date.fromisoformat(listed["received_at"][:10]) + timedelta(days=14)
+    assert listed["deleted_on"] == day.isoformat()
+    assert read("inbox", "show", str(entry))[0]["quarantined_files"] == 2
+    told = run("inbox", "files", "list").output
+    assert day.isoformat() in told
+    assert "Canary" not in told
+    assert "2 shredded" in run("inbox", "files", "discard", str(entry), "--yes").output
+    assert read("inbox", "files", "list") == []
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM media WHERE content IS NOT NULL")) == 0
+        assert connection.scalar(text("SELECT noun_id FROM journal WHERE action = 'discard_files'")) == str(entry)
+    with pytest.raises(PimError):
+        run("inbox", "files", "discard", str(entry), "--yes")
 
 
 def test_submissions_are_listed_with_their_root_and_state(run: Run, read: Read, household: Household) -> None:

@@ -23,7 +23,7 @@ from tests.factories.households import Household, open_household, write_kobo
 from tests.factories.phones import Phones, open_phones, write_odk, write_post
 from tests.faults.crash import Nursery, Point, Post
 from tests.faults.found import Found
-from tests.webhooks.openrosa.test_pictures import XFORM
+from tests.webhooks.openrosa.conftest import XFORM
 from tests.workers.postbox import Postbox, open_postbox
 from tests.workers.test_fetch_kobo import URGENT
 from tests.workers.test_pictures import ANSWERS, FORM, JPEG, PHOTO, picture_version

@@ -34,6 +34,7 @@ from tests.factories.households import SCENARIOS, Household, open_household, wri
 from webhooks.carried import Taken, accept_carried, check_carried, shred_accepted, write_carried
 from webhooks.inbox import identify
 from webhooks.media import open_file, store_media
+from webhooks.quarantine import quarantine
 
 BASE = SCENARIOS["base_answers"]
 CANARY = "Nadia-Canary"
@@ -141,6 +142,37 @@ def test_files_are_carried_with_their_delivery_and_found_by_our_own_digests(
         ours = identify(body, reader.read_delivery(body), form="hh", key=door_keys.digest)
         (media,) = find_media(session, form="hh", identity=ours)
         assert open_file(media, ring=hands_keys.intake) == (f"{CANARY}.jpg", CANARY.encode() * 9)
+
+
+@pytest.mark.parametrize(("answers", "states"), [({}, ["quarantined"]), ({"con_interview": "no"}, ["shredded"])])
+def test_files_that_no_delivery_names_are_carried_as_what_they_are_and_settled_at_the_office(
+    make_laptop: Callable[..., Laptop],
+    office: Household,
+    engine: Engine,
+    door_keys: DoorKeys,
+    hands_keys: HandsKeys,
+    answers: dict[str, str],
+    states: list[str],
+) -> None:
+    laptop = make_laptop()
+    body, _ = write_kobo({**BASE, **answers}, frozen=office.frozen)
+    laptop.door.post(body)
+    reader = laptop.door.client.application.extensions["door"].hooks.find(laptop.door.hook.key).reader
+    told = reader.read_delivery(body)
+    identity = identify(body, told, form="hh", key=laptop.keys.digest)
+    with Session(laptop.engine) as session, session.begin():
+        where = {"form": "hh", "identity": identity, "edition_id": told.edition_id, "keys": laptop.keys}
+        quarantine(session, {f"{CANARY}.jpg": CANARY.encode()}, **where)
+    file = laptop.write()
+    assert CANARY.encode() not in file
+    receipt = take(engine, file, door_keys, hands_keys).receipt
+    assert rows(engine, "SELECT state FROM media") == [{"state": "quarantined"}]
+    office.settle()
+    assert take(engine, file, door_keys, hands_keys).new == 0
+    assert [row["state"] for row in rows(engine, "SELECT state FROM media")] == states
+    with Session(laptop.engine) as session, session.begin():
+        shred_accepted(session, COMMAND_LINE, BytesIO(file), receipt=receipt, keys=laptop.keys)
+    assert rows(laptop.engine, "SELECT state FROM media") == [{"state": "shredded"}]
 
 
 def test_a_file_that_is_cut_changed_or_extended_is_refused_whole(

@@ -124,5 +124,5 @@ def test_strays_are_shredded_after_their_days_and_what_waits_with_its_entry_is_n
     session.execute(text("UPDATE media SET received_at = now() - interval '8 days'"))
     assert shred_strays(session, days=7, limit=10) == 1
     assert len(find_media(session, form=FORM, identity=identity)) == 1
-    shred_media(session, [])
+    shred_media(session, [], unwanted=[])
     assert find_media(session, form=FORM, identity=identity)[0].state == table.WAITING

@@ -321,7 +321,7 @@ def test_pictures_and_files_go_with_their_case_on_its_last_day(post: Post) -> No
     with post.engine.begin() as connection:
         connection.execute(text("UPDATE cases SET shred_after = now() - interval '1 minute'"))
         connection.execute(text("UPDATE media SET state = 'kept', content = '', name = '', shredded_at = NULL"))
-    retain(post.household.hands.sessions, entry_days=30)
+    retain(post.household.hands.sessions, entry_days=30, quarantine_days=14)
     assert post.states() == [("shredded", None)] * 2
     assert post.rows("SELECT sealed, name FROM pictures") == [{"sealed": None, "name": None}] * 2
     assert post.files() == ["shredded"]

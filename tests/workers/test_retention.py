@@ -55,7 +55,7 @@ def test_what_waits_or_is_held_is_never_purged_however_old(household: Household,
     household.settle()
     household.post(ANSWERS)
     run(engine, "UPDATE entries SET received_at = now() - interval '9 years'")
-    retain(household.hands.sessions, entry_days=1)
+    retain(household.hands.sessions, entry_days=1, quarantine_days=14)
     assert sorted(row["state"] for row in rows(engine, "SELECT state FROM entries")) == ["held", "untouched"]
 
 
@@ -63,10 +63,10 @@ def test_a_settled_entry_goes_on_its_day_and_not_before(household: Household, en
     household.post(ANSWERS)
     household.settle()
     age(engine, 29)
-    retain(household.hands.sessions, entry_days=30)
+    retain(household.hands.sessions, entry_days=30, quarantine_days=14)
     assert len(rows(engine, "SELECT id FROM entries")) == 1
     age(engine, 1)
-    retain(household.hands.sessions, entry_days=30)
+    retain(household.hands.sessions, entry_days=30, quarantine_days=14)
     assert rows(engine, "SELECT id FROM entries") == []
     assert len(rows(engine, "SELECT id FROM submissions")) == 1
     assert rows(engine, "SELECT id FROM journal WHERE actor = 'workers' AND noun = 'entries'") == []
@@ -92,7 +92,7 @@ def test_late_copies_of_every_edition_change_nothing_after_the_purge(household: 
         household.settle()
     (before,) = rows(engine, PICTURE)
     age(engine, 91)
-    retain(household.hands.sessions, entry_days=90)
+    retain(household.hands.sessions, entry_days=90, quarantine_days=14)
     assert rows(engine, "SELECT id FROM entries") == []
     for body in (*reversed(bodies), *bodies):
         assert household.door.post(body).status_code == 202
@@ -110,7 +110,7 @@ def test_a_subset_that_comes_after_the_purge_does_not_take_the_place_of_the_whol
     household.settle()
     (before,) = rows(engine, PICTURE)
     age(engine, 91)
-    retain(household.hands.sessions, entry_days=90)
+    retain(household.hands.sessions, entry_days=90, quarantine_days=14)
     household.door.post(json.dumps(subset).encode())
     household.settle()
     assert rows(engine, PICTURE) == [before]
@@ -125,10 +125,10 @@ def test_it_purges_in_small_batches_and_leaves_the_rest_for_the_next_minute(
     age(engine, 91)
     monkeypatch.setattr(retention, "BATCH", 3)
     monkeypatch.setattr(retention, "_PURGE_SECONDS", 0.0)
-    retain(household.hands.sessions, entry_days=90)
+    retain(household.hands.sessions, entry_days=90, quarantine_days=14)
     assert len(rows(engine, "SELECT id FROM entries")) == 7
     monkeypatch.setattr(retention, "_PURGE_SECONDS", 5.0)
-    retain(household.hands.sessions, entry_days=90)
+    retain(household.hands.sessions, entry_days=90, quarantine_days=14)
     assert rows(engine, "SELECT id FROM entries") == []
 
 

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -26,16 +27,18 @@ from pimcollect.db import LostConnectionError, borrow
 from pimcollect.domain.outcomes import HeldReason
 from pimcollect.log import open_log
 from pimcollect.servers.base import Delivery
+from pimcollect.servers.envelope import SUFFIX
 from pimcollect.servers.ids import veil_id
 from pimcollect.tables.entries import PHONE
 from pimcollect.tables.forms import find_picture_paths
 from pimcollect.tables.submissions import find_root
-from pimcollect.vault import keyed_digest
+from pimcollect.vault import DoorKeys, keyed_digest
 from webhooks.inbox import Receipt, Way, accept, accept_as, find_entry, identify, identify_edition
 from webhooks.media import Stored, store_media
 from webhooks.openrosa.callers import Caller
 from webhooks.openrosa.door import PhoneDoor
 from webhooks.openrosa.posts import Post
+from webhooks.quarantine import quarantine
 
 WAIT_SECONDS = 900.0
 """How long a submission waits for its announced rest; then it is settled without, and a finding says so."""
@@ -87,6 +90,21 @@ class Sent:
     caller: Caller
 
 
+@dataclass(frozen=True)
+class _Files:
+    """What becomes of the files of a post; those in neither are dropped."""
+
+    kept: Mapping[str, bytes]
+    """Named, and read by a worker."""
+    strays: Mapping[str, bytes]
+    """Not named: for the quarantine."""
+    unnamed: int
+    """How many are not named, whatever becomes of them."""
+
+
+_NO_FILES = _Files({}, {}, 0)
+
+
 class RejectedError(Exception):
     """The files of a post cannot be stored: nothing of it is."""
 
@@ -97,9 +115,9 @@ class RejectedError(Exception):
 
 def take(door: PhoneDoor, sent: Sent) -> Fate | None:
     """Store a submission durably. None when the phone or the form was changed meanwhile: look both up and ask again."""
-    kept, dropped = _choose_files(door, sent)
-    if dropped:
-        _log.info("files_dropped", count=dropped, form=sent.form)
+    files = _choose_files(door, sent)
+    if files.unnamed:
+        _log.info("files_not_named", count=files.unnamed, form=sent.form)
     way = Way(
         via=PHONE,
         form=sent.form,
@@ -108,7 +126,7 @@ def take(door: PhoneDoor, sent: Sent) -> Fate | None:
         waits=WAIT_SECONDS if sent.post.is_incomplete else None,
         phone=sent.caller.id,
         revision=sent.caller.revision,
-        dropped=dropped,
+        dropped=files.unnamed,
     )
     if sent.delivery.deprecated_id is not None:
         placed = _place_edit(door, sent, way)
@@ -116,9 +134,9 @@ def take(door: PhoneDoor, sent: Sent) -> Fate | None:
             return placed
         way = placed
     try:
-        fate = _put(door, sent, way, kept)
+        fate = _put(door, sent, way, files)
     except LostConnectionError:  # whether or not the put arrived, it may be put again
-        fate = _put(door, sent, way, kept)
+        fate = _put(door, sent, way, files)
     except RejectedError as rejected:
         return rejected.fate
     if fate in _TAKEN:
@@ -126,16 +144,22 @@ def take(door: PhoneDoor, sent: Sent) -> Fate | None:
     return fate
 
 
-def _choose_files(door: PhoneDoor, sent: Sent) -> tuple[dict[str, bytes], int]:
-    """The files to store, and how many came that the submission does not name. Of an encrypted envelope all that it
-    names, since nobody can tell yet what is in them; else those of questions whose plan keeps pictures for a case."""
+def _choose_files(door: PhoneDoor, sent: Sent) -> _Files:
+    """Of an encrypted envelope all that it names is kept, since nobody can tell yet what is in them; else those of
+    questions whose plan keeps pictures for a case. What is not named goes into quarantine, but for the readable twin of
+    an encrypted file: that is what the encryption was to hide."""
     files, delivery = sent.post.files, sent.delivery
+    if not files:
+        return _NO_FILES
     if delivery.is_encrypted:
         kept = {name: content for name, content in files.items() if name in delivery.files}
-        return kept, len(files) - len(kept)
+        unnamed = {name: content for name, content in files.items() if name not in kept}
+        strays = {name: content for name, content in unnamed.items() if f"{name}{SUFFIX}" not in delivery.files}
+        return _Files(kept, strays, len(unnamed))
     pictures = _find_picture_paths(door, sent.form) if delivery.mentioned else frozenset()
     kept = {name: files[name] for name, path in delivery.mentioned.items() if path in pictures}
-    return kept, len(files) - len(delivery.mentioned)
+    strays = {name: content for name, content in files.items() if name not in delivery.mentioned}
+    return _Files(kept, strays, len(strays))
 
 
 def _find_picture_paths(door: PhoneDoor, form: str) -> frozenset[str]:
@@ -165,18 +189,18 @@ def _place_edit(door: PhoneDoor, sent: Sent, way: Way) -> Way | Fate:
     return replace(way, replaces=before)
 
 
-def _put(door: PhoneDoor, sent: Sent, way: Way, kept: dict[str, bytes]) -> Fate | None:
-    if not kept:
+def _put(door: PhoneDoor, sent: Sent, way: Way, files: _Files) -> Fate | None:
+    if not files.kept and not files.strays:
         try:
             with borrow(door.puts) as connection:
                 receipt = accept(connection, sent.post.xml, sent.delivery, via=way, keys=door.keys)
                 return _judge(door, connection, sent, way, receipt)
         except UniqueViolation:
             return _judge_second(door, sent, way)
-    return _put_with_files(door, sent, way, kept)
+    return _put_with_files(door, sent, way, files)
 
 
-def _put_with_files(door: PhoneDoor, sent: Sent, way: Way, kept: dict[str, bytes]) -> Fate | None:
+def _put_with_files(door: PhoneDoor, sent: Sent, way: Way, files: _Files) -> Fate | None:
     """The entry and its files in one transaction."""
     identity = identify(sent.post.xml, sent.delivery, form=sent.form, key=door.keys.digest)
     has_new = False
@@ -187,18 +211,24 @@ def _put_with_files(door: PhoneDoor, sent: Sent, way: Way, kept: dict[str, bytes
             fate = _judge(door, connection, sent, way, receipt)
             if fate not in (Fate.STORED, Fate.MORE, Fate.KNOWN):
                 return fate
-            for name, content in kept.items():
-                stored = store_media(
-                    session, form=sent.form, identity=identity, name=name, content=content, keys=door.keys
-                )
-                if stored in (Stored.OTHER, Stored.TOO_MUCH):
-                    raise RejectedError(Fate.OTHER_FILE if stored is Stored.OTHER else Fate.TOO_LARGE)
-                has_new = has_new or stored is Stored.NEW
+            has_new = _store_files(session, sent, files, identity=identity, keys=door.keys)
     except UniqueViolation:
         return _judge_second(door, sent, way)
     if receipt is not None:
         door.bell.ring_entry_soon(receipt.entry)
     return Fate.STORED if fate is Fate.KNOWN and has_new else fate
+
+
+def _store_files(session: Session, sent: Sent, files: _Files, *, identity: str, keys: DoorKeys) -> bool:
+    """Whether any was not here yet. Raises RejectedError: then nothing of the post is stored."""
+    where: dict[str, Any] = {"form": sent.form, "identity": identity, "keys": keys}
+    came = [store_media(session, name=name, content=content, **where) for name, content in files.kept.items()]
+    if files.strays:
+        came.append(quarantine(session, files.strays, edition_id=sent.delivery.edition_id, **where))
+    for fate, stored in ((Fate.OTHER_FILE, Stored.OTHER), (Fate.TOO_LARGE, Stored.TOO_MUCH)):
+        if stored in came:
+            raise RejectedError(fate)
+    return Stored.NEW in came
 
 
 def _judge(door: PhoneDoor, connection: Connection[Any], sent: Sent, way: Way, receipt: Receipt | None) -> Fate | None:

@@ -64,15 +64,16 @@ def test_all_in_one_post_and_in_pieces_over_a_real_line_come_to_the_same(
         collect = Collect(f"{address}/phones", phones.account.name, phones.account.secret)
         for split in (None, 1):
             sealed = encrypt(frozen)
-            files = {**sealed.files, "plain.jpg": b"Canary"}
-            assert collect.submit(sealed.envelope, files, split=split) == [201] * (4 if split else 1)
+            twin = next(iter(sealed.files)).removesuffix(".enc")
+            files = {**sealed.files, "plain.jpg": b"Canary", twin: b"Canary"}
+            assert collect.submit(sealed.envelope, files, split=split) == [201] * (5 if split else 1)
             assert collect.submit(sealed.envelope, files) == [202]
         collect.close()
-    assert look("SELECT count(*) FROM media") == [(6,)]
-    assert look("SELECT dropped_files FROM entries ORDER BY received_at")[0] == (1,)
+    assert look("SELECT state, count(*) FROM media GROUP BY 1 ORDER BY 1") == [("quarantined", 2), ("waiting", 6)]
+    assert look("SELECT dropped_files FROM entries ORDER BY received_at")[0] == (2,), "one has an encrypted twin"
     settle(household)
     assert look("SELECT state FROM submissions") == [("kept",), ("kept",)]
-    assert look("SELECT count(*) FROM media WHERE content IS NOT NULL") == [(0,)]
+    assert look("SELECT DISTINCT state FROM media WHERE content IS NOT NULL") == [("quarantined",)]
 
 
 def test_a_file_that_comes_late_completes_what_waited_for_it(

@@ -183,7 +183,7 @@ def test_a_part_whose_rest_never_comes_is_settled_after_its_time_and_a_finding_s
     assert phones.post(xml).status_code == 202
 
 
-def test_attachments_of_a_readable_submission_are_dropped_and_strange_ones_are_counted(
+def test_attachments_that_a_form_names_are_dropped_and_strange_ones_are_kept_apart_and_counted(
     phones: Phones, household: Household, look: Look
 ) -> None:
     xml, _ = write(household)
@@ -191,7 +191,7 @@ def test_attachments_of_a_readable_submission_are_dropped_and_strange_ones_are_c
     files = {"declared.jpg": b"Canary picture", "audit.csv": b"Canary audit", "other.bin": b"Canary"}
     assert phones.post(named, files).status_code == 201
     assert look("SELECT dropped_files FROM entries") == [(2,)]
-    assert look("SELECT count(*) FROM media") == [(0,)]
+    assert look("SELECT state FROM media") == [("quarantined",)] * 2
     household.settle()
     ((findings,),) = look("SELECT findings FROM submissions")
     assert findings["dropped_files"] == 2

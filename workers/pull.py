@@ -22,11 +22,12 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.plugins import find_plugin
 from pimcollect.servers.answers import bad_answer
 from pimcollect.servers.copies import Copy, Holder
-from pimcollect.servers.ids import veil_id, veil_mark, veil_name
+from pimcollect.servers.ids import is_veiled, veil_id, veil_mark, veil_name
 from pimcollect.tables.connections import (
     ConnectionRow,
     drop_copies,
     find_copies,
+    find_names_there,
     list_copies,
     measure_copies,
     put_copies,
@@ -63,6 +64,8 @@ class Pull:
     queue: str
     ends: float = field(default=float("inf"))
     taken: int = 0
+    gone: set[str] = field(default_factory=set)
+    """Names there that the server's history led to and that it does not have any more."""
 
     def name(self, copy: Copy) -> str:
         """The server's own name of a copy, as it may be kept."""
@@ -85,7 +88,8 @@ def pull_all(pull: Pull) -> bool:
         cursor, row.count_there = dict(row.cursor), theirs
     for page in pull.holder.read_new(cursor):
         # a page that was known costs little: only what was new uses up the turn, so that every turn gets on
-        if store(pull, page.copies, cursor=page.cursor) and pull.is_over():
+        was_new = look_again(pull, page.told)
+        if (store(pull, page.copies, cursor=page.cursor) or was_new) and pull.is_over():
             return False
     return compare(pull)
 
@@ -95,6 +99,21 @@ def _take(session: Session, pull: Pull) -> ConnectionRow:
     if row is None:
         raise ClosedError
     return row
+
+
+def look_again(pull: Pull, roots: Sequence[str]) -> bool:
+    """Take in as they are now those of these roots that are known; note which are gone. True when one had changed. What
+    the history said of them counts for nothing: late, double, in another order it leads to the same."""
+    was_new = False
+    for some in _portions(roots, _BODIES):
+        told = {veil_id(root, key=pull.keys.digest) for root in some}
+        with transaction(pull.own.sessions) as session:
+            found = find_names_there(session, pull.connection, told).values()
+        names = {there for there in found if not is_veiled(there)}  # a veiled one cannot be asked for
+        now = tuple(pull.holder.read_bodies([Copy(there, "") for there in sorted(names)]))
+        pull.gone |= names.difference(pull.name(copy) for copy in now)
+        was_new |= store(pull, now)
+    return was_new
 
 
 def store(pull: Pull, copies: Sequence[Copy], *, cursor: Any = None) -> bool:
@@ -165,14 +184,17 @@ def erase(pull: Pull, names: Sequence[str]) -> None:
 
 
 def compare(pull: Pull) -> bool:
-    """Compare counts; where they differ, and once a day, the server's whole list with ours. False: the turn is over."""
+    """Compare counts; where they differ by more than the history told, and once a day, the server's whole list with
+    ours. False: the turn is over."""
     theirs = pull.holder.count()
     with transaction(pull.own.sessions) as session:
         row, now = _take(session, pull), _now(session)
         row.count_there = theirs
-        is_old = row.compared_at is None or now - row.compared_at > _COMPARE_AFTER
-        if measure_copies(session, pull.connection) == theirs and not is_old:
-            return True
+        is_due = row.compared_at is None or now - row.compared_at > _COMPARE_AFTER or row.may_erase
+        known = measure_copies(session, pull.connection)
+    if known - len(pull.gone) == theirs and not is_due:
+        erase(pull, _check_gone(pull, sorted(pull.gone), known=known))
+        return True
     found: set[str] = set()
     for page in pull.holder.read_all():
         found.update(pull.name(copy) for copy in page.copies)
@@ -191,15 +213,19 @@ def _now(session: Session) -> datetime:
 
 
 def _find_gone(pull: Pull, found: Iterable[str], *, since: datetime) -> list[str]:
-    """What was known before the list was read and does not stand in it; each asked for once more by its name.
+    """What was known before the list was read and does not stand in it."""
+    with transaction(pull.own.sessions) as session:
+        known = list_copies(session, pull.connection, before=since)
+        may_erase = _take(session, pull).may_erase
+    return _check_gone(pull, sorted(known.difference(found)), known=len(known), may_erase=may_erase)
+
+
+def _check_gone(pull: Pull, missing: list[str], *, known: int, may_erase: bool = False) -> list[str]:
+    """The same, each asked for once more by its name.
 
     A server in trouble may show an empty list: what looks like many deletions at once waits for a person. A name that
     is kept veiled cannot be asked for: the list is believed.
     """
-    with transaction(pull.own.sessions) as session:
-        known = list_copies(session, pull.connection, before=since)
-        may_erase = _take(session, pull).may_erase
-    missing = sorted(known.difference(found))
     still = {
         copy.there
         for some in _portions(missing, _BODIES)
@@ -207,10 +233,10 @@ def _find_gone(pull: Pull, found: Iterable[str], *, since: datetime) -> list[str
     }
     if still:
         raise bad_answer("the server", "its list leaves out submissions that it has")
-    if len(missing) > _FEW and len(missing) > _SHARE * len(known) and not may_erase:
+    if len(missing) > _FEW and len(missing) > _SHARE * known and not may_erase:
         raise PimError(
             ErrorCode.MANY_GONE,
-            f"{len(missing)} of {len(known)} submissions are not at the server any more.",
+            f"{len(missing)} of {known} submissions are not at the server any more.",
             remedy="Find out why. If they are to be erased here too: `pimcollect servers fetch FORM --erase`.",
         )
     return missing

@@ -17,6 +17,7 @@ from pimcollect.actions.hooks import require_form
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.servers.addresses import check_address
+from pimcollect.servers.copies import IN_TROUBLE, NOT_ALLOWED, READ
 from pimcollect.tables.connections import (
     ConnectionRow,
     ask_fetch,
@@ -143,6 +144,12 @@ MENDS = {
     "failing": "It failed for a reason of ours. Run `pimcollect doctor`, update, then fetch again.",
 }
 """Why a pull failed -> what it means and what to do, in plain words."""
+HISTORIES = {
+    READ: "read: it says where to look",
+    NOT_ALLOWED: "the token may not read it; nothing is lost: lists are compared",
+    IN_TROUBLE: "could not be read the last time; nothing is lost: lists are compared",
+}
+"""How the server's own log of changes was read -> plain words."""
 _STALE = timedelta(minutes=45)
 
 
@@ -163,6 +170,8 @@ class PullState:
     next_at: datetime
     failures: int
     remedy: str
+    history: str | None
+    """How the server's own log of changes was read, a key of HISTORIES; None where none is asked for."""
     is_done: bool
     """True when nothing was asked for since the last pull."""
 
@@ -213,6 +222,7 @@ def _tell(row: ConnectionRow, known: int, now: datetime) -> PullState:
         next_at=row.next_at,
         failures=row.failures,
         remedy=remedy,
+        history=row.cursor.get("history", {}).get("state"),
         is_done=ended is not None and (row.asked_at is None or ended >= row.asked_at) and row.next_at > now,
     )
 

@@ -13,6 +13,7 @@ import click
 from sqlalchemy.orm import Session
 
 from pimcollect.actions.connections import (
+    HISTORIES,
     SERVERS,
     PullState,
     allow_erasing,
@@ -138,6 +139,7 @@ _COLUMNS = {
     "here": "here, by any door",
     "waiting": "here, not settled",
     "pulled_at": "last whole pull",
+    "history_says": "project history",
     "remedy": "what to do",
 }
 
@@ -151,7 +153,9 @@ def _print_pulls(desk: Desk, rows: list[PullState], *, as_json: bool) -> None:
         here = count_here(session, COMMAND_LINE, {one.form for one in rows})
     told = [{**asdict(one), **asdict(here[one.form])} for one in rows]
     if not as_json:
-        told = [{**one, "short": str(one["id"])[:_SHORT]} for one in told]
+        told = [
+            {**one, "short": str(one["id"])[:_SHORT], "history_says": HISTORIES.get(one["history"])} for one in told
+        ]
     print_rows(told, as_json=as_json, columns=_COLUMNS, empty="No servers connected.")
 
 

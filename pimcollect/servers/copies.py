@@ -17,7 +17,9 @@ MOST_PAGES = 20_000
 _BROKEN_TRIES = 3
 
 Cursor = Mapping[str, Any]
-"""How far a connection was pulled; JSON, the server's own numbers and times."""
+"""How far a connection was pulled; JSON, the server's own numbers and times. `history`, where the server has a log of
+changes: how far that was read, with its `state`, one of these."""
+READ, NOT_ALLOWED, IN_TROUBLE = "read", "not_allowed", "in_trouble"
 Row = dict[str, Any]
 
 
@@ -43,6 +45,8 @@ class Page:
 
     copies: tuple[Copy, ...] = field(repr=False)
     cursor: Cursor | None = None
+    told: tuple[str, ...] = field(default=(), repr=False)
+    """Roots of which the server's own history tells something: those that are known are looked at again by name."""
 
 
 class Holder(Protocol):

@@ -2,19 +2,23 @@
 
 A token that may view submissions is enough. New ones come by their growing `_id`. Edits change neither `_id` nor
 `_submission_time` and are never pushed: every edited one names the edition before it, so those are listed and compared
-by `_uuid`. Deletions are seen by comparing the list of all with ours. At most 1000 rows come in a page, whatever was
-asked for.
+by `_uuid`. Deletions are seen by comparing the list of all with ours. Where the token may read the project history,
+that says sooner where to look, and the edited ones are listed once an hour only. At most 1000 rows come in a page,
+whatever was asked for.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from pimcollect.servers.answers import Answer
 from pimcollect.servers.copies import (
+    OVERLAP,
+    READ,
     Copy,
     Cursor,
     Page,
@@ -29,9 +33,11 @@ from pimcollect.servers.copies import (
     write_body,
 )
 from pimcollect.servers.http import Client
+from pimcollect.servers.kobo_history import read_history
 
 _PAGE, _BODIES = 1000, 100
 _NAMES = ("_id", "_uuid", "meta/rootUuid")
+_NEVER = "0001-01-01T00:00:00+00:00"
 
 
 def open_holder(client: Client, *, there: str, user: str, secret: str) -> KoboHolder:
@@ -47,7 +53,8 @@ class KoboHolder:
 
     def __init__(self, client: Client, there: str) -> None:
         self._client = client
-        self._data = f"api/v2/assets/{quote(there, safe='')}/data/"
+        self._asset = f"api/v2/assets/{quote(there, safe='')}/"
+        self._data = f"{self._asset}data/"
 
     def close(self) -> None:
         """Hang up."""
@@ -70,13 +77,18 @@ class KoboHolder:
         return read_count(self._client.call("GET", self._data, params={"format": "json", "limit": "1"}), "count")
 
     def read_new(self, cursor: Cursor) -> Iterator[Page]:
-        """New ones whole, then all that were ever edited by name."""
-        sure = int(cursor.get("sure", 0))
-        for rows, answer in self._walk({}, after=sure):
-            sure = find_settled(rows, answer, before=sure)
-            yield Page(tuple(_copy(row, is_whole=True) for row in rows), {"sure": sure})
+        """What the history tells, new ones whole, then all that were ever edited by name."""
+        kept, now = dict(cursor), datetime.now(UTC)
+        kept["history"] = yield from read_history(self._client, f"{self._asset}history/", kept.get("history", {}))
+        yield Page((), dict(kept))
+        for rows, answer in self._walk({}, after=int(kept.get("sure", 0))):
+            kept["sure"] = find_settled(rows, answer, before=int(kept.get("sure", 0)))
+            yield Page(tuple(_copy(row, is_whole=True) for row in rows), dict(kept))
+        if kept["history"]["state"] == READ and now - datetime.fromisoformat(kept.get("listed", _NEVER)) < OVERLAP:
+            return
         for rows, _ in self._walk({"meta/deprecatedID": {"$exists": True}}, fields=_NAMES):
             yield Page(tuple(_copy(row) for row in rows))
+        yield Page((), {**kept, "listed": now.isoformat()})
 
     def read_all(self) -> Iterator[Page]:
         """All by name."""
@@ -84,9 +96,10 @@ class KoboHolder:
             yield Page(tuple(_copy(row) for row in rows))
 
     def read_bodies(self, copies: Sequence[Copy]) -> Iterator[Copy]:
-        """By number, a hundred at a time."""
-        for first in range(0, len(copies), _BODIES):
-            yield from self._read_some([int(copy.there) for copy in copies[first : first + _BODIES]])
+        """By number, a hundred at a time; a name that is kept veiled tells none, and is left out."""
+        numbers = [int(copy.there) for copy in copies if copy.there.isdecimal()]
+        for first in range(0, len(numbers), _BODIES):
+            yield from self._read_some(numbers[first : first + _BODIES])
 
     def _read_some(self, numbers: list[int]) -> Iterator[Copy]:
         def ask(after: int, limit: int) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,20 @@ def test_status_counts_what_is_here_by_any_door_and_shows_an_id_that_commands_ta
     assert short in told
     assert one["id"] not in told
     assert "Closed" in run("servers", "close", short).output
+
+
+def test_status_says_whether_the_project_history_may_be_read(run: Run, read: Read, engine: Engine) -> None:
+    run(*CONNECT, "--token-file", "-", input=f"{TOKEN}\n")
+    assert [one["history"] for one in read("servers", "status")] == [None]
+    for state, words in (("not_allowed", "may not read it"), ("in_trouble", "could not be read"), ("read", "read: it")):
+        with engine.begin() as connection:
+            kept = json.dumps({"sure": 3, "history": {"state": state}})
+            connection.execute(
+                text("UPDATE connections SET cursor = CAST(:kept AS jsonb), pulled_at = now()"), {"kept": kept}
+            )
+        (one,) = read("servers", "status")
+        assert (one["history"], one["state"]) == (state, "well")
+        assert words in " ".join(run("servers", "status").output.split())
 
 
 def test_fetching_asks_and_looks_on_and_erasing_is_for_those_who_may(run: Run, engine: Engine) -> None:

@@ -1,9 +1,12 @@
-"""KoboToolbox re-enacted: `/api/v2/assets/<uid>/data/` with its query, sort, cap, edits, deletions and attachments."""
+"""KoboToolbox re-enacted: `/api/v2/assets/<uid>/data/` with its query, sort, cap, edits, deletions and attachments,
+and `history/` for those who may manage the project."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +20,9 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "$in": lambda value, among: value in among,
     "$exists": lambda value, is_there: (value is not None) is is_there,
 }
+_ASKED_HISTORY = re.compile(r'\((action:[a-z-]+(?: OR action:[a-z-]+)*)\) AND date_created__gte:"([0-9T:-]+Z)"')
+STAFF, ADDRESS = "canary_of_an_editor", "203.0.113.77"
+"""Who did it and from where, as the history tells."""
 
 
 class ReenactedKobo(ReenactedServer):
@@ -29,6 +35,10 @@ class ReenactedKobo(ReenactedServer):
         self.token, self.uid = token, uid
         self.rows: dict[int, dict[str, Any]] = {}
         self.files: dict[str, bytes] = {}
+        self.may_manage = False
+        """Whether the token may read the project history."""
+        self.history: list[dict[str, Any]] = []
+        """Oldest first."""
         self.on_page: Callable[[], None] | None = None
         """Called before each page is made: what changes while somebody pages."""
         self._last = 0
@@ -42,6 +52,7 @@ class ReenactedKobo(ReenactedServer):
             self._last += 1 + (self._last % 7 == 3)
             row |= {"_id": self._last, "_submission_time": at, "meta/rootUuid": f"uuid:{row['_uuid']}"}
             self.rows[self._last] = row
+            self.log("add-submission", row)
             return self._last
 
     def edit(self, number: int, **changed: Any) -> str:
@@ -52,12 +63,25 @@ class ReenactedKobo(ReenactedServer):
             new = {**row, **changed, "meta/deprecatedID": f"uuid:{row['_uuid']}"}
             new |= {"_uuid": edition, "meta/instanceID": f"uuid:{edition}"}
             self.rows[number] = {key: value for key, value in new.items() if value is not None}
+            self.log("modify-submission", row)
             return edition
 
     def delete(self, number: int) -> dict[str, Any]:
         """It is gone; nobody is told."""
         with self.lock:
+            self.log("delete-submission", self.rows[number])
             return self.rows.pop(number)
+
+    def log(self, action: str, row: Mapping[str, Any]) -> None:
+        """A row of the project history."""
+        root = row["meta/rootUuid"].removeprefix("uuid:")
+        told = {
+            "submission": {"root_uuid": root, "submitted_by": STAFF},
+            "ip_address": ADDRESS,
+            "log_subtype": "project",
+        }
+        at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        self.history.append({"username": STAFF, "action": action, "metadata": told, "date_created": at})
 
     def duplicate(self, number: int) -> int:
         """The button: a new root with the same answers, begun and ended now."""
@@ -82,6 +106,8 @@ class ReenactedKobo(ReenactedServer):
         """As kpi does; what is hidden from a token is not there."""
         if asked.headers.get("Authorization") != f"Token {self.token}":
             return json_reply({"detail": "Invalid token."}, 401)
+        if asked.path == f"/api/v2/assets/{self.uid}/history/":
+            return self._tell_history(asked)
         base = f"/api/v2/assets/{self.uid}/data/"
         if asked.method != "GET" or not asked.path.startswith(base):
             return json_reply({"detail": "Not found."}, 404)
@@ -110,6 +136,24 @@ class ReenactedKobo(ReenactedServer):
             page = [{name: row[name] for name in names if name in row} for row in page]
         following = f"{self.base}/next" if len(matching) > limit else None
         return json_reply({"count": len(matching), "next": following, "previous": None, "results": page})
+
+    def _tell_history(self, asked: Asked) -> Reply:
+        """Newest first, by offset."""
+        if not self.may_manage:
+            return json_reply({"detail": "You do not have permission to perform this action."}, 403)
+        if self.on_page is not None:
+            self.on_page()
+        query = _ASKED_HISTORY.fullmatch(asked.query["q"])
+        if query is None:
+            return json_reply({"detail": "Bad query."}, 400)
+        actions = {one.removeprefix("action:") for one in query.group(1).split(" OR ")}
+        found = [row for row in self.history if row["action"] in actions and row["date_created"] >= query.group(2)]
+        found.sort(key=lambda row: row["date_created"])
+        offset, limit = int(asked.query["offset"]), min(int(asked.query["limit"]), self.cap)
+        page = found[::-1][offset : offset + limit]
+        return json_reply(
+            {"count": len(found), "next": "https://elsewhere.example/", "previous": None, "results": page}
+        )
 
 
 def _matches(row: Mapping[str, Any], query: Mapping[str, Any]) -> bool:

@@ -202,10 +202,14 @@ def judge(engine: Engine, kobo: ReenactedKobo, *, result: Result) -> None:
     result.not_erased = sum(row.erased_at is None for root, row in here.items() if root not in there)
 
 
-def play(*, count: int, kills: int, life: int, seed: int = 1) -> Result:
-    """Fill a Kobo, pull it while it lives and fails and the workers are killed, and compare."""
+def play(*, count: int, kills: int, life: int, seed: int = 1, may_manage: bool = True) -> Result:
+    """Fill a Kobo, pull it while it lives and fails and the workers are killed, and compare.
+
+    `may_manage`: the token may read the project history too.
+    """
     result, chance, stop = Result(count), random.Random(seed), threading.Event()  # noqa: S311 - repeatable
     kobo = TroubledKobo(seed=seed)
+    kobo.may_manage = may_manage
     kobo.cap = min(1000, max(10, count // 35))
     with ExitStack() as stack:
         stack.enter_context(kobo.listen())

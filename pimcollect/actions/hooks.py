@@ -32,6 +32,7 @@ from pimcollect.tables.journal import find_doers, write_journal
 from pimcollect.vault import hash_secret
 
 _LIVE_SECRETS = 2
+LONGEST_NOTE = 100
 _LIST = "Run `pimcollect hooks list`."
 
 
@@ -96,10 +97,13 @@ def open_hook(
     form: str,
     networks: Sequence[str] = (),
     mapping: Mapping[str, Any] | None = None,
+    note: str = "",
 ) -> OpenedHook:
-    """A new address for a form. `networks` it may be called from (none = any); `mapping` for a sender of its own kind.
+    """A new address for a form. `networks` it may be called from (none = any); `mapping` for a sender of its own kind;
+    `note` says in a few words which sender it is.
 
-    Raises PimError: NOT_FOUND for an unknown form or server, BAD_FILE for a mapping that is not right or not there.
+    Raises PimError: NOT_FOUND for an unknown form or server, BAD_FILE for a mapping that is not right or not there,
+    BAD_SETTING for a note that is none.
     """
     allow(actor, "hooks.open")
     plugin = find_plugin("servers", server)
@@ -115,6 +119,7 @@ def open_hook(
         is_secret_in_address=is_in_address,
         networks=read_networks(networks),
         mapping=checked,
+        note=_read_note(note),
     )
     session.add(row)
     session.flush()
@@ -161,6 +166,13 @@ def _read_fitting(session: Session, mapping: Mapping[str, Any], *, form: str) ->
     if newest is not None:
         check_targets(checked, read_version(newest.document))
     return checked
+
+
+def _read_note(text: str) -> str | None:
+    note = text.strip()
+    if len(note) > LONGEST_NOTE or not note.isprintable():
+        raise PimError(ErrorCode.BAD_SETTING, f"A note is one line of {LONGEST_NOTE} letters at most.")
+    return note or None
 
 
 def read_networks(texts: Sequence[str]) -> list[str]:

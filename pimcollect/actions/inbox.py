@@ -11,8 +11,10 @@ from pimcollect.domain.outcomes import HeldReason
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.entries import (
+    EVERY_DOOR,
     FILES_MISSING,
     HELD,
+    Door,
     EntryRow,
     find_entries,
     find_entry,
@@ -101,10 +103,12 @@ STATE_MENDS = {
 """What to do about an entry in each state, where the reason says nothing better."""
 
 
-def list_entries(session: Session, actor: Actor, *, state: str | None = None, limit: int = 200) -> list[EntryRow]:
+def list_entries(
+    session: Session, actor: Actor, *, state: str | None = None, door: Door = EVERY_DOOR, limit: int = 200
+) -> list[EntryRow]:
     """Entries without bodies, newest first."""
     allow(actor, "inbox.list")
-    return find_entries(session, state=state, limit=limit)
+    return find_entries(session, state=state, door=door, limit=limit)
 
 
 def count_more(session: Session, actor: Actor, *, state: str | None, limit: int) -> int:

@@ -25,6 +25,7 @@ from pimcollect.domain.documents import read_json
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import HookRow
+from pimcollect.tables.held import count_held_at_doors
 from webhooks.hooks import SECRET_HEADER
 
 _WHERE = {
@@ -104,13 +105,17 @@ allow_option = click.option(
 @click.option("--form", required=True, help="Id of the form it receives for.")
 @mapping_option
 @allow_option
+@click.option("--note", default="", help="Which sender it is, in a few words for the list.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object with url and headers.")
-def open_command(server: str, form: str, mapping: Path | None, networks: tuple[str, ...], as_json: bool) -> None:
+def open_command(
+    server: str, form: str, mapping: Path | None, networks: tuple[str, ...], note: str, as_json: bool
+) -> None:
     """Open an address for a form; prints what to paste into the server."""
     document = _read_mapping_file(mapping)
     with open_desk() as desk:
         with desk.transaction() as session:
-            opened = open_hook(session, COMMAND_LINE, server=server, form=form, networks=networks, mapping=document)
+            asked = {"server": server, "form": form, "note": note}
+            opened = open_hook(session, COMMAND_LINE, networks=networks, mapping=document, **asked)
         _show(desk, opened, as_json=as_json)
 
 
@@ -166,17 +171,20 @@ def close_command(hook: str, yes: bool) -> None:
 def list_command(as_json: bool) -> None:
     """All hooks, open ones first."""
     with open_desk() as desk, desk.transaction() as session:
+        held = count_held_at_doors(session).hooks
         rows = [
             {
                 "id": row.id,
                 "server": row.server,
                 "form": row.form,
+                "note": row.note,
                 "state": "open" if row.closed_at is None else "closed",
                 "secrets": len(row.secrets),
                 "opened_at": row.opened_at,
                 "networks": row.networks,
                 "arrived": row.arrived,
                 "arrived_at": row.arrived_at,
+                "held": held.get(row.id, 0),
                 "refused": row.refused,
                 "refused_at": row.refused_at,
                 "refused_reason": row.refused_reason,
@@ -189,9 +197,11 @@ def list_command(as_json: bool) -> None:
         "id": "id",
         "server": "server",
         "form": "form",
+        "note": "note",
         "state": "state",
         "arrived": "arrived",
         "arrived_at": "last",
+        "held": "held",
         "refused": "refused",
         "refused_at": "last refused",
         "refused_reason": "because",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -281,9 +282,24 @@ def find_entry(session: Session, entry: UUID) -> tuple[EntryRow, int] | None:
     return None if row is None else (row[0], row[1])
 
 
-def find_entries(session: Session, *, state: str | None = None, limit: int = 200) -> list[EntryRow]:
+@dataclass(frozen=True)
+class Door:
+    """The door whose entries are wanted; None in a part means any."""
+
+    via: str | None = None
+    hook: UUID | None = None
+    form: str | None = None
+
+
+EVERY_DOOR = Door()
+
+
+def find_entries(
+    session: Session, *, state: str | None = None, door: Door = EVERY_DOOR, limit: int = 200
+) -> list[EntryRow]:
     """Entries without their bodies, newest first."""
     query = select(EntryRow).order_by(EntryRow.received_at.desc()).limit(limit)
-    if state is not None:
-        query = query.where(EntryRow.state == state)
+    for name, wanted in {"state": state, **vars(door)}.items():
+        if wanted is not None:
+            query = query.where(getattr(EntryRow, name) == wanted)
     return list(session.scalars(query.options(defer(EntryRow.body, raiseload=True))))

@@ -62,6 +62,7 @@ class HookRow(Base):
             "jsonb_typeof(secrets) = 'array' AND jsonb_array_length(secrets) <= 2", name="hook_secrets_are_a_list"
         ),
         CheckConstraint("(server = 'mapped') = (mapping IS NOT NULL)", name="a_mapped_hook_has_its_mapping"),
+        CheckConstraint("char_length(note) BETWEEN 1 AND 100", name="hook_note_is_short"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     key: Mapped[str] = mapped_column(unique=True)
@@ -77,6 +78,8 @@ class HookRow(Base):
     """Where a sender may call from (10.0.0.0/8 ...); empty = from anywhere."""
     mapping: Mapped[dict[str, Any] | None]
     """How bodies of a sender of its own kind are read."""
+    note: Mapped[str | None]
+    """Which sender it is, in a few words of whoever opened it."""
     revision: Mapped[int] = mapped_column(default=1)
     """Raised by every change, so that a cached copy is known to be stale."""
     opened_at: Mapped[datetime] = mapped_column(server_default=func.now())

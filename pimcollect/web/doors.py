@@ -13,6 +13,7 @@ from pimcollect.actions.phones import list_phones
 from pimcollect.domain.roles import may
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import find_forms
+from pimcollect.tables.held import count_held_at_doors
 from pimcollect.tables.marks import PHONES, count_faults, count_held, find_refused_strangers
 from pimcollect.web.access import acting_member
 from pimcollect.web.fault_words import BODY_FAULTS
@@ -49,6 +50,7 @@ def render_doors(*, problem: str = "") -> str:
         pulls=pulls,
         here=count_here(session, actor, {one.form for one in pulls}),
         held=count_held(session),
+        held_at=count_held_at_doors(session),
         held_faults=count_faults(session),
         faults=BODY_FAULTS,
         forms=[row["id"] for row in find_forms(session)],

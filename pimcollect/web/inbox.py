@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, current_app, redirect, render_template, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pimcollect.actions.inbox import discard_entry, list_entries, replay_entry, tell_fault
+from pimcollect.tables.entries import EVERY_DOOR, Door
 from pimcollect.web.access import acting_member
 from pimcollect.web.fault_words import BODY_FAULTS
 from pimcollect.web.store import acting, reading
@@ -17,9 +18,11 @@ blueprint = Blueprint("inbox", __name__, url_prefix="/inbox")
 
 @blueprint.get("")
 def show_held() -> str:
-    """Held entries, newest first; the bodies stay sealed."""
-    rows = [(row, tell_fault(row)) for row in list_entries(reading(), acting_member(), state="held")]
-    return render_template("inbox/held.html", rows=rows, faults=BODY_FAULTS)
+    """Held entries, newest first, of all doors or of the one that is asked for; the bodies stay sealed."""
+    asked = {name: request.args.get(name, "").replace("\0", "\ufffd") or None for name in ("via", "form")}
+    door = Door(hook=request.args.get("hook", type=UUID), **asked)
+    rows = [(row, tell_fault(row)) for row in list_entries(reading(), acting_member(), state="held", door=door)]
+    return render_template("inbox/held.html", rows=rows, faults=BODY_FAULTS, is_one_door=door != EVERY_DOOR)
 
 
 @blueprint.post("/<uuid:entry>/replay")

@@ -60,6 +60,22 @@ def test_a_hook_prints_what_to_paste_and_shows_its_secret_once(run: Run, read: R
     assert {row["id"]: row["state"] for row in read("hooks", "list")}[opened["id"]] == "closed"
 
 
+@pytest.mark.parametrize("note", ["x" * 101, "two\nlines"])
+def test_a_note_is_one_short_line(run: Run, read: Read, household: Household, note: str) -> None:
+    with pytest.raises(PimError) as caught:
+        run("hooks", "open", "--form", "hh", "--note", note)
+    assert caught.value.code is ErrorCode.BAD_SETTING
+
+
+def test_a_hook_is_listed_with_its_note_and_how_much_of_its_is_held(run: Run, read: Read, household: Household) -> None:
+    noted = read("hooks", "open", "--form", "hh", "--note", " The ministry's gateway ")
+    household.door.post(b"{")
+    household.settle()
+    listed = {row["id"]: (row["note"], row["held"]) for row in read("hooks", "list")}
+    assert listed == {noted["id"]: ("The ministry's gateway", 0), str(household.door.hook.id): (None, 1)}
+    assert "The ministry's gateway" in run("hooks", "list").output
+
+
 def test_what_could_not_be_used_is_told_by_question_and_reason_and_never_what_it_was(
     run: Run, read: Read, household: Household
 ) -> None:

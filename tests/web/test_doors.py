@@ -52,6 +52,10 @@ def put_mapped(site: Site, *, has_values: bool = False) -> OpenedHook:
 def put_everything(site: Site) -> OpenedHook:
     """Hooks, a phone, a failing connection and something that is held."""
     put_held(site)
+    broken = put_held(site, "unreadable")
+    with site.desk.hands.sessions.begin() as session:
+        session.get_one(EntryRow, broken.id).fault = "several"
+        session.get_one(HookRow, broken.hook).note = "Ministry, gateway of the north"
     hook = put_hook(site)
     put_hook(site, "ona")
     put_mapped(site)
@@ -168,6 +172,33 @@ def test_what_is_not_offered_is_not_opened(site: Site) -> None:
         assert session.scalar(text("SELECT count(*) FROM hooks")) == 1
 
 
+def test_each_door_says_how_much_of_its_own_is_held_and_leads_there(site: Site) -> None:
+    put_everything(site)
+    held = put_held(site)
+    with site.desk.hands.sessions.begin() as session:
+        session.get_one(HookRow, held.hook).note = "The ministry's gateway"
+    others = [put_held(site) for _ in range(3)]
+    with site.desk.hands.sessions.begin() as session:
+        for entry, via in zip(others, ("pull", "phone", "phone"), strict=True):
+            row = session.get_one(EntryRow, entry.id)
+            row.hook, row.via = None, via
+    visitor = site.logged_in(Role.IMO)
+    page = visitor.read("/doors").text
+    assert "The ministry&#39;s gateway" in page
+    for query, count, shown in (
+        (f"hook={held.hook}", 1, [held]),
+        ("via=pull&amp;form=hh", 1, others[:1]),
+        ("via=phone", 2, others[1:]),
+    ):
+        assert f'href="/inbox?{query}">{count} held</a>' in page
+        listed = visitor.read(f"/inbox?{query}".replace("&amp;", "&")).text
+        assert [str(one.id) in listed for one in (held, *others)] == [one in shown for one in (held, *others)]
+        assert "Show all that is held" in listed
+    for odd in ("hook=none", "form=%00", "via=%00"):
+        assert visitor.read(f"/inbox?{odd}").status_code == 200
+    assert "Show all that is held" not in visitor.read("/inbox").text
+
+
 def test_what_is_held_is_discarded_from_the_page(site: Site) -> None:
     entry = put_held(site)
     send(site, f"/inbox/{entry.id}/discard")
@@ -192,6 +223,10 @@ def test_the_page_of_doors_fits_every_window(site: Site, chromium: Browser, size
         window.log_in(IMO, PASSWORD)
         window.go("/doors")
         check(window, f"doors-{size}-{language}")
+        window.page.locator("a[href^='/inbox?hook=']").first.click()
+        window.page.wait_for_url("**/inbox?hook=*")
+        check(window, f"held-{size}-{language}")
+        window.go("/doors")
         form = window.page.locator(f"form[action='/doors/hooks/{hook.id}/rotate']")
         window.page.locator("details", has=form).locator("summary").click()
         form.locator("button").click()

@@ -157,7 +157,8 @@ def test_a_split_submission_is_settled_when_its_last_part_has_come(
     assert household.settle() == 1
     ((findings,),) = look("SELECT findings FROM submissions")
     assert "incomplete_delivery" not in findings
-    assert look("SELECT count(*) FROM media") == [(0,)]
+    assert findings["dropped_files"] == 3
+    assert look("SELECT state FROM media") == [("quarantined",)] * 3
 
 
 def test_parts_in_any_order_come_to_the_same(phones: Phones, household: Household, look: Look) -> None:

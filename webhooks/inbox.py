@@ -51,7 +51,7 @@ _VALUES = """
     %(content)s, %(replaces)s, %(phone)s, %(dropped)s,
     clock_timestamp() + make_interval(secs => %(waits)s), %(state)s, %(reason)s, 0
 """
-_PUT_BY_WAY = f"{_COLUMNS} VALUES ({_VALUES}) {UNLESS_KNOWN}"
+_PUT_BY_WAY = f"{_COLUMNS} SELECT {_VALUES} FROM forms WHERE forms.id = CAST(%(form)s AS varchar) {UNLESS_KNOWN}"  # noqa: S608 - ours
 # the phone must be as it was when it was let in, and its form still open
 _PUT_BY_PHONE = f"""
     {_COLUMNS} SELECT {_VALUES} FROM phones
@@ -120,8 +120,8 @@ def accept(
     """Seal and put one delivery; once the caller's connection has committed, it cannot be lost.
 
     Putting the same again does no harm, whoever brings it. Returns None when the hook or the phone was changed or
-    closed since it was read: read it again and ask again. Raises the driver's UniqueViolation for a phone's second edit
-    of one edition.
+    closed since it was read: read it again and ask again; also when there is no such form. Raises the driver's
+    UniqueViolation for a phone's second edit of one edition.
     """
     identity = identify(body, delivery, form=via.form, key=keys.digest)
     return accept_as(identity, connection, body, delivery, via=via, keys=keys)

@@ -18,11 +18,12 @@ from webhooks.inbox import UNLESS_KNOWN, identify
 _PUT = f"""
     INSERT INTO entries (id, form, server, via, identity, kind, fullness, body, is_encrypted, root_id, follows,
                          state, attempts)
-    SELECT id, %(form)s, %(server)s, '{PULL}', identity, kind, fullness, body, is_encrypted, root_id,
+    SELECT page.id, %(form)s, %(server)s, '{PULL}', identity, kind, fullness, body, is_encrypted, root_id,
            follows, 'untouched', 0
       FROM unnest(%(ids)s::uuid[], %(identities)s::text[], %(kinds)s::text[], %(fullnesses)s::int[],
                   %(bodies)s::bytea[], %(are_encrypted)s::bool[], %(roots)s::text[], %(follows)s::text[])
            AS page (id, identity, kind, fullness, body, is_encrypted, root_id, follows)
+      JOIN forms ON forms.id = %(form)s
     {UNLESS_KNOWN}
 """  # noqa: S608 - pieces of ours
 # the server knows what a lone edit does not say: its root, and the edition that we had before it

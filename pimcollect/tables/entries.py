@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     CheckConstraint,
-    ForeignKey,
     Index,
     LargeBinary,
     UniqueConstraint,
@@ -23,8 +22,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 
 from pimcollect.tables.base import Base
-from pimcollect.tables.forms import FormRow, HookRow
-from pimcollect.tables.phones import PhoneRow
 
 UNTOUCHED, SETTLED, HELD = "untouched", "settled", "held"
 FILES_MISSING = "files_missing"
@@ -77,13 +74,14 @@ class EntryRow(Base):
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     """Also the receipt that the sender gets; random, derives from nothing in the body."""
-    hook: Mapped[UUID | None] = mapped_column(ForeignKey(HookRow.id))
-    """The hook that brought it; None when it came another way."""
+    hook: Mapped[UUID | None]
+    """The hook that brought it; None when it came another way. Hook, form and phone have no foreign keys, which would
+    lock their rows for each delivery: every put looks for them, and they are never deleted."""
     server: Mapped[str]
     """The server plugin that reads the body."""
     via: Mapped[str]
     """hook, phone, pull or carried."""
-    form: Mapped[str] = mapped_column(ForeignKey(FormRow.id))
+    form: Mapped[str]
     identity: Mapped[str]
     """Keyed digest of form, root and edition (of the bytes when they tell no id); points at nobody."""
     kind: Mapped[str]
@@ -101,7 +99,7 @@ class EntryRow(Base):
     """Keyed digest of a phone's body: the same again is a resend, another under the same id a conflict."""
     replaces: Mapped[str | None]
     """The identity of the edition that a phone's edit replaces: a second edit of it comes too late."""
-    phone: Mapped[UUID | None] = mapped_column(ForeignKey(PhoneRow.id, name="entries_phone_exists"))
+    phone: Mapped[UUID | None]
     """The phone that sent it: only this one may edit it, unless another may edit all."""
     dropped_files: Mapped[int] = mapped_column(server_default="0")
     """How many files came with it that it does not name."""

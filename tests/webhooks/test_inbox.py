@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from psycopg import Connection
 from psycopg.errors import UniqueViolation
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from pimcollect.actions.hooks import open_hook
+from pimcollect.actions.phones import add_phone
 from pimcollect.config import Settings
 from pimcollect.db import borrow
+from pimcollect.domain.phones import PhoneKind
+from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.servers import kobo, odk
 from pimcollect.tables.entries import find_forgotten
 from pimcollect.vault import DoorKeys
@@ -19,6 +23,7 @@ from tests.factories.door import put_form
 from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
 from tests.factories.phones import write_odk
 from webhooks.inbox import Receipt, Way, accept, identify_edition
+from webhooks.pulled import Pulled, accept_page
 from workers.settle import settle_batch
 
 AGREED = SCENARIOS["base_answers"]
@@ -110,10 +115,27 @@ def test_an_entry_that_waits_for_the_rest_is_not_settled_before_its_time(
 def test_a_form_that_is_not_here_takes_nothing(engine: Engine, door_keys: DoorKeys) -> None:
     with Session(engine) as session, session.begin():
         put_form(session, "other")
-    with pytest.raises(Exception, match="entries_form_exists"), borrow(engine) as connection:
-        accept_empty(connection, door_keys)
+    with borrow(engine) as connection:
+        told = kobo.read_delivery(b"{}")
+        assert accept(connection, b"{}", told, via=Way("carried", "nobody", "kobo"), keys=door_keys) is None
+        page = [Pulled(told, b"{}", None, None)]
+        assert accept_page(connection, page, form="nobody", server="kobo", keys=door_keys) == 0
     assert rows(engine, "SELECT * FROM entries") == []
 
 
-def accept_empty(connection: Connection, keys: DoorKeys) -> None:
-    accept(connection, b"{}", kobo.read_delivery(b"{}"), via=Way("pull", "nobody", "kobo"), keys=keys)
+@pytest.mark.parametrize("table", ["forms", "hooks", "phones"])
+def test_what_deliveries_name_is_never_deleted_or_renamed(engine: Engine, door_keys: DoorKeys, table: str) -> None:
+    with Session(engine) as session, session.begin():
+        put_form(session, FORM)
+        open_hook(session, COMMAND_LINE, server="kobo", form=FORM)
+        add_phone(session, COMMAND_LINE, name="tablet", kind=PhoneKind.DEVICE, keys=door_keys)
+    for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET id = id"):
+        with pytest.raises(IntegrityError, match="never deleted"), engine.begin() as connection:
+            connection.execute(text(statement))
+
+
+def test_a_delivery_locks_no_row_that_others_share(household: Household, engine: Engine, door_keys: DoorKeys) -> None:
+    body, _ = write_odk(AGREED, frozen=household.frozen)
+    before = rows(engine, "SELECT id, xmax::text FROM forms")
+    put(engine, body, Way("pull", FORM, "odk"), door_keys)
+    assert rows(engine, "SELECT id, xmax::text FROM forms") == before

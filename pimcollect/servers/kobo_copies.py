@@ -3,22 +3,18 @@
 A token that may view submissions is enough. New ones come by their growing `_id`. Edits change neither `_id` nor
 `_submission_time` and are never pushed: every edited one names the edition before it, so those are listed and compared
 by `_uuid`. Deletions are seen by comparing the list of all with ours. Where the token may read the project history,
-that says sooner where to look, and the edited ones are listed once an hour only. At most 1000 rows come in a page,
-whatever was asked for.
+that says where to look, and spares the list of all. At most 1000 rows come in a page, whatever was asked for.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from pimcollect.servers.answers import Answer
 from pimcollect.servers.copies import (
-    OVERLAP,
-    READ,
     Copy,
     Cursor,
     Page,
@@ -37,7 +33,6 @@ from pimcollect.servers.kobo_history import read_history
 
 _PAGE, _BODIES = 1000, 100
 _NAMES = ("_id", "_uuid", "meta/rootUuid")
-_NEVER = "0001-01-01T00:00:00+00:00"
 
 
 def open_holder(client: Client, *, there: str, user: str, secret: str) -> KoboHolder:
@@ -78,17 +73,14 @@ class KoboHolder:
 
     def read_new(self, cursor: Cursor) -> Iterator[Page]:
         """What the history tells, new ones whole, then all that were ever edited by name."""
-        kept, now = dict(cursor), datetime.now(UTC)
+        kept = dict(cursor)
         kept["history"] = yield from read_history(self._client, f"{self._asset}history/", kept.get("history", {}))
         yield Page((), dict(kept))
         for rows, answer in self._walk({}, after=int(kept.get("sure", 0))):
             kept["sure"] = find_settled(rows, answer, before=int(kept.get("sure", 0)))
             yield Page(tuple(_copy(row, is_whole=True) for row in rows), dict(kept))
-        if kept["history"]["state"] == READ and now - datetime.fromisoformat(kept.get("listed", _NEVER)) < OVERLAP:
-            return
         for rows, _ in self._walk({"meta/deprecatedID": {"$exists": True}}, fields=_NAMES):
             yield Page(tuple(_copy(row) for row in rows))
-        yield Page((), {**kept, "listed": now.isoformat()})
 
     def read_all(self) -> Iterator[Page]:
         """All by name."""

@@ -29,7 +29,7 @@ from webhooks.openrosa.door import PhoneDoor
 from webhooks.openrosa.entity_lists import CONTENT_TYPE, send_rows
 from webhooks.openrosa.lists import find_xform, write_form_list, write_integrity, write_manifest
 from webhooks.openrosa.posts import read_post
-from webhooks.openrosa.replies import PREFIX, carry_openrosa, send_xml, tell
+from webhooks.openrosa.replies import PREFIX, carry_openrosa, confirm, send_xml, tell
 from webhooks.openrosa.submission import STATUS, Fate, Sent, is_known, take
 
 _BY_TOKEN = "/key/<token>"  # noqa: S105 - a pattern of addresses
@@ -179,7 +179,7 @@ def _receive(door: PhoneDoor, caller: Caller, token: str | None) -> Response:
     word, status = ("closed_form", 403) if fate is None else (fate.value, STATUS[fate])
     if word in _COUNTED:
         door.marks.note_phone_refusal(PhoneRefusal(word), caller.id)
-    return tell(word, status)
+    return confirm(word, status)
 
 
 def _name_refusal(error: Exception) -> PhoneRefusal | None:

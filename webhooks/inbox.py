@@ -25,6 +25,7 @@ UNLESS_KNOWN = """
            kind = excluded.kind, fullness = excluded.fullness, content = excluded.content,
            replaces = excluded.replaces, waits_until = excluded.waits_until, is_encrypted = excluded.is_encrypted,
            phone = excluded.phone, dropped_files = excluded.dropped_files,
+           contradicts = excluded.contradicts, contradicts_entry = excluded.contradicts_entry,
            state = excluded.state, reason = excluded.reason, attempts = 0, settled_at = NULL
      WHERE NOT (entries.via = 'phone' AND excluded.via = 'phone')
        AND CASE WHEN entries.is_encrypted OR excluded.is_encrypted
@@ -44,11 +45,11 @@ _PUT_BY_HOOK = f"""
 """  # noqa: S608 - two pieces of ours
 _COLUMNS = """
     INSERT INTO entries (id, form, server, via, identity, kind, fullness, body, is_encrypted, content, replaces,
-                         phone, dropped_files, waits_until, state, reason, attempts)
+                         phone, dropped_files, contradicts, contradicts_entry, waits_until, state, reason, attempts)
 """
 _VALUES = """
     %(id)s, %(form)s, %(server)s, %(via)s, %(identity)s, %(kind)s, %(fullness)s, %(body)s, %(is_encrypted)s,
-    %(content)s, %(replaces)s, %(phone)s, %(dropped)s,
+    %(content)s, %(replaces)s, %(phone)s, %(dropped)s, %(contradicts)s, %(contradicts_entry)s,
     clock_timestamp() + make_interval(secs => %(waits)s), %(state)s, %(reason)s, 0
 """
 _PUT_BY_WAY = f"{_COLUMNS} SELECT {_VALUES} FROM forms WHERE forms.id = CAST(%(form)s AS varchar) {UNLESS_KNOWN}"  # noqa: S608 - ours
@@ -83,6 +84,10 @@ class Way:
     """Seconds to wait for what belongs to it and is still on its way; None when it is whole."""
     held: str | None = None
     """Why a person must look at it before it is settled; None for nearly all."""
+    contradicts: str | None = None
+    """With `held`: the id, veiled if need be, of what it contradicts."""
+    contradicts_entry: UUID | None = None
+    """And the entry that brought that."""
     phone: UUID | None = None
     revision: int = 0
     """Of the phone's row as it was when it was let in."""

@@ -52,7 +52,7 @@ def store_outcomes(own: Hands, session: Session, decided: list[Decided]) -> list
         row = stored.get((one.form, one.root_id))
         if one.edition_id != one.root_id and (one.form, one.edition_id) in stored:
             # a later edition waited for this one in vain and stands for itself: which are one, a person says
-            hold_entry(session, one.entry, HeldReason.EDITION_UNCLEAR)
+            hold_entry(session, one.entry, HeldReason.EDITION_UNCLEAR, contradicts=one.edition_id)
         elif row is None:
             _write_new(own, writing, one)
         else:
@@ -89,7 +89,8 @@ def _find_root(session: Session, one: Decided) -> str | None:
 
 def _hold(own: Hands, session: Session, one: Decided, reason: HeldReason, *, awaited: str) -> None:
     """Until an edition that is, or belongs to, the awaited one has settled. Whoever is connected is asked for it."""
-    hold_entry(session, one.entry, reason, waits_for=own.edition(one.form, awaited))
+    against = awaited if reason is HeldReason.EDITION_UNCLEAR else None
+    hold_entry(session, one.entry, reason, waits_for=own.edition(one.form, awaited), contradicts=against)
     ask_fetch(session, one.form)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from pimcollect.domain.outcomes import HeldReason
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.collisions import Collision, find_collisions
 from pimcollect.tables.entries import (
     EVERY_DOOR,
     FILES_MISSING,
@@ -126,6 +128,7 @@ def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:
         raise PimError(ErrorCode.NOT_FOUND, "No entry has this id.", remedy="Run `pimcollect inbox list`.")
     row, size = found
     count, weight = weigh_media(session, form=row.form, identity=row.identity)
+    collision = find_collisions(session, [row]).get(row.id)
     strays, _ = weigh_media(session, form=row.form, identity=row.identity, states=(QUARANTINED,))
     return {
         "id": row.id,
@@ -134,6 +137,10 @@ def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:
         "reason": row.reason,
         "fault": tell_fault(row),
         "missing": say_missing(row),
+        "phone": collision and collision.phone,
+        "against_submission": collision and collision.submission,
+        "against_entry": collision and collision.entry,
+        "against_phone": collision and collision.other_phone,
         "what_to_do": find_mend(row) or STATE_MENDS[row.state],
         "way": row.via,
         "read_as": row.server,
@@ -147,6 +154,12 @@ def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:
         "received_at": row.received_at,
         "settled_at": row.settled_at,
     }
+
+
+def tell_collisions(session: Session, actor: Actor, rows: Sequence[EntryRow]) -> dict[UUID, Collision]:
+    """Of the entries that are held because they contradict another: whom to ask about what."""
+    allow(actor, "inbox.list")
+    return find_collisions(session, rows)
 
 
 def tell_fault(row: EntryRow) -> str | None:

@@ -95,8 +95,8 @@ def show_command(entry: str, as_json: bool) -> None:
         return
     for name, value in told.items():
         if value is not None and name != "what_to_do":
-            click.echo(f"{name.replace('_', ' '):<14} {value}")
-    click.echo(f"What to do     {told['what_to_do']}")
+            click.echo(f"{name.replace('_', ' '):<18} {value}")
+    click.echo(f"What to do         {told['what_to_do']}")
 
 
 @inbox.command("carry")

@@ -112,6 +112,10 @@ class EntryRow(Base):
     waits_for: Mapped[str | None]
     """Of a held edition: keyed digest of the one that must come first, or of its root: when that one, or any of that
     root, settles, it is tried again."""
+    contradicts: Mapped[str | None]
+    """Of a held edition: the id, veiled if need be, of what stands against it. Empty once settled."""
+    contradicts_entry: Mapped[UUID | None]
+    """And the entry that brought that, if it was here: it may be purged sooner. Empty once settled."""
     state: Mapped[str] = mapped_column(default=UNTOUCHED)
     reason: Mapped[str | None]
     """Why it is held, or how it was settled (kept, refused, unchanged, superseded)."""
@@ -168,7 +172,8 @@ def lock_entries(session: Session, ids: list[UUID]) -> list[EntryRow]:
 
 _SETTLE = text("""
     UPDATE entries SET state = 'settled', reason = done.why, body = NULL, settled_at = clock_timestamp(),
-                       root_id = NULL, follows = NULL, waits_for = NULL, fault = NULL
+                       root_id = NULL, follows = NULL, waits_for = NULL, fault = NULL, contradicts = NULL,
+                       contradicts_entry = NULL
       FROM unnest(CAST(:ids AS uuid[]), CAST(:whys AS text[])) AS done (id, why)
      WHERE entries.id = done.id
 """)
@@ -182,13 +187,26 @@ def settle_entries(session: Session, outcomes: list[tuple[UUID, str]]) -> None:
 
 
 def hold_entry(
-    session: Session, entry: UUID, reason: str, *, waits_for: str | None = None, fault: str | None = None
+    session: Session,
+    entry: UUID,
+    reason: str,
+    *,
+    waits_for: str | None = None,
+    fault: str | None = None,
+    contradicts: str | None = None,
 ) -> None:
     """Keep the sealed body for a person to look at, with a coded reason, or until another edition has settled."""
     session.execute(
         update(EntryRow)
         .where(EntryRow.id == entry, EntryRow.state != SETTLED)
-        .values(state=HELD, reason=reason, waits_for=waits_for, fault=fault)
+        .values(
+            state=HELD,
+            reason=reason,
+            waits_for=waits_for,
+            fault=fault,
+            contradicts=contradicts,
+            contradicts_entry=None,
+        )
         .execution_options(synchronize_session=False)
     )
 
@@ -234,7 +252,15 @@ def shred_entry(session: Session, entry: UUID, *, reason: str) -> bool:
     result = session.execute(
         update(EntryRow)
         .where(EntryRow.id == entry, EntryRow.state == HELD)
-        .values(state=SETTLED, reason=reason, fault=None, body=None, settled_at=func.clock_timestamp())
+        .values(
+            state=SETTLED,
+            reason=reason,
+            fault=None,
+            body=None,
+            contradicts=None,
+            contradicts_entry=None,
+            settled_at=func.clock_timestamp(),
+        )
         .returning(EntryRow.id)
         .execution_options(synchronize_session=False)
     )

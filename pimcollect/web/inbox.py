@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from pimcollect.actions.inbox import discard_entry, list_entries, replay_entry, tell_fault
+from pimcollect.actions.inbox import discard_entry, list_entries, replay_entry, tell_collisions, tell_fault
 from pimcollect.tables.entries import EVERY_DOOR, Door
 from pimcollect.web.access import acting_member
 from pimcollect.web.fault_words import BODY_FAULTS
@@ -21,7 +21,9 @@ def show_held() -> str:
     """Held entries, newest first, of all doors or of the one that is asked for; the bodies stay sealed."""
     asked = {name: request.args.get(name, "").replace("\0", "\ufffd") or None for name in ("via", "form")}
     door = Door(hook=request.args.get("hook", type=UUID), **asked)
-    rows = [(row, tell_fault(row)) for row in list_entries(reading(), acting_member(), state="held", door=door)]
+    found = list_entries(reading(), acting_member(), state="held", door=door)
+    collisions = tell_collisions(reading(), acting_member(), found)
+    rows = [(row, tell_fault(row), collisions.get(row.id)) for row in found]
     return render_template("inbox/held.html", rows=rows, faults=BODY_FAULTS, is_one_door=door != EVERY_DOOR)
 
 

@@ -12,6 +12,7 @@ from pimcollect.actions.form_keys import create_form_key
 from pimcollect.domain.roles import COMMAND_LINE, Role
 from pimcollect.tables.entries import EntryRow
 from pimcollect.tables.forms import FormRow, FormVersionRow, HookRow
+from pimcollect.tables.phones import PhoneRow
 from pimcollect.tables.referrals import ReferralRow
 from pimcollect.tables.submissions import SubmissionRow, TallyRow
 from pimcollect.vault import create_open_key
@@ -206,3 +207,18 @@ def test_what_a_service_declined_is_over_for_it_and_open_for_the_information_off
     assert row.reference in monitor.read("/referrals?over=yes").text
     assert row.reference in imo.read("/referrals").text
     assert row.reference not in imo.read("/referrals?over=yes").text
+
+
+def test_what_contradicts_another_says_whom_to_ask_about_what(site: Site) -> None:
+    entry = put_held(site, "conflict")
+    other = put_held(site)
+    with site.desk.hands.sessions.begin() as session:
+        phone = PhoneRow(kind="device", name="enum-07", token_hash=uuid4().hex)
+        session.add(phone)
+        session.flush()
+        row = session.get_one(EntryRow, entry.id)
+        row.hook, row.via, row.phone = None, "phone", phone.id
+        row.contradicts, row.contradicts_entry = "0b3c-root", other.id
+    page = read_text(site.logged_in(Role.IMO).read("/inbox").text)
+    assert "Sent by the phone enum-07. It contradicts the submission 0b3c-root" in page
+    assert f"entry {other.id}" in page

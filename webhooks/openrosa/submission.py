@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.errors import UniqueViolation
@@ -43,6 +44,7 @@ from webhooks.quarantine import quarantine
 WAIT_SECONDS = 900.0
 """How long a submission waits for its announced rest; then it is settled without, and a finding says so."""
 _PREDECESSOR = "SELECT phone FROM entries WHERE form = %(form)s AND identity = %(identity)s"
+_OTHER_EDIT = "SELECT id FROM entries WHERE form = %(form)s AND replaces = %(replaces)s"
 _STILL_IN = "SELECT 1 FROM phones WHERE id = %(phone)s AND revision = %(revision)s"
 _COMPLETE = """
     UPDATE entries SET waits_until = NULL, reason = NULL, dropped_files = greatest(dropped_files, %(dropped)s)
@@ -181,11 +183,12 @@ def _place_edit(door: PhoneDoor, sent: Sent, way: Way) -> Way | Fate:
         if row[0] != sent.caller.id and not sent.caller.may_edit_all:
             return Fate.NOT_YOURS
         return replace(way, replaces=before)
+    veiled = veil_id(deprecated, key=door.keys.digest)
     with Session(door.engine) as session:
-        is_known = find_root(session, sent.form, veil_id(deprecated, key=door.keys.digest)) is not None
+        is_known = find_root(session, sent.form, veiled) is not None
     if is_known and not sent.caller.may_edit_all:
         # who sent the one before is forgotten: a person decides
-        return replace(way, held=HeldReason.EDITION_UNCLEAR.value)
+        return replace(way, held=HeldReason.EDITION_UNCLEAR.value, contradicts=veiled)
     return replace(way, replaces=before)
 
 
@@ -242,7 +245,8 @@ def _judge(door: PhoneDoor, connection: Connection[Any], sent: Sent, way: Way, r
     if connection.execute(_STILL_IN, check).fetchone() is None:
         return None
     if receipt.via == PHONE and receipt.content not in (None, way.content):
-        _keep_beside(door, connection, sent, way, reason=HeldReason.CONFLICT)
+        against = (sent.delivery.edition_id, receipt.entry)
+        _keep_beside(door, connection, sent, way, reason=HeldReason.CONFLICT, against=against)
         return Fate.CONFLICT
     if sent.post.is_incomplete:
         return Fate.MORE
@@ -259,7 +263,9 @@ def _judge_second(door: PhoneDoor, sent: Sent, way: Way) -> Fate | None:
         receipt = find_entry(connection, form=sent.form, identity=identity)
         if receipt is not None:
             return _judge(door, connection, sent, way, receipt)
-        _keep_beside(door, connection, sent, way, reason=HeldReason.EDITION_UNCLEAR)
+        other = connection.execute(_OTHER_EDIT, {"form": sent.form, "replaces": way.replaces}).fetchone()
+        against = (sent.delivery.deprecated_id, other[0] if other else None)
+        _keep_beside(door, connection, sent, way, reason=HeldReason.EDITION_UNCLEAR, against=against)
     return Fate.STALE
 
 
@@ -271,8 +277,20 @@ def is_known(door: PhoneDoor, sent: Sent) -> bool:
     return receipt is not None and receipt.content == _digest_content(door, sent)
 
 
-def _keep_beside(door: PhoneDoor, connection: Connection[Any], sent: Sent, way: Way, *, reason: HeldReason) -> None:
-    """Keep what contradicts an entry, sealed and held, under an identity of its own: nothing that came is lost."""
+def _keep_beside(
+    door: PhoneDoor,
+    connection: Connection[Any],
+    sent: Sent,
+    way: Way,
+    *,
+    reason: HeldReason,
+    against: tuple[str | None, UUID | None],
+) -> None:
+    """Keep what contradicts an edition and its entry, sealed and held, under an identity of its own: nothing that came
+    is lost."""
     identity = keyed_digest(door.keys.digest, "beside", way.form, sent.delivery.edition_id or "", way.content or "")
+    edition, entry = against
+    contradicted = None if edition is None else veil_id(edition, key=door.keys.digest)
     beside = replace(way, held=reason.value, replaces=None, waits=None)
+    beside = replace(beside, contradicts=contradicted, contradicts_entry=entry)
     accept_as(identity, connection, sent.post.xml, sent.delivery, via=beside, keys=door.keys)

@@ -175,7 +175,7 @@ def status_command(as_json: bool) -> None:
 @click.option("--wait", "seconds", default=600, show_default=True, type=click.IntRange(0), help="Seconds to look on; 0 = none.")  # fmt: skip  # noqa: E501
 @json_option
 def fetch_command(form: str, erase: bool, seconds: int, as_json: bool) -> None:
-    """Pull a form's connections now, and look on until it is done."""
+    """Pull a form's connections now, and look on until it is done. Ends with 1 when a pull failed or did not end."""
     with open_desk() as desk:
         with desk.transaction() as session:
             if erase:
@@ -184,6 +184,13 @@ def fetch_command(form: str, erase: bool, seconds: int, as_json: bool) -> None:
         Bell(desk.settings.redis_url).ring_fetch(asked[0])
         rows = _look_on(desk, asked, seconds=seconds, is_quiet=as_json)
         _print_pulls(desk, rows, as_json=as_json)
+    if not seconds:
+        return
+    if not all(one.is_done for one in rows):
+        click.echo("It has not ended yet, and goes on by itself: `pimcollect servers status`.", err=True)
+        raise SystemExit(1)
+    if any(one.failures for one in rows):
+        raise SystemExit(1)
 
 
 def _look_on(desk: Desk, asked: list[UUID], *, seconds: int, is_quiet: bool) -> list[PullState]:
@@ -207,8 +214,14 @@ def _say_progress(one: PullState) -> str:
 
 @servers.command("close")
 @click.argument("connection")
-def close_command(connection: str) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def close_command(connection: str, yes: bool) -> None:
     """Call a server no more; its token is shredded, what was pulled stays."""
-    with open_desk() as desk, desk.transaction() as session:
-        close_connection(session, COMMAND_LINE, find_connection_id(session, connection))
+    with open_desk() as desk:
+        with desk.transaction() as session:
+            found = find_connection_id(session, connection)
+        if not yes:
+            click.confirm("Its token is shredded, and edits and deletions there are seen no more. Go on?", abort=True)
+        with desk.transaction() as session:
+            close_connection(session, COMMAND_LINE, found)
     click.echo("Closed. End the token at the server too.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from pimcollect.errors import ErrorCode, PimError
 
 _PORTS = frozenset({443, 8443})
+_OWN_ENDINGS = ("lan", "local", "localdomain", "localhost", "internal", "intranet", "corp", "home", "arpa")
 
 
 def _split(url: str) -> SplitResult | None:
@@ -30,6 +32,14 @@ def is_named(parts: SplitResult, private_hosts: Collection[str]) -> bool:
     return bool({host, named, f"{named}:{_port(parts)}"} & set(private_hosts))
 
 
+def _looks_own(host: str) -> bool:
+    """Whether this looks like a server of one's own network: nobody is told to call a public one without https."""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.rpartition(".")[2] in _OWN_ENDINGS
+
+
 def check_address(url: str, *, private_hosts: Collection[str] = ()) -> str:
     """The base address of a server, in one spelling. Raises PimError(BAD_ADDRESS).
 
@@ -43,9 +53,12 @@ def check_address(url: str, *, private_hosts: Collection[str] = ()) -> str:
             remedy="Give it like https://kf.kobotoolbox.org: no user, no question mark.",
         )
     if not is_named(parts, private_hosts) and (parts.scheme != "https" or _port(parts) not in _PORTS):
+        host = parts.hostname or ""
         raise PimError(
             ErrorCode.BAD_ADDRESS,
             "Only https on port 443 or 8443 is called.",
-            remedy=f"For a server in your own network add {parts.hostname} to PIMCOLLECT_PRIVATE_HOSTS.",
+            remedy=f"For a server in your own network add {host} to PIMCOLLECT_PRIVATE_HOSTS."
+            if _looks_own(host)
+            else f"Write https: https://{host}{parts.path.rstrip('/')}",
         )
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"

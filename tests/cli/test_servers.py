@@ -61,7 +61,7 @@ def test_a_server_is_connected_listed_and_closed(
     listed = run("servers", "list")
     assert TOKEN not in listed.output + other.output + str(made)
     assert {row["server"] for row in read("servers", "list")} == {"kobo", "ona"}
-    assert "Closed" in run("servers", "close", made["id"]).output
+    assert "Closed" in run("servers", "close", made["id"], "--yes").output
     assert {row["id"]: row["state"] for row in read("servers", "list")}[made["id"]] == "closed"
 
 
@@ -112,7 +112,7 @@ def test_status_counts_what_is_here_by_any_door_and_shows_an_id_that_commands_ta
     short = one["id"][:8]
     assert short in told
     assert one["id"] not in told
-    assert "Closed" in run("servers", "close", short).output
+    assert "Closed" in run("servers", "close", short, "--yes").output
 
 
 def test_status_says_whether_the_project_history_may_be_read(run: Run, read: Read, engine: Engine) -> None:
@@ -144,3 +144,34 @@ def test_fetching_asks_and_looks_on_and_erasing_is_for_those_who_may(run: Run, e
     with Session(engine) as session, pytest.raises(PimError) as caught:
         allow_erasing(session, Actor("m", frozenset({Role.IMO})), "pm_kac")
     assert caught.value.code is ErrorCode.NOT_ALLOWED
+
+
+def test_a_connection_is_closed_only_after_a_yes(run: Run, read: Read) -> None:
+    made = json.loads(run(*CONNECT, "--token-file", "-", "--json", input=f"{TOKEN}\n").stdout)
+    asked = run("servers", "close", made["id"], input="n\n")
+    assert (asked.exit_code, "token" in asked.output) == (1, True)
+    assert run("servers", "close", made["id"]).exit_code == 1  # nobody there to answer
+    assert [row["state"] for row in read("servers", "list")] == ["open"]
+    assert run("servers", "close", made["id"], input="y\n").exit_code == 0
+    assert [row["state"] for row in read("servers", "list")] == ["closed"]
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_a_pull_that_failed_or_did_not_end_is_told_to_programs_too(
+    run: Run, engine: Engine, as_json: tuple[str, ...]
+) -> None:
+    run(*CONNECT, "--token-file", "-", input=f"{TOKEN}\n")
+    assert run("servers", "fetch", "pm_kac", "--wait", "0", *as_json).exit_code == 0  # asked, and not looked on
+    unended = run("servers", "fetch", "pm_kac", "--wait", "1", *as_json)
+    assert (unended.exit_code, "not ended" in unended.stderr) == (1, True)
+    tried = "tried_at = now() + interval '1 hour', next_at = now() + interval '1 hour'"
+    for state, code in (
+        ("failures = 2, reason = 'refused'", 1),
+        ("failures = 0, reason = NULL, pulled_at = tried_at", 0),
+    ):
+        with engine.begin() as connection:
+            connection.execute(text(f"UPDATE connections SET {tried}"))
+            connection.execute(text(f"UPDATE connections SET {state}"))
+        done = run("servers", "fetch", "pm_kac", *as_json)
+        assert done.exit_code == code, done.output
+        assert "pm_kac" in done.stdout

@@ -68,6 +68,26 @@ def test_an_address_that_is_not_called_is_refused_when_it_is_given(url: str) -> 
     assert caught.value.code is ErrorCode.BAD_ADDRESS
 
 
+@pytest.mark.parametrize(
+    ("url", "is_own"),
+    [
+        ("http://kf.kobotoolbox.org", False),
+        ("http://odk.example.org:8080/central/", False),
+        ("https://kf.kobotoolbox.org:22", False),
+        ("http://93.184.215.14", False),
+        ("http://kobo.lan", True),
+        ("http://kobo", True),
+        ("http://10.1.2.3:8080", True),
+        ("http://[::1]:8080", True),
+    ],
+)
+def test_nobody_is_told_to_call_a_public_server_without_https(url: str, *, is_own: bool) -> None:
+    with pytest.raises(PimError) as caught:
+        check_address(url)
+    assert ("PIMCOLLECT_PRIVATE_HOSTS" in caught.value.remedy) == is_own
+    assert ("Write https: https://" in caught.value.remedy) == (not is_own)
+
+
 def test_an_address_has_one_spelling_and_named_hosts_may_be_plain() -> None:
     assert check_address(" https://KF.kobotoolbox.org/ ") == "https://kf.kobotoolbox.org"
     assert check_address("http://kobo.lan:8080/x/", private_hosts=["kobo.lan"]) == "http://kobo.lan:8080/x"

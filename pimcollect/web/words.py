@@ -65,20 +65,24 @@ HELD_REASONS = {
     "conflict": _("A phone sent something else under the number of a submission that is here."),
     "failing": _("It was tried several times and never finished. That is our mistake."),
     "out_of_memory": _("It wanted more memory than a worker may have, several times."),
-    "key_missing": _("It was sealed with a key that is not here any more."),
+    "key_missing": _("It was sealed or encrypted with a key that is not here."),
 }
 MENDS = {
-    "unreadable": _("Look at the sending server and send it again from there."),
+    "unreadable": _("The same again will not do: have it corrected and sent anew, then discard this one."),
     "encrypted": _("Ask the administrator for the key of this form, then try again."),
-    "files_missing": _("Nothing to do: it goes on by itself when they come."),
-    "tampered": _("Have the phone send it again, and tell the data protection officer."),
+    "files_missing": _(
+        "Phones bring them; from Kobo, Central and Ona they are fetched once that server is connected. Then "
+        "it goes on by itself."
+    ),
+    "tampered": _("Have the phone send it again, tell the data protection officer, then discard this one."),
     "mapping_unfit": _("Ask the administrator to change the mapping, then try again."),
     "no_instance_id": _("Ask the administrator whether the id stands elsewhere; else the sender must give one."),
     "consent_unclear": _("Ask the administrator to say in the mapping what its values mean, then try again."),
     "other_form": _(
-        "Let that form's server post to its own address. If a template wraps it, the submission must be in it."
+        "Let that form's server post to its own address. If a template wraps it, the submission must be in "
+        "it. Else it is none: discard it."
     ),
-    "plain_in_encrypted": _("Ask the team which app sent it."),
+    "plain_in_encrypted": _("Ask the team which app sent it: it may be made up. Then discard it."),
     "not_a_submission": _("Connect the form's server, which fetches what happened; then discard this."),
     "unknown_version": _("Build or adopt that version, then try again."),
     "edition_unclear": _("Ask the team which one is right, and discard the other."),
@@ -88,7 +92,10 @@ MENDS = {
     "out_of_memory": _(
         "Ask the team what was sent. If it is as it should be, ask the administrator to give more memory."
     ),
-    "key_missing": _("Ask the administrator to put the old key back, then try again."),
+    "key_missing": _(
+        "If this machine collects for another, it must be carried there. Else ask the administrator to put "
+        "the old key back, then try again."
+    ),
 }
 SERVERS = {
     "kobo": "KoboToolbox",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from pimcollect.tables.entries import (
     EVERY_DOOR,
     FILES_MISSING,
     HELD,
+    UNTOUCHED,
     Door,
     EntryRow,
     find_entries,
@@ -103,6 +105,10 @@ STATE_MENDS = {
     "settled": "Nothing. Its content is shredded; the reason says what came of it.",
 }
 """What to do about an entry in each state, where the reason says nothing better."""
+WAITING_MEND = (
+    "Nothing: it waits for the rest that its phone announced, until {until:%Y-%m-%d %H:%M} UTC. If that has not come "
+    "by then, it is settled then without it."
+)
 
 
 def list_entries(
@@ -141,7 +147,8 @@ def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:
         "against_submission": collision and collision.submission,
         "against_entry": collision and collision.entry,
         "against_phone": collision and collision.other_phone,
-        "what_to_do": find_mend(row) or STATE_MENDS[row.state],
+        "waits_until": row.waits_until if row.state == UNTOUCHED else None,
+        "what_to_do": find_mend(row) or _find_state_mend(row),
         "way": row.via,
         "read_as": row.server,
         "hook": row.hook,
@@ -173,6 +180,12 @@ def find_mend(row: EntryRow) -> str | None:
         return None
     fault = tell_fault(row)
     return MENDS.get(row.reason or "") if fault is None else f"{FAULTS[fault]} {_DISCARD}"
+
+
+def _find_state_mend(row: EntryRow) -> str:
+    if row.state == UNTOUCHED and row.waits_until is not None and row.waits_until > datetime.now(UTC):
+        return WAITING_MEND.format(until=row.waits_until)
+    return STATE_MENDS[row.state]
 
 
 def say_missing(row: EntryRow) -> str | None:

@@ -117,9 +117,10 @@ def _plain(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
-def count(things: Sized, what: str) -> str:
-    """`1 difference`, `2 differences`."""
-    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
+def count(things: Sized | int, what: str, many: str = "") -> str:
+    """`1 difference`, `2 differences`; `many` where an s is not enough."""
+    number = things if isinstance(things, int) else len(things)
+    return f"{number} {what if number == 1 else many or f'{what}s'}"
 
 
 def print_json(value: Any) -> None:

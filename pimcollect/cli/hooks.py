@@ -124,7 +124,8 @@ def open_command(
 @mapping_option
 @allow_option
 @click.option("--allow-all", is_flag=True, help="From anywhere.")
-def change_command(hook: str, mapping: Path | None, networks: tuple[str, ...], allow_all: bool) -> None:
+@json_option
+def change_command(hook: str, mapping: Path | None, networks: tuple[str, ...], allow_all: bool, as_json: bool) -> None:
     """Change where it may be called from, or its mapping (what is held is then read with the new one: replay it)."""
     document = _read_mapping_file(mapping)
     if not (networks or allow_all or document is not None) or (networks and allow_all):
@@ -135,6 +136,9 @@ def change_command(hook: str, mapping: Path | None, networks: tuple[str, ...], a
             change_networks(session, COMMAND_LINE, found, networks=networks)
         if document is not None:
             change_mapping(session, COMMAND_LINE, found, mapping=document)
+    if as_json:
+        print_json([{"id": found}])
+        return
     click.echo("Changed, from the next call on.")
 
 
@@ -154,15 +158,20 @@ def rotate_command(hook: str, as_json: bool) -> None:
 @hooks.command("close")
 @click.argument("hook")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def close_command(hook: str, yes: bool) -> None:
+@json_option
+def close_command(hook: str, yes: bool, as_json: bool) -> None:
     """Close an address at once; it is never opened again."""
     with open_desk() as desk:
         with desk.transaction() as session:
             found = _find(session, hook)
         if not yes:
-            click.confirm("Whoever posts to it is refused from now on, and nothing opens it again. Go on?", abort=True)
+            asked = "Whoever posts to it is refused from now on, and nothing opens it again. Go on?"
+            click.confirm(asked, abort=True, err=as_json)
         with desk.transaction() as session:
             close_hook(session, COMMAND_LINE, found)
+    if as_json:
+        print_json([{"id": found, "state": "closed"}])
+        return
     click.echo("Closed: it answers 401 from now on.")
 
 

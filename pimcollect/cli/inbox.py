@@ -21,7 +21,7 @@ from pimcollect.actions.inbox import (
     tell_fault,
 )
 from pimcollect.cli.beginnings import find_id
-from pimcollect.cli.desk import json_option, open_desk, print_json, print_rows
+from pimcollect.cli.desk import count, json_option, open_desk, print_json, print_rows
 from pimcollect.cli.inbox_files import files
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import Bell
@@ -116,7 +116,8 @@ def carry_command(output: Path, as_json: bool) -> None:
         return
     if written.deliveries:
         key = keys.intake.key_id.hex()
-        click.echo(f"{written.deliveries} deliveries and {written.files} files, sealed to key {key}.")
+        what = f"{count(written.deliveries, 'delivery', 'deliveries')} and {count(written.files, 'file')}"
+        click.echo(f"{what}, sealed to key {key}.")
         click.echo("On the other machine: pimcollect inbox accept FILE")
     else:
         click.echo("Nothing waits here that could be carried: no file was written.")
@@ -138,7 +139,8 @@ def accept_command(carried: BinaryIO, as_json: bool) -> None:
     if as_json:
         print_json([vars(taken)])
         return
-    click.echo(f"{taken.new} new deliveries, {taken.known} that were here already, {taken.files} files.")
+    new = count(taken.new, "new delivery", "new deliveries")
+    click.echo(f"{new}, {taken.known} that were here already, {count(taken.files, 'file')}.")
     click.echo(f"Receipt {taken.receipt}: with it the other machine may shred what it carried:")
     click.echo(f"  pimcollect inbox shred-carried FILE --receipt {taken.receipt}")
 
@@ -146,11 +148,15 @@ def accept_command(carried: BinaryIO, as_json: bool) -> None:
 @inbox.command("shred-carried")
 @click.argument("carried", type=click.File("rb"))
 @click.option("--receipt", required=True, help="What `pimcollect inbox accept` printed on the other machine.")
-def shred_carried_command(carried: BinaryIO, receipt: str) -> None:
+@json_option
+def shred_carried_command(carried: BinaryIO, receipt: str, as_json: bool) -> None:
     """Shred here what another machine has accepted; then delete the file too."""
     with open_desk() as desk, desk.transaction() as session:
         keys = read_door_keys(desk.settings.door_keys)
         gone = shred_accepted(session, COMMAND_LINE, carried, receipt=receipt, keys=keys)
+    if as_json:
+        print_json([{"shredded": gone}])
+        return
     click.echo(f"{gone} shredded here. Now delete the file itself.")
 
 
@@ -166,13 +172,17 @@ def _create(path: Path) -> BinaryIO:
 
 @inbox.command("replay")
 @click.argument("entry")
-def replay_command(entry: str) -> None:
+@json_option
+def replay_command(entry: str, as_json: bool) -> None:
     """Let a held entry be tried again, from the start."""
     with open_desk() as desk:
         with desk.transaction() as session:
             found = _find(session, entry)
             replay_entry(session, COMMAND_LINE, found)
         rung = Bell(desk.settings.redis_url).ring_entry(found)
+    if as_json:
+        print_json([{"id": found, "is_rung": rung}])
+        return
     click.echo("It will be tried again now." if rung else "It will be tried again at the next sweep, within a minute.")
 
 

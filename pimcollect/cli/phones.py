@@ -117,10 +117,15 @@ def qr_command(name: str, project: str, picture: Path | None, as_json: bool) -> 
 
 @phones.command("revoke")
 @click.argument("name")
-def revoke_command(name: str) -> None:
+@json_option
+def revoke_command(name: str, as_json: bool) -> None:
     """Shut a phone out at once: by its whole NAME, or by the beginning of its id. What it sent stays."""
     with open_desk() as desk, desk.transaction() as session:
-        revoke_phone(session, COMMAND_LINE, name=_find_name(session, name))
+        found = _find_name(session, name)
+        revoke_phone(session, COMMAND_LINE, name=found)
+    if as_json:
+        print_json([{"name": found, "state": "revoked"}])
+        return
     click.echo("Revoked: its next request is refused. Forms and unsent answers on the phone itself are still there.")
 
 

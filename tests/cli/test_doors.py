@@ -211,3 +211,38 @@ def test_doctor_tells_which_door_refused_why_and_what_to_do_closed_ones_too(
     assert any(f"hook {short[0]} of hh: 3 refused" in one and f"hooks rotate {short[0]}" in one for one in told)
     assert any(f"closed hook {short[1]}" in one and "hooks open --form hh --server kobo" in one for one in told)
     assert any("5 calls of addresses that no hook has" in one for one in told)
+
+
+def test_each_thing_that_is_done_at_a_door_is_told_to_programs_too(
+    run: Run, read: Read, household: Household, tmp_path: Path
+) -> None:
+    hook = read("hooks", "open", "--form", "hh")
+    assert read("hooks", "change", hook["id"], "--allow", "203.0.113.0/24") == [{"id": hook["id"]}]
+    closed = run("hooks", "close", hook["id"], "--json", input="y\n")
+    assert json.loads(closed.stdout) == [{"id": hook["id"], "state": "closed"}]
+    run("phones", "add", "enum-07")
+    assert read("phones", "revoke", "enum-07") == [{"name": "enum-07", "state": "revoked"}]
+    household.door.post(b'{"pim_catalogue_version": "1999.1-0", "_uuid": "1"}')
+    household.settle()
+    (held,) = read("inbox", "list", "--state", "held")
+    assert read("inbox", "replay", held["id"]) == [{"id": held["id"], "is_rung": True}]
+    stick = tmp_path / "stick"
+    assert run("inbox", "carry", "-o", str(stick)).output.startswith("1 delivery and 0 files, sealed")
+    assert run("inbox", "accept", str(stick)).output.startswith("0 new deliveries, 1 that were here already, 0 files.")
+    (taken,) = read("inbox", "accept", str(stick))
+    assert read("inbox", "shred-carried", str(stick), "--receipt", taken["receipt"]) == [{"shredded": 1}]
+
+
+def test_what_waits_for_its_rest_says_until_when_and_is_no_matter_for_the_doctor(
+    run: Run, read: Read, engine: Engine, household: Household
+) -> None:
+    household.door.post(b'{"_uuid": "1"}')
+    (waiting,) = read("inbox", "list")
+    assert "within moments" in run("inbox", "show", waiting["id"]).output
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE entries SET reason = 'incomplete', waits_until = '2126-11-26 02:15+00'"))
+    said = run("inbox", "show", waiting["id"]).output
+    assert "until 2126-11-26 02:15 UTC" in said
+    assert "settled then without it" in said
+    assert "within moments" not in said
+    assert read("inbox", "show", waiting["id"])[0]["waits_until"].startswith("2126-11-26T02:15")

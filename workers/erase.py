@@ -17,7 +17,16 @@ from pimcollect.tables.forms import find_newest_version
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.media import shred_editions
 from pimcollect.tables.retention import erase_entries
-from pimcollect.tables.submissions import ERASED, NOWHERE, TOMBSTONE, SubmissionRow, find_root, find_roots, forget_twin
+from pimcollect.tables.submissions import (
+    ERASED,
+    NOWHERE,
+    REFUSED,
+    TOMBSTONE,
+    SubmissionRow,
+    find_root,
+    find_roots,
+    forget_twin,
+)
 from pimcollect.vault import DoorKeys
 from webhooks.inbox import identify_edition
 from workers.hands import Hands
@@ -53,10 +62,13 @@ def _erase(own: Hands, session: Session, writing: Writing, *, form: str, one: Go
     # entries first: whoever settles one of them locks in this order too
     _shred(session, form, {one.root_id, one.edition_id, root}, keys)
     row = find_roots(session, [(form, root)]).get((form, root))
+    is_refusal = row is not None and row.state == TOMBSTONE
     if row is None:
         row = _put_tombstone(session, form, root, one)
     if row is None or row.erased_at is not None:
         return
+    if is_refusal:  # counted once, as what it is now
+        writing.tallies[REFUSED, form, row.month, row.place or NOWHERE, ""] -= 1
     _shred(session, form, {row.edition_id, *row.superseded}, keys)
     row.state, row.may_share, row.erased_at = TOMBSTONE, False, func.clock_timestamp()
     row.screening = row.shared = row.restricted = row.findings = row.alike = row.twin = None

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.editions import Order, extend_chain, order_editions
-from pimcollect.domain.outcomes import Course, HeldReason, Item, Kept, Refused
+from pimcollect.domain.outcomes import Course, HeldReason, Kept, Refused
 from pimcollect.errors import PimError
 from pimcollect.tables.connections import ask_fetch
 from pimcollect.tables.entries import free_waiting, hold_entry
@@ -21,6 +21,7 @@ from pimcollect.tables.referrals import find_origins
 from pimcollect.tables.submissions import (
     KEPT,
     NOWHERE,
+    REFUSED,
     TOMBSTONE,
     SubmissionRow,
     find_first_alike,
@@ -178,25 +179,39 @@ def _write_new(own: Hands, writing: Writing, one: Decided) -> None:
             **_likeness(one, content),
         }
     )
-    place = one.decision.place
+    _count(writing, one)
     if isinstance(one.decision, Refused):
-        writing.tallies["refused", one.form, one.decision.month, place or NOWHERE, ""] += 1
         writing.settle(one, "refused")
         return
     if one.decision.entities:
         writing.entities[one.id] = one.decision.entities
     for item in one.decision.items:
-        _count(writing, one, item)
         if item.course is not Course.COUNT:
-            add_referral(own, writing, one, item, place=place)
+            add_referral(own, writing, one, item, place=one.decision.place)
     writing.settle(one, "kept")
 
 
-def _count(writing: Writing, one: Decided, item: Item) -> None:
-    """What nobody can be told of is at least counted, linked to nothing."""
-    kind = "unreferred" if item.course is Course.COUNT else "no_service" if item.service is None else None
-    if kind is not None:
-        writing.tallies[kind, one.form, one.decision.month, one.decision.place or NOWHERE, item.pathway] += 1
+def _count(writing: Writing, one: Decided) -> None:
+    """A refusal, or needs that nobody can be told of, which are at least counted: linked to nothing."""
+    decision = one.decision
+    where = one.form, decision.month, decision.place or NOWHERE
+    if isinstance(decision, Refused):
+        writing.tallies[REFUSED, *where, ""] += 1
+        return
+    for item in decision.items:
+        kind = "unreferred" if item.course is Course.COUNT else "no_service" if item.service is None else None
+        if kind is not None:
+            writing.tallies[kind, *where, item.pathway] += 1
+
+
+def _recount(writing: Writing, one: Decided, *, row: SubmissionRow) -> None:
+    """An edit to or from a refusal: that is counted where it stands now, or no more. What was kept and stays so keeps
+    the counts of its first edition, since nothing says which they were."""
+    was_refused = row.state == TOMBSTONE
+    if was_refused:
+        writing.tallies[REFUSED, row.form, row.month, row.place or NOWHERE, ""] -= 1
+    if was_refused or isinstance(one.decision, Refused):
+        _count(writing, one)
 
 
 def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided, *, row: SubmissionRow) -> None:
@@ -219,6 +234,7 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
     if isinstance(one.decision, Refused) and not _shred_strays(own, session, one.form, chain):
         hold_entry(session, one.entry, HeldReason.KEY_MISSING)
         return
+    _recount(writing, one, row=row)
     content = _content(one)
     digest = own.digest(content)
     outcome = "unchanged" if digest == row.digest else "changed"

@@ -81,8 +81,8 @@ def count_command(as_json: bool) -> None:
     """How many submissions there are by form and month, and then the tallies: what was counted and points at nobody.
 
     A tombstone stands for an interview of which nothing is kept. The tallies refused, erased and withdrawn count the
-    same interviews once more, by reason and area: do not add the two. With --json, `counted` says which of the two a
-    line is.
+    same interviews once more, by reason and area, as they stand now: do not add the two. The other tallies count
+    what was told when consent was first given. With --json, `counted` says which of the two a line is.
     """
     with open_desk() as desk, desk.transaction() as session:
         rows = [

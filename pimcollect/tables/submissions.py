@@ -16,6 +16,8 @@ from pimcollect.tables.base import Base
 from pimcollect.tables.forms import FormRow, FormVersionRow
 
 KEPT, TOMBSTONE = "kept", "tombstone"
+REFUSED = "refused"
+"""The tally of the tombstones that nobody erased, by area."""
 ERASED, WITHDRAWN = "erased", "withdrawn"
 """Why a submission was taken out: gone at its server, or taken back by the person who came with the card."""
 NOWHERE = ""

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
+from uuid import uuid4
 
 import pytest
-from psycopg.errors import DivisionByZero
-from sqlalchemy import Engine
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
+from psycopg.errors import DivisionByZero, UniqueViolation
+from sqlalchemy import Engine, text
 
 from pimcollect.config import Settings
-from pimcollect.db import LostConnectionError, borrow, open_engine
+from pimcollect.db import LostConnectionError, Statement, borrow, open_engine
 
 _ME = "SELECT pg_backend_pid()"
 
@@ -90,3 +95,70 @@ def test_a_connection_of_transactions_is_committed_and_given_back(engine: Engine
     assert ask(puts, "SELECT to_regclass('given_back')::text") == "given_back"
     with borrow(engine) as connection:
         connection.execute("DROP TABLE given_back")
+
+
+_ECHO = Statement(
+    "INSERT INTO echoed SELECT %(id)s, %(text)s, %(bytes)s, %(number)s, %(truth)s WHERE %(number)s > 0 RETURNING id"
+)
+
+
+@pytest.fixture
+def echoed(engine: Engine) -> Iterator[None]:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE echoed (id uuid PRIMARY KEY, t text, b bytea, n int, truth bool)"))
+    yield
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE echoed"))
+
+
+VALUES = st.fixed_dictionaries(
+    {
+        "id": st.uuids(),
+        "text": st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+        "bytes": st.none() | st.binary(max_size=3000),
+        "number": st.integers(1, 2**31 - 1),
+        "truth": st.none() | st.booleans(),
+    }
+)
+
+
+@settings_of_hypothesis(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(VALUES)
+def test_what_a_statement_in_a_rush_is_given_arrives_as_it_is(
+    engine: Engine, puts: Engine, echoed: None, values: dict[str, Any]
+) -> None:
+    for one in (puts, engine):
+        with borrow(one) as connection:
+            values = {**values, "id": uuid4()}
+            assert _ECHO.find_id(connection, values) == values["id"]
+            row = connection.execute("SELECT * FROM echoed WHERE id = %(id)s", values).fetchone()
+        assert row == tuple(values[name] for name in ("id", "text", "bytes", "number", "truth"))
+
+
+def test_a_statement_in_a_rush_tells_no_row_a_refusal_and_a_lost_connection_apart(
+    engine: Engine, puts: Engine, echoed: None
+) -> None:
+    values = {"id": uuid4(), "text": None, "bytes": None, "number": 1, "truth": None}
+    with borrow(puts) as connection:
+        assert _ECHO.find_id(connection, {**values, "number": 0}) is None
+        assert _ECHO.find_id(connection, values) == values["id"]
+        with pytest.raises(UniqueViolation):
+            _ECHO.find_id(connection, values)
+        end(engine, connection.info.backend_pid)
+    with pytest.raises(LostConnectionError), borrow(puts) as connection:
+        _ECHO.find_id(connection, values)
+    with borrow(puts) as connection:
+        assert _ECHO.find_id(connection, {**values, "id": uuid4()}) is not None
+
+
+def test_in_a_transaction_it_is_a_part_of_it(engine: Engine, echoed: None) -> None:
+    values = {"id": uuid4(), "text": None, "bytes": None, "number": 1, "truth": None}
+
+    def fail_after() -> None:
+        with borrow(engine) as connection:
+            assert _ECHO.find_id(connection, values) == values["id"]
+            connection.execute("SELECT 1 / 0")
+
+    with pytest.raises(DivisionByZero):
+        fail_after()
+    assert ask(engine, "SELECT count(*) FROM echoed") == 0

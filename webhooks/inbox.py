@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from psycopg import Connection
 
+from pimcollect.db import Statement
 from pimcollect.servers.base import Delivery
 from pimcollect.servers.ids import veil_id
 from pimcollect.tables.entries import HELD, INCOMPLETE, UNTOUCHED
@@ -35,14 +36,14 @@ UNLESS_KNOWN = """
     RETURNING entries.id
 """
 # the hook must still be open and unchanged
-_PUT_BY_HOOK = f"""
+_PUT_BY_HOOK = Statement(f"""
     INSERT INTO entries (id, hook, form, server, via, identity, kind, fullness, body, is_encrypted, state,
                          attempts)
     SELECT %(id)s, hooks.id, hooks.form, hooks.server, 'hook', %(identity)s, %(kind)s, %(fullness)s, %(body)s,
            %(is_encrypted)s, 'untouched', 0
       FROM hooks WHERE hooks.id = %(hook)s AND hooks.revision = %(revision)s AND hooks.closed_at IS NULL
     {UNLESS_KNOWN}
-"""  # noqa: S608 - two pieces of ours
+""")  # noqa: S608 - two pieces of ours
 _COLUMNS = """
     INSERT INTO entries (id, form, server, via, identity, kind, fullness, body, is_encrypted, content, replaces,
                          phone, dropped_files, contradicts, contradicts_entry, waits_until, state, reason, attempts)
@@ -52,15 +53,17 @@ _VALUES = """
     %(content)s, %(replaces)s, %(phone)s, %(dropped)s, %(contradicts)s, %(contradicts_entry)s,
     clock_timestamp() + make_interval(secs => %(waits)s), %(state)s, %(reason)s, 0
 """
-_PUT_BY_WAY = f"{_COLUMNS} SELECT {_VALUES} FROM forms WHERE forms.id = CAST(%(form)s AS varchar) {UNLESS_KNOWN}"  # noqa: S608 - ours
+_PUT_BY_WAY = Statement(
+    f"{_COLUMNS} SELECT {_VALUES} FROM forms WHERE forms.id = CAST(%(form)s AS varchar) {UNLESS_KNOWN}"  # noqa: S608 - ours
+)
 # the phone must be as it was when it was let in, and its form still open
-_PUT_BY_PHONE = f"""
+_PUT_BY_PHONE = Statement(f"""
     {_COLUMNS} SELECT {_VALUES} FROM phones
      WHERE phones.id = %(phone)s AND phones.revision = %(revision)s
        AND EXISTS (SELECT FROM phone_forms WHERE phone_forms.form = CAST(%(form)s AS varchar)
                       AND phone_forms.closed_at IS NULL)
     {UNLESS_KNOWN}
-"""  # noqa: S608 - pieces of ours
+""")  # noqa: S608 - pieces of ours
 _FIND = "SELECT id, via, content FROM entries WHERE form = %(form)s AND identity = %(identity)s"
 # what came before tells nothing to whoever comes by a hook that was changed or closed meanwhile
 _FIND_BY_HOOK = f"""
@@ -147,16 +150,16 @@ def accept_as(
     }
     if isinstance(via, Hook):
         checked = {**values, "hook": via.id, "revision": via.revision}
-        put = connection.execute(_PUT_BY_HOOK, checked).fetchone()
+        put = _PUT_BY_HOOK.find_id(connection, checked)
         if put is None:
             return _read_known(connection.execute(_FIND_BY_HOOK, checked).fetchone())
     else:
         reason = via.held or (INCOMPLETE if via.waits else None)
         fate = {"state": HELD if via.held else UNTOUCHED, "reason": reason}
         statement = _PUT_BY_PHONE if via.phone else _PUT_BY_WAY
-        put = connection.execute(statement, {**values, **vars(via), **fate}).fetchone()
+        put = statement.find_id(connection, {**values, **vars(via), **fate})
     if put is not None:
-        return Receipt(put[0], is_new=True)
+        return Receipt(put, is_new=True)
     return find_entry(connection, form=via.form, identity=identity)
 
 

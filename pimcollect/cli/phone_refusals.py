@@ -16,6 +16,8 @@ from pimcollect.tables.marks import PHONES, RECENT_DAYS, PhoneRefusal, find_refu
 _MOST = 20
 _SAID = {
     PhoneRefusal.PASSWORD: "with a password that is not right",
+    PhoneRefusal.LOCKED: "after too many wrong passwords, when it has to wait a quarter of an hour",
+    PhoneRefusal.OVERHEARD: "by an address that does not begin with https, so that others could read its code",
     PhoneRefusal.OLD_CODE: "with the code from before its newest",
     PhoneRefusal.ENDED: "though it is let in no more",
     PhoneRefusal.UNREADABLE: "with something that cannot be read",
@@ -27,6 +29,8 @@ _SAID = {
 }
 _MENDS = {
     PhoneRefusal.PASSWORD: "If the phone does not get in, give it a new code: `pimcollect phones qr {name}`.",
+    PhoneRefusal.LOCKED: "A new code ends the wait at once: `pimcollect phones qr {name}`.",
+    PhoneRefusal.OVERHEARD: "Give it a new code, with the address as it is set: `pimcollect phones qr {name}`.",
     PhoneRefusal.OLD_CODE: "Let it scan the newest code, or a new one: `pimcollect phones qr {name}`.",
     PhoneRefusal.ENDED: "Delete the project on the phone, or let it in anew: `pimcollect phones add {name}`.",
     PhoneRefusal.UNREADABLE: "Update the app; the phone still has the interview.",

@@ -35,6 +35,10 @@ class PhoneRefusal(StrEnum):
     """Why a phone's call was refused, and nothing of it was kept."""
 
     PASSWORD = "password"  # noqa: S105 - a code, not a secret
+    LOCKED = "locked"
+    """After too many wrong ones, whatever the password was."""
+    OVERHEARD = "overheard"
+    """The token was right, but it came over plain http where our address is https."""
     OLD_CODE = "old_code"
     """The token that a device had before its newest."""
     ENDED = "ended"

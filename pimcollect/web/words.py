@@ -117,6 +117,10 @@ HOOK_LACKS = {
 PHONE_KINDS = {"account": _("An account, for one enumerator"), "device": _("A device, for whoever holds it")}
 PHONE_REFUSALS = {
     "password": _("The password was not right. If this phone does not get in, give it a new code."),
+    "locked": _("Too many wrong passwords: it has to wait a quarter of an hour. A new code lets it in at once."),
+    "overheard": _(
+        "It called by an address that does not begin with https: others could read its code. Make a new one."
+    ),
     "old_code": _("It called with the code from before. Let it scan the newest one, or make a new one."),
     "ended": _("It is let in no more, and still calls. Delete the project on the phone, or let it in anew."),
     "unreadable": _("What it sent could not be read. Update the app; the phone still has the interview."),

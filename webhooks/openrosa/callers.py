@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import Request, Response
@@ -19,7 +20,7 @@ from pimcollect.vault import DoorKeys, hash_secret, unwrap_secret
 from webhooks.marks import Marks
 from webhooks.openrosa.digest import is_fresh, is_ours, is_right, make_challenge, names_request, read_claim
 from webhooks.openrosa.replies import tell
-from webhooks.openrosa.tries import Tries
+from webhooks.openrosa.tries import Tries, Verdict
 
 _MOST_REMEMBERED = 5000
 _NOBODY = "0" * 32
@@ -48,7 +49,9 @@ class RefusedError(Exception):
 class Callers:
     """The phones that this process has seen; a put checks them against the row, and everything else reads it anew."""
 
-    def __init__(self, engine: Engine, keys: DoorKeys, tries: Tries, marks: Marks) -> None:
+    def __init__(self, engine: Engine, keys: DoorKeys, tries: Tries, marks: Marks, *, public_url: str) -> None:
+        public = urlsplit(public_url)
+        self._safe_host = public.netloc.lower() if public.scheme == "https" else None
         self._engine = engine
         self._keys = keys
         self._tries = tries
@@ -58,9 +61,12 @@ class Callers:
     def find(self, request: Request, token: str | None, *, may_remember: bool) -> Caller:
         """Who calls. With `may_remember` a phone that was seen before is believed, for whoever asks the row later on.
 
-        Raises RefusedError: 403 for an unknown token (there is nothing to ask for), 401 with a challenge for the rest.
+        Raises RefusedError: 403 for an unknown token (there is nothing to ask for), and for a token or a password that
+        anybody on the way can read; 401 with a challenge for the rest.
         """
         if token is not None:
+            if self._is_overheard(request):
+                raise self._refuse_overheard(hash_secret(token))
             caller = self._find_known(f"device {hash_secret(token)}", may_remember=may_remember)
             if caller is None:
                 _log.warning("refused", kind="token")
@@ -115,9 +121,27 @@ class Callers:
         scheme = header.partition(" ")[0].lower()
         if scheme == "digest":
             return self._find_by_digest(request, header, may_remember=may_remember)
-        if scheme == "basic" and request.scheme == "https":
+        if scheme == "basic":
             return self._find_by_basic(request, may_remember=may_remember)
         raise RefusedError(self._challenge(request))
+
+    def _is_overheard(self, request: Request) -> bool:
+        """Whether it came by another way than the one that is safe and ours. Behind a proxy that is not configured it
+        is known by our own host, as are the addresses in a form list."""
+        if self._safe_host is None or request.scheme == "https" or request.host.lower() == self._safe_host:
+            return False
+        address = (request.remote_addr or "").removeprefix("::ffff:")
+        return not (address.startswith("127.") or address == "::1")
+
+    def _refuse_overheard(self, token_hash: str) -> RefusedError:
+        _log.warning("refused", kind="overheard")
+        with Session(self._engine) as session:
+            row = find_device(session, token_hash)
+        if row is None:
+            self._count_device(token_hash)
+        else:
+            self._marks.note_phone_refusal(PhoneRefusal.OVERHEARD, row.id)
+        return RefusedError(tell("unsafe", 403))
 
     def _find_by_digest(self, request: Request, header: str, *, may_remember: bool) -> Caller:
         claim = read_claim(header)
@@ -132,39 +156,53 @@ class Callers:
             caller = self._find_known(f"account {name}", may_remember=False)
         secret = caller.secret if caller is not None else _NOBODY
         if not is_right(claim, method=request.method, secret=secret) or caller is None or not is_this:
-            raise self._refuse(request, name=name)
-        if not self._tries.admit(nonce=claim.nonce, count=claim.count, name=name, address=address):
+            raise self._refuse(request, name=name, caller=caller)
+        verdict = self._tries.admit(nonce=claim.nonce, count=claim.count, name=_number(name, caller), address=address)
+        if verdict is Verdict.LOCKED:
+            raise self._refuse_locked(request, name=name)
+        if verdict is Verdict.STALE:
             raise RefusedError(self._challenge(request, is_stale=True))
         return caller
 
     def _find_by_basic(self, request: Request, *, may_remember: bool) -> Caller:
+        if request.scheme != "https":
+            answer = tell("unsafe", 403) if self._is_overheard(request) else self._challenge(request, word="unsafe")
+            raise RefusedError(answer)
         given = request.authorization
         name, password = ((given.username or ""), (given.password or "")) if given is not None else ("", "")
         name = name.lower()
-        if self._tries.is_throttled(name=name, address=request.remote_addr or ""):
-            raise RefusedError(self._challenge(request))
         digest = hash_account(name, password)
+        caller = None
         for remembered in (True, False) if may_remember else (False,):
             caller = self._find_known(f"account {name}", may_remember=remembered)
             secret = caller.secret if caller is not None else _NOBODY
             if hmac.compare_digest(secret.encode(), digest.encode()) and caller is not None:
+                if self._tries.is_locked(name=_number(name, caller), address=request.remote_addr or ""):
+                    raise self._refuse_locked(request, name=name)
                 return caller
-        raise self._refuse(request, name=name)
+        raise self._refuse(request, name=name, caller=caller)
 
-    def _refuse(self, request: Request, *, name: str) -> RefusedError:
-        self._tries.count_failure(name=name, address=request.remote_addr or "")
+    def _refuse(self, request: Request, *, name: str, caller: Caller | None) -> RefusedError:
+        if self._tries.count_failure(name=_number(name, caller), address=request.remote_addr or ""):
+            return self._refuse_locked(request, name=name)
         _log.warning("refused", kind="password")
-        self._count_account(name)
+        self._count_account(name, PhoneRefusal.PASSWORD)
         return RefusedError(self._challenge(request))
 
-    def _count_account(self, name: str) -> None:
+    def _refuse_locked(self, request: Request, *, name: str) -> RefusedError:
+        """The same for a right and a wrong password, and for a name that no phone has: nothing can be guessed by it."""
+        _log.warning("refused", kind="locked")
+        self._count_account(name, PhoneRefusal.LOCKED)
+        return RefusedError(self._challenge(request, word="locked"))
+
+    def _count_account(self, name: str, why: PhoneRefusal) -> None:
         """By the row, whoever it was: an answer to a name that is known takes as long as one to a name that is not."""
         with Session(self._engine) as session:
             row = find_refused_account(session, name) if is_phone_name(name) else None
         if row is None:
             self._marks.note_phone_refusal(PhoneRefusal.UNKNOWN, None)
         else:
-            self._marks.note_phone_refusal(PhoneRefusal.ENDED if row.revoked_at else PhoneRefusal.PASSWORD, row.id)
+            self._marks.note_phone_refusal(PhoneRefusal.ENDED if row.revoked_at else why, row.id)
 
     def _count_device(self, token_hash: str) -> None:
         with Session(self._engine) as session:
@@ -174,10 +212,15 @@ class Callers:
         else:
             self._marks.note_phone_refusal(PhoneRefusal.ENDED if row.revoked_at else PhoneRefusal.OLD_CODE, row.id)
 
-    def _challenge(self, request: Request, *, is_stale: bool = False) -> Response:
+    def _challenge(self, request: Request, *, is_stale: bool = False, word: str = "who") -> Response:
         """401 with what we ask for: Digest always, Basic only where nobody can listen."""
-        answer = tell("who", 401)
+        answer = tell(word, 401)
         answer.headers.add("WWW-Authenticate", make_challenge(self._keys.digest, is_stale=is_stale))
         if request.scheme == "https":
             answer.headers.add("WWW-Authenticate", f'Basic realm="{REALM}", charset="UTF-8"')
         return answer
+
+
+def _number(name: str, caller: Caller | None) -> str:
+    """A name as it fails: with the number of its secret, so that a new one is not locked for what the old one did."""
+    return f"{name} {caller.revision if caller is not None else 0}"

@@ -80,7 +80,7 @@ def open_phone_door(
         engine=engine,
         puts=puts,
         read_keys=read_keys,
-        callers=Callers(engine, keys, tries, marks),
+        callers=Callers(engine, keys, tries, marks, public_url=settings.public_url),
         forms=Forms(engine),
         marks=marks,
         bell=bell,

@@ -15,7 +15,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from psycopg import Error as DriverError
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from pimcollect.db import LostConnectionError
 from pimcollect.errors import ErrorCode, PimError
@@ -194,7 +194,10 @@ def _answer_error(error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
         code = ErrorCode.TOO_LARGE if error.code == 413 else ErrorCode.NOT_FOUND
         _log.warning("refused", code=code, status=error.code)
-        return tell("too_large" if error.code == 413 else "nothing_here", error.code)
+        answer = tell("too_large" if error.code == 413 else "nothing_here", error.code)
+        if isinstance(error, MethodNotAllowed):
+            answer.allow.update(error.valid_methods or ())
+        return answer
     if isinstance(error, PimError) and error.code in (ErrorCode.BAD_BODY, ErrorCode.TOO_LARGE):
         _log.warning("refused", code=error.code)
         is_large = error.code is ErrorCode.TOO_LARGE

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from enum import Enum, auto
 
 from redis.exceptions import RedisError
 
@@ -22,8 +23,18 @@ _REST_SECONDS = 5.0
 _MOST_REMEMBERED = 20_000
 
 
+class Verdict(Enum):
+    """What becomes of a right answer."""
+
+    ADMITTED = auto()
+    STALE = auto()
+    """This use of the nonce was seen before: the phone asks for another one and answers again."""
+    LOCKED = auto()
+
+
 class Tries:
-    """One per process."""
+    """One per process. `name` is who failed, with the number of its secret: what failed with the secret before does not
+    stand against a new one."""
 
     def __init__(self, url: str, key: bytes) -> None:
         self._redis = open_redis(url)
@@ -33,11 +44,11 @@ class Tries:
         self._seen: OrderedDict[str, float] = OrderedDict()
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    def admit(self, *, nonce: str, count: int, name: str, address: str) -> bool:
-        """Whether a right answer is let through: this use of the nonce was not seen before, and the name does not fail
-        again and again from this address."""
+    def admit(self, *, nonce: str, count: int, name: str, address: str) -> Verdict:
+        """Whether a right answer is let through: the name does not fail again and again from this address, and this use
+        of the nonce was not seen before."""
         if not 0 < count <= MOST_USES:
-            return False
+            return Verdict.STALE
         use, failing = self._digest("nonce", nonce), self._digest("failures", name, address)
         if not self._is_resting():
             try:
@@ -49,13 +60,15 @@ class Tries:
             except RedisError:
                 self._rest()
             else:
-                return not was_seen and int(failures or 0) < MOST_FAILURES
+                if int(failures or 0) >= MOST_FAILURES:
+                    return Verdict.LOCKED
+                return Verdict.STALE if was_seen else Verdict.ADMITTED
         with self._lock:
-            number, since = self._failures.get(failing, (0, 0.0))
-            is_calm = number < MOST_FAILURES or time.monotonic() - since > _FAILURE_SECONDS
-            return is_calm and self._is_first_use(f"{use}:{count}")
+            if self._is_failing(failing):
+                return Verdict.LOCKED
+            return Verdict.ADMITTED if self._is_first_use(f"{use}:{count}") else Verdict.STALE
 
-    def is_throttled(self, *, name: str, address: str) -> bool:
+    def is_locked(self, *, name: str, address: str) -> bool:
         """Whether a name has failed too often from an address (Basic, which has no nonce to ask about)."""
         failing = self._digest("failures", name, address)
         if not self._is_resting():
@@ -64,18 +77,17 @@ class Tries:
             except RedisError:
                 self._rest()
         with self._lock:
-            number, since = self._failures.get(failing, (0, 0.0))
-            return number >= MOST_FAILURES and time.monotonic() - since <= _FAILURE_SECONDS
+            return self._is_failing(failing)
 
-    def count_failure(self, *, name: str, address: str) -> None:
-        """Somebody gave a wrong password."""
-        failing = self._digest("failures", name, address)
+    def count_failure(self, *, name: str, address: str) -> bool:
+        """Somebody gave a wrong password; whether the name is locked for this address now."""
+        failing, failures = self._digest("failures", name, address), None
         if not self._is_resting():
             try:
                 with self._redis.pipeline(transaction=False) as pipe:
                     pipe.incr(failing)
                     pipe.expire(failing, _FAILURE_SECONDS, nx=True)
-                    pipe.execute()
+                    failures, _ = pipe.execute()
             except RedisError:
                 self._rest()
         with self._lock:
@@ -84,6 +96,11 @@ class Tries:
             self._failures[failing] = (1, time.monotonic()) if is_old else (number + 1, since)
             while len(self._failures) > _MOST_REMEMBERED:
                 self._failures.popitem(last=False)
+            return self._is_failing(failing) if failures is None else int(failures) >= MOST_FAILURES
+
+    def _is_failing(self, failing: str) -> bool:
+        number, since = self._failures.get(failing, (0, 0.0))
+        return number >= MOST_FAILURES and time.monotonic() - since <= _FAILURE_SECONDS
 
     def _is_first_use(self, use: str) -> bool:
         if use in self._seen:

@@ -69,6 +69,17 @@ WORDS: dict[str, dict[str, str]] = {
         "Demandez à votre superviseur.",
         "ar": "اسم المستخدم أو كلمة المرور غير صحيحة، أو أُغلق الحساب. اسأل مشرفك.",
     },
+    "locked": {
+        "en": "Too many wrong passwords. Wait a quarter of an hour, or ask your supervisor for a new code.",
+        "fr": "Trop de mots de passe erronés. Attendez un quart d'heure, ou demandez un nouveau code à votre "
+        "superviseur.",
+        "ar": "كلمات مرور خاطئة كثيرة. انتظر ربع ساعة، أو اطلب من مشرفك رمزًا جديدًا.",
+    },
+    "unsafe": {
+        "en": "This address is not safe. Use the one that begins with https.",
+        "fr": "Cette adresse n'est pas sûre. Utilisez celle qui commence par https.",
+        "ar": "هذا العنوان غير آمن. استخدم العنوان الذي يبدأ بـ https.",
+    },
     "shut_out": {
         "en": "This phone is not let in. Ask your supervisor for a new code.",
         "fr": "Ce téléphone n'est pas admis. Demandez un nouveau code à votre superviseur.",

@@ -23,6 +23,7 @@ from tests.factories.households import Household
 from tests.factories.phones import Phones, make_phone_app, post_to, write_odk
 from webhooks.openrosa import tries
 from webhooks.openrosa.digest import NONCE_SECONDS, make_nonce
+from webhooks.openrosa.words import WORDS
 
 LIST, SUBMISSION = "/phones/formList", "/phones/submission"
 HTTPS = {"base_url": "https://localhost"}
@@ -132,21 +133,64 @@ def test_without_redis_a_phone_is_let_in_all_the_same_and_a_replay_is_not(
     assert ask(client, phones, challenge=challenge, count=9).status_code == 401
 
 
-def test_whoever_guesses_is_throttled_and_nobody_else_is(
+def read_words(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.text.partition('nature="error">')[2].partition("<")[0]
+
+
+LOCKED = 401, WORDS["locked"]["en"]
+
+
+def test_whoever_guesses_has_to_wait_and_hears_so_and_nobody_else_does(
     phones: Phones, engine: Engine, door_keys: DoorKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tries, "MOST_FAILURES", 3)
     with Session(engine) as session, session.begin():
         other = add_phone(session, COMMAND_LINE, name="samira", kind=PhoneKind.ACCOUNT, keys=door_keys)
-    client = phones.client
-    for _ in range(3):
-        assert ask(client, phones, password="wrong").status_code == 401
-    assert ask(client, phones).status_code == 401
+    client, auth = phones.client, (phones.account.name, phones.account.secret)
+    for _ in range(2):
+        assert read_words(ask(client, phones, password="wrong")) == (401, WORDS["who"]["en"])
+    for password in ("wrong", auth[1], "wrong"):
+        answer = ask(client, phones, password=password)
+        assert read_words(answer) == read_words(client.get(LIST, auth=(auth[0], password), **HTTPS)) == LOCKED
+        assert "stale" not in read_challenge(answer), "it would ask again and again"
     assert ask(client, phones, environ_base={"REMOTE_ADDR": "10.0.0.9"}).status_code == 200
     assert ask(client, phones, name=other.name, password=other.secret).status_code == 200
-    auth = (phones.account.name, phones.account.secret)
-    assert client.get(LIST, auth=auth, **HTTPS).status_code == 401
     assert client.get(f"{phones.base}/formList").status_code == 200
+
+
+def test_a_name_that_no_phone_has_waits_as_one_that_is_known(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tries, "MOST_FAILURES", 2)
+    said = [[read_words(ask(phones.client, phones, name=name, password="x")) for _ in range(4)]
+            for name in (phones.account.name, "nobody", phones.device.name)]  # fmt: skip
+    assert said[0][1:] == [LOCKED] * 3
+    assert said[0] == said[1] == said[2]
+
+
+@pytest.mark.parametrize("is_redis_away", [False, True])
+def test_a_new_secret_ends_the_wait_of_its_name(
+    phones: Phones, settings: Settings, engine: Engine, door_keys: DoorKeys, is_redis_away: bool
+) -> None:
+    if is_redis_away:
+        settings = replace(settings, redis_url="redis://127.0.0.1:1/0")
+    client = make_phone_app(settings, engine, puts=phones.puts).test_client()
+    for _ in range(tries.MOST_FAILURES):
+        ask(client, phones, password="wrong")
+    assert read_words(ask(client, phones)) == LOCKED
+    with Session(engine) as session, session.begin():
+        renewed = renew_phone(session, COMMAND_LINE, name=phones.account.name, keys=door_keys)
+    assert ask(client, phones).status_code == 401
+    assert ask(client, phones, password=renewed.secret).status_code == 200
+    assert client.get(LIST, auth=(renewed.name, renewed.secret), **HTTPS).status_code == 200
+
+
+@pytest.mark.parametrize("above", ["", "/key/wrong"])
+def test_a_method_that_is_not_taken_is_405_and_says_which_are(phones: Phones, above: str) -> None:
+    for path, allowed in (
+        (f"/phones{above}/submission", {"HEAD", "POST"}),
+        (f"/phones{above}/formList", {"GET", "HEAD", "OPTIONS"}),
+    ):
+        answer = phones.client.delete(path)
+        assert (answer.status_code, set(answer.allow)) == (405, allowed)
 
 
 def test_a_token_lets_a_device_in_and_a_wrong_one_is_403_without_a_challenge(phones: Phones) -> None:

@@ -20,6 +20,7 @@ from tests.factories.households import SCENARIOS, Household
 from tests.factories.phones import Phones, make_phone_app, post_to, write_odk
 from tests.webhooks.openrosa.test_access import HTTPS, LIST, SUBMISSION, ask
 from tests.webhooks.openrosa.test_envelopes import encrypt
+from webhooks.openrosa import tries
 
 Look = Callable[[str], list[tuple[Any, ...]]]
 BASE = SCENARIOS["base_answers"]
@@ -85,7 +86,11 @@ STATUS = {
 }
 
 
-@pytest.mark.parametrize("reason", PhoneRefusal)
+OF_THEIR_OWN = PhoneRefusal.LOCKED, PhoneRefusal.OVERHEARD
+"""Told below, and in test_overheard.py."""
+
+
+@pytest.mark.parametrize("reason", [one for one in PhoneRefusal if one not in OF_THEIR_OWN])
 def test_a_refused_call_is_counted_for_its_reason_and_for_the_phone_that_is_known(
     phones: Phones, engine: Engine, look: Look, refuse: Any, reason: PhoneRefusal
 ) -> None:
@@ -96,6 +101,16 @@ def test_a_refused_call_is_counted_for_its_reason_and_for_the_phone_that_is_know
     assert look(COUNTED) == ([] if name is None else [(name, reason.value, 1)])
     with Session(engine) as session:
         assert {code: n for code, n in count_refusals(session).items() if n} == {(PHONES, reason): 1}
+
+
+def test_a_phone_that_has_to_wait_is_counted_for_that_whatever_its_password_is(
+    phones: Phones, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tries, "MOST_FAILURES", 2)
+    for password in ("wrong", "wrong", "wrong", phones.account.secret):
+        assert ask(phones.client, phones, password=password).status_code == 401
+    write(phones)
+    assert look(COUNTED) == [(phones.account.name, "locked", 3), (phones.account.name, "password", 1)]
 
 
 def test_whatever_strangers_call_they_make_one_row_and_none_of_their_names_is_kept(

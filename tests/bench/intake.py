@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
@@ -21,9 +22,13 @@ from tests.factories.versions import bank_version
 from webhooks.hooks import SECRET_HEADER
 
 GATE = 0.6
-ROUNDS = 5
+ROUNDS, SECONDS = 11, 2.0
+"""Many short ones: a machine that others use too changes its speed within seconds."""
 CONNECTIONS = 12
-SECONDS = 3.0
+CENTRAL = 170.0
+"""Submissions a second that ODK Central took with four clients on two cores (measured before we began)."""
+CLIENTS, TIMES, SLOWEST_MS = 4, 4, 35.0
+GATES = f">= {GATE} of floor; {CLIENTS} clients >= {TIMES} x {CENTRAL:.0f}/s, p95 < {SLOWEST_MS:.0f} ms"
 
 
 class OddAnswersError(RuntimeError):
@@ -36,6 +41,11 @@ def take_all(plan: Plan) -> Seen:
     if seen.odd or not seen.answers:
         raise OddAnswersError(f"{seen.odd} of {seen.answers} answers were not {plan.expected}")
     return seen
+
+
+def are_kept(ratio: float, few: Seen) -> bool:
+    """Whether a door keeps its gates: `few` is what its four clients saw."""
+    return ratio >= GATE and few.rate >= TIMES * CENTRAL and few.p95 < SLOWEST_MS
 
 
 def _open_hook(settings: Settings) -> tuple[str, str]:
@@ -62,7 +72,7 @@ def measure_intake(*, rounds: int = ROUNDS, seconds: float = SECONDS) -> Figure:
         for plan in (to_door, to_bare):
             take_all(Plan(plan.port, plan.path, headers, body, CONNECTIONS, 1.0))
         taken = take_rounds(lambda: take_all(to_door).rate, lambda: take_all(to_bare).rate, rounds=rounds)
-        last = take_all(to_door)
+        few = take_all(replace(to_door, connections=CLIENTS))
     return Figure(
         part="intake",
         what="hook intake",
@@ -71,7 +81,7 @@ def measure_intake(*, rounds: int = ROUNDS, seconds: float = SECONDS) -> Figure:
         floor=taken.floor,
         floor_is="a bare Flask route on the same server that inserts one row of that size and commits",
         ratio=taken.ratio,
-        gate=f">= {GATE} of floor",
-        is_ok=taken.ratio >= GATE,
-        notes={"bytes": len(body), "connections": CONNECTIONS, "p50_ms": last.p50, "p99_ms": last.p99},
+        gate=GATES,
+        is_ok=are_kept(taken.ratio, few),
+        notes={"bytes": len(body), f"rate_{CLIENTS}_clients": round(few.rate), "p95_ms": few.p95, "p99_ms": few.p99},
     )

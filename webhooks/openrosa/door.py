@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -54,6 +54,8 @@ class PhoneDoor:
     """For whatever takes more than one statement, and for reading."""
     puts: Engine
     """Of autocommit: most submissions are one statement, durable when they are answered."""
+    digest: bytes = field(repr=False)
+    """The key of digests, which never turns over: what is known by them must be known again."""
     read_keys: Callable[[], DoorKeys]
     """The door's keys; others as soon as the file was replaced."""
     callers: Callers
@@ -79,6 +81,7 @@ def open_phone_door(
     return PhoneDoor(
         engine=engine,
         puts=puts,
+        digest=keys.digest,
         read_keys=read_keys,
         callers=Callers(engine, keys, tries, marks, public_url=settings.public_url),
         forms=Forms(engine),

@@ -170,20 +170,20 @@ def _find_picture_paths(door: PhoneDoor, form: str) -> frozenset[str]:
 
 
 def _digest_content(door: PhoneDoor, sent: Sent) -> str:
-    return keyed_digest(door.keys.digest, "content", sent.form, hashlib.sha256(sent.post.xml).hexdigest())
+    return keyed_digest(door.digest, "content", sent.form, hashlib.sha256(sent.post.xml).hexdigest())
 
 
 def _place_edit(door: PhoneDoor, sent: Sent, way: Way) -> Way | Fate:
     """Whether a correction may be made by this phone, and of what. The table itself refuses a second one."""
     deprecated = sent.delivery.deprecated_id or ""
-    before = identify_edition(deprecated, form=sent.form, key=door.keys.digest)
+    before = identify_edition(deprecated, form=sent.form, key=door.digest)
     with borrow(door.puts) as connection:
         row = connection.execute(_PREDECESSOR, {"form": sent.form, "identity": before}).fetchone()
     if row is not None:
         if row[0] != sent.caller.id and not sent.caller.may_edit_all:
             return Fate.NOT_YOURS
         return replace(way, replaces=before)
-    veiled = veil_id(deprecated, key=door.keys.digest)
+    veiled = veil_id(deprecated, key=door.digest)
     with Session(door.engine) as session:
         is_known = find_root(session, sent.form, veiled) is not None
     if is_known and not sent.caller.may_edit_all:
@@ -205,7 +205,7 @@ def _put(door: PhoneDoor, sent: Sent, way: Way, files: _Files) -> Fate | None:
 
 def _put_with_files(door: PhoneDoor, sent: Sent, way: Way, files: _Files) -> Fate | None:
     """The entry and its files in one transaction."""
-    identity = identify(sent.post.xml, sent.delivery, form=sent.form, key=door.keys.digest)
+    identity = identify(sent.post.xml, sent.delivery, form=sent.form, key=door.digest)
     has_new = False
     try:
         with Session(door.engine) as session, session.begin():
@@ -258,7 +258,7 @@ def _judge(door: PhoneDoor, connection: Connection[Any], sent: Sent, way: Way, r
 
 def _judge_second(door: PhoneDoor, sent: Sent, way: Way) -> Fate | None:
     """Another correction of the same edition is here: perhaps this very one, that was put at the same moment."""
-    identity = identify(sent.post.xml, sent.delivery, form=sent.form, key=door.keys.digest)
+    identity = identify(sent.post.xml, sent.delivery, form=sent.form, key=door.digest)
     with borrow(door.puts) as connection:
         receipt = find_entry(connection, form=sent.form, identity=identity)
         if receipt is not None:
@@ -271,7 +271,7 @@ def _judge_second(door: PhoneDoor, sent: Sent, way: Way) -> Fate | None:
 
 def is_known(door: PhoneDoor, sent: Sent) -> bool:
     """Whether exactly this is here already: then a form that was closed since does not matter."""
-    identity = identify(sent.post.xml, sent.delivery, form=sent.form, key=door.keys.digest)
+    identity = identify(sent.post.xml, sent.delivery, form=sent.form, key=door.digest)
     with borrow(door.puts) as connection:
         receipt = find_entry(connection, form=sent.form, identity=identity)
     return receipt is not None and receipt.content == _digest_content(door, sent)
@@ -288,9 +288,9 @@ def _keep_beside(
 ) -> None:
     """Keep what contradicts an edition and its entry, sealed and held, under an identity of its own: nothing that came
     is lost."""
-    identity = keyed_digest(door.keys.digest, "beside", way.form, sent.delivery.edition_id or "", way.content or "")
+    identity = keyed_digest(door.digest, "beside", way.form, sent.delivery.edition_id or "", way.content or "")
     edition, entry = against
-    contradicted = None if edition is None else veil_id(edition, key=door.keys.digest)
+    contradicted = None if edition is None else veil_id(edition, key=door.digest)
     beside = replace(way, held=reason.value, replaces=None, waits=None)
     beside = replace(beside, contradicts=contradicted, contradicts_entry=entry)
     accept_as(identity, connection, sent.post.xml, sent.delivery, via=beside, keys=door.keys)

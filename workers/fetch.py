@@ -78,7 +78,8 @@ def fetch_one(own: Hands, connection: UUID, *, seconds: float = float("inf")) ->
         except ClosedError:
             return True
         except PimError as error:
-            _fail(own, connection, str(error.code), wait=error.wait if isinstance(error, ServerError) else None)
+            reason, wait = (error.reason, error.wait) if isinstance(error, ServerError) else (error.code.value, None)
+            _fail(own, connection, reason, wait=wait)
             return False
         except Exception as error:
             _log.error("pull_failed", error=type(error).__name__)

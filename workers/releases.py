@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pimcollect.db import transaction
 from pimcollect.domain.drift import FORM_CLOSED, FORM_GONE, Finding, find_drift, plan_look
-from pimcollect.domain.release_words import MOST_HOURS, UNKNOWN_NAME
+from pimcollect.domain.release_words import MOST_HOURS
 from pimcollect.domain.releases import FILE_STEPS, LOOKS, Order, State, Step, Stop, forget, note_file, plan_next
 from pimcollect.doorbell import RELEASES
 from pimcollect.errors import ErrorCode, PimError
@@ -199,10 +199,9 @@ def _record_trouble(own: Hands, run: Run, error: ServerError) -> None:
     elif run.hours > MOST_HOURS:
         _record_stop(own, run, Stop("given_up"))
     else:
-        reason = UNKNOWN_NAME if error.is_unknown else error.code.value
         pause = max(choose_pause(run.attempts + 1), error.wait or 0.0)
-        let_go(own, run, seconds=pause, attempts=run.attempts + 1, reason=reason, words=None)
-        _log.warning("release_waits", release=run.release, reason=reason, attempts=run.attempts + 1)
+        let_go(own, run, seconds=pause, attempts=run.attempts + 1, reason=error.reason, words=None)
+        _log.warning("release_waits", release=run.release, reason=error.reason, attempts=run.attempts + 1)
 
 
 def _record_failing(own: Hands, run: Run) -> None:

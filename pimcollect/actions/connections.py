@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
@@ -14,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from pimcollect.actions.hooks import require_form
+from pimcollect.domain.release_words import UNKNOWN_NAME
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.servers.addresses import check_address
@@ -135,6 +137,8 @@ MENDS = {
     "refused": "The server refuses our token. Make a new one there, connect again with it, close this connection.",
     "not_found": "The server has no such form, or hides it from the token's account. Give that account access.",
     "away": "The server does not answer or is busy. It is tried again by itself.",
+    UNKNOWN_NAME: "There is no host of the name {host}, or no name server is reached: compare the address. If it is "
+    "wrong, `pimcollect servers close ID` and connect again; if only the line is down, it is tried again by itself.",
     "bad_answer": "The answers cannot be used. Is the address that of the server itself, and its version a known one?",
     "bad_address": "The address may not be called, or leads to another host. See PIMCOLLECT_PRIVATE_HOSTS.",
     "too_large": "One submission there is larger than we read. Ask the team what was sent.",
@@ -143,7 +147,7 @@ MENDS = {
     "seal_broken": "The token was sealed with a key that the workers do not hold. Connect again.",
     "failing": "It failed for a reason of ours. Run `pimcollect doctor`, update, then fetch again.",
 }
-"""Why a pull failed -> what it means and what to do, in plain words."""
+"""Why a pull failed -> what it means and what to do, in plain words; `{host}` is the server's."""
 HISTORIES = {
     READ: "read: it says where to look",
     NOT_ALLOWED: "the token may not read it; nothing is lost: lists are compared",
@@ -160,6 +164,8 @@ class PullState:
     id: UUID
     form: str
     server: str
+    base: str
+    """The server's address."""
     there: str | None
     state: str
     known: int
@@ -203,7 +209,8 @@ def _tell(row: ConnectionRow, known: int, now: datetime) -> PullState:
     ended = max(filter(None, (row.pulled_at, row.tried_at if row.failures else None)), default=None)
     state, remedy = "well", ""
     if row.failures:
-        state, remedy = f"failing: {row.reason}", MENDS.get(row.reason or "", "")
+        state = f"failing: {row.reason}"
+        remedy = MENDS.get(row.reason or "", "").format(host=urlsplit(row.base).hostname)
     elif row.there is None:
         state, remedy = "new", "It is not published there yet: `pimcollect forms release`."
     elif row.pulled_at is None:
@@ -214,6 +221,7 @@ def _tell(row: ConnectionRow, known: int, now: datetime) -> PullState:
         id=row.id,
         form=row.form,
         server=row.server,
+        base=row.base,
         there=row.there,
         state=state,
         known=known,

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import click
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from pimcollect.actions.connections import (
     HISTORIES,
+    MENDS,
     SERVERS,
     PullState,
     allow_erasing,
@@ -26,9 +28,11 @@ from pimcollect.actions.connections import (
 )
 from pimcollect.cli.beginnings import find_id
 from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows
+from pimcollect.domain.release_words import UNKNOWN_NAME
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import Bell
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.servers.addresses import has_address
 from pimcollect.tables.connections import ConnectionRow
 from pimcollect.vault import read_door_keys
 
@@ -98,11 +102,15 @@ def connect_command(
                 private_hosts=desk.settings.private_hosts,
             )
         Bell(desk.settings.redis_url).ring_fetch(row.id)
+    is_found = has_address(row.base)
     if as_json:
-        print_json({"id": row.id, "server": row.server, "form": row.form, "base": row.base, "there": row.there})
-        return
-    click.echo(f"Connected: {row.id}. The token is sealed; only the workers can open it.")
-    if row.there is not None:
+        told = {"id": row.id, "server": row.server, "form": row.form, "base": row.base, "there": row.there}
+        print_json({**told, "is_host_found": is_found})
+    else:
+        click.echo(f"Connected: {row.id}. The token is sealed; only the workers can open it.")
+    if not is_found:
+        click.echo(f"Warning: {MENDS[UNKNOWN_NAME].format(host=urlsplit(row.base).hostname)}", err=True)
+    elif row.there is not None and not as_json:
         click.echo("The workers begin to fetch what is there: `pimcollect servers status` shows how far they are.")
 
 

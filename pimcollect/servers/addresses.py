@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 from collections.abc import Collection
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -62,3 +65,21 @@ def check_address(url: str, *, private_hosts: Collection[str] = ()) -> str:
             else f"Write https: https://{host}{parts.path.rstrip('/')}",
         )
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def has_address(base: str, *, seconds: float = 5.0) -> bool:
+    """Whether the name in a base address leads anywhere, looked up for so long.
+
+    False too where no name server is reached: systems say the same of both, so that nobody may be refused for it.
+    """
+    parts, found = urlsplit(base), threading.Event()
+
+    def look() -> None:
+        with contextlib.suppress(OSError, UnicodeError):  # not found: that is the answer
+            socket.getaddrinfo(parts.hostname, _port(parts))
+            found.set()
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    looking.join(seconds)
+    return found.is_set()

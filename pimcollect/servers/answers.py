@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pimcollect.domain.documents import read_json
+from pimcollect.domain.release_words import UNKNOWN_NAME
 from pimcollect.errors import ErrorCode, PimError
 
 _LONGEST_WAIT = 86_400.0
@@ -32,6 +33,11 @@ class ServerError(PimError):
         self.status = status
         self.wait = wait
         self.is_unknown = is_unknown
+
+    @property
+    def reason(self) -> str:
+        """What is written down as the reason: the code, or that nobody knows the name."""
+        return UNKNOWN_NAME if self.is_unknown else self.code.value
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,10 @@ PULL_MENDS = {
     "refused": _("The server refuses our token. Make a new one there, and connect again with it."),
     "not_found": _("The server has no such form, or hides it from the token's account. Give that account access."),
     "away": _("The server does not answer or is busy. It is tried again by itself."),
+    "unknown_name": _(
+        "There is no host of this name, or the line is down. Compare the address: if it is wrong, ask the administrator"
+        " to connect again; else it is tried again by itself."
+    ),
     "bad_answer": _("Its answers cannot be used. Is the address that of the server itself?"),
     "bad_address": _("The address may not be called, or leads to another host. Ask the administrator."),
     "too_large": _("One submission there is larger than we read. Ask the team what was sent."),
@@ -154,6 +158,13 @@ PULL_MENDS = {
     ),
     "seal_broken": _("The token was sealed with a key that is not here any more. Connect again."),
     "failing": _("That is our mistake. Ask the administrator to run the doctor command."),
+}
+PULL_HISTORIES = {
+    "read": _("The project history is read: it says what was edited or deleted."),
+    "not_allowed": _("The token may not read the project history. Nothing is lost: lists are compared instead."),
+    "in_trouble": _(
+        "The project history could not be read the last time. Nothing is lost: lists are compared instead."
+    ),
 }
 TALLIES = {
     "refused": _("Said no"),

@@ -175,3 +175,33 @@ def test_a_pull_that_failed_or_did_not_end_is_told_to_programs_too(
         done = run("servers", "fetch", "pm_kac", *as_json)
         assert done.exit_code == code, done.output
         assert "pm_kac" in done.stdout
+
+
+@pytest.mark.parametrize("host", ["kobo.invalid", f"{'x' * 70}.invalid"])
+def test_a_host_that_nobody_knows_is_told_when_it_is_connected(run: Run, read: Read, host: str) -> None:
+    words = ("servers", "connect", "--url", f"https://{host}", "--form", "pm_kac", "--there", "aUid")
+    told = run(*words, "--token-file", "-", input=f"{TOKEN}\n")
+    assert (told.exit_code, "Connected" in told.output) == (0, True)  # the line may be down, in the field
+    assert f"no host of the name {host}" in told.stderr
+    assert "begin to fetch" not in told.output
+    made = run(*words[:-1], "aOther", "--token-file", "-", "--json", input=f"{TOKEN}\n")
+    assert (json.loads(made.stdout)["is_host_found"], "Warning" in made.stderr) == (False, True)
+
+
+def test_a_host_that_is_known_is_connected_without_a_warning(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIMCOLLECT_PRIVATE_HOSTS", "localhost")
+    words = ("servers", "connect", "--url", "http://localhost:1", "--form", "pm_kac", "--there", "aUid")
+    told = run(*words, "--token-file", "-", input=f"{TOKEN}\n")
+    assert (told.stderr, "begin to fetch" in told.output) == ("", True)
+
+
+def test_status_names_the_host_that_nobody_knows(run: Run, read: Read, engine: Engine) -> None:
+    run(*CONNECT, "--token-file", "-", input=f"{TOKEN}\n")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE connections SET failures = 1, reason = 'unknown_name', tried_at = now()"))
+    (one,) = read("servers", "status")
+    assert (one["state"], one["base"]) == ("failing: unknown_name", "https://kf.kobotoolbox.org")
+    assert "no host of the name kf.kobotoolbox.org" in one["remedy"]
+    with Session(engine) as session:
+        (finding,) = check_connections(session)
+    assert "compare the address" in finding.remedy

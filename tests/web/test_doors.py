@@ -9,13 +9,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from playwright.sync_api import Browser
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from pimcollect.actions.connections import connect_server
 from pimcollect.actions.hooks import OpenedHook, close_hook, open_hook
 from pimcollect.actions.phones import add_phone
 from pimcollect.domain.phones import PhoneKind
 from pimcollect.domain.roles import COMMAND_LINE, Role
+from pimcollect.tables.connections import ConnectionRow
 from pimcollect.tables.entries import EntryRow
 from pimcollect.tables.forms import FormRow, FormVersionRow, HookRow
 from pimcollect.vault import hash_secret, read_door_keys
@@ -73,6 +74,10 @@ def put_everything(site: Site) -> OpenedHook:
         there = {"base": "https://odk.example.org", "there": "1/hh", "user": "m@example.org", "secret": "s"}
         connect_server(session, COMMAND_LINE, keys=keys, server="central", form="hh", **there)
         session.execute(text("UPDATE connections SET failures = 3, reason = 'refused', tried_at = now()"))
+        kobo = {"base": "https://kf.kobotoolbox.org", "there": "aUid", "user": "", "secret": "s"}
+        row = connect_server(session, COMMAND_LINE, keys=keys, server="kobo", form="hh", **kobo)
+        session.refresh(row)
+        row.cursor, row.pulled_at, row.count_there = {"history": {"state": "not_allowed"}}, row.opened_at, 0
     return hook
 
 
@@ -105,6 +110,33 @@ def test_every_door_tells_what_came_what_is_wrong_and_what_to_do(site: Site) -> 
     ):
         assert said in page, said
     assert "Silverleaf" not in page
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "ar"])
+def test_a_connection_tells_whether_the_project_history_is_read_and_a_name_that_leads_nowhere(
+    site: Site, language: str
+) -> None:
+    put_everything(site)
+    visitor = site.logged_in(Role.IMO)
+    told: dict[str | None, str] = {
+        "read": "history is read",
+        "not_allowed": "may not read",
+        "in_trouble": "could not be read",
+        None: "",
+    }
+    seen = set()
+    for state, words in told.items():
+        with site.desk.hands.sessions.begin() as session:
+            row = session.scalars(select(ConnectionRow).where(ConnectionRow.server == "central")).one()
+            row.failures, row.reason = (0, None) if state else (1, "unknown_name")
+            row.cursor = {"history": {"state": state or "read"}}
+        page = visitor.client.get("/doors", headers={"Accept-Language": language}).text
+        _, _, part = page.partition('id="servers"')
+        part, _, _ = part.partition("</section>")
+        assert "https://odk.example.org" in part
+        assert language != "en" or (words in part and ("no host of this name" in part) == (state is None))
+        seen.add(part)
+    assert len(seen) == len(told)
 
 
 def send(site: Site, path: str, data: dict[str, str] | None = None) -> str:

@@ -20,6 +20,8 @@ import forms
 import pimcollect.actions
 import pimcollect.domain
 import pimcollect.web
+from pimcollect.actions.connections import HISTORIES
+from pimcollect.actions.connections import MENDS as PULL_MENDS_FOR_COMMANDS
 from pimcollect.actions.inbox import FAULTS as FAULTS_FOR_COMMANDS
 from pimcollect.actions.inbox import MENDS as MENDS_FOR_COMMANDS
 from pimcollect.actions.reveals import REASONS as REVEALS
@@ -95,6 +97,8 @@ def test_every_code_has_its_word() -> None:
         (words.HELD_REASONS, HeldReason),
         (words.MENDS, HeldReason),
         (words.MENDS, MENDS_FOR_COMMANDS),
+        (words.PULL_MENDS, {*PULL_MENDS_FOR_COMMANDS, "new", "stale"}),
+        (words.PULL_HISTORIES, HISTORIES),
         (BODY_FAULTS, BodyFault),
         (BODY_FAULTS, FAULTS_FOR_COMMANDS),
         (words.COURSES, set(Course) - {Course.COUNT}),

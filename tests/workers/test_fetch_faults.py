@@ -149,3 +149,11 @@ def test_a_token_that_is_taken_away_is_told_and_a_backlog_is_fetched_when_it_is_
     fill(kobo, connected, 30)
     assert connected.pull()
     assert editions(connected) == upstream(kobo)
+
+
+def test_a_name_that_leads_nowhere_is_not_told_as_a_server_that_is_away(connected: Connected) -> None:
+    connected.change("UPDATE connections SET base = 'https://kobo.invalid'")
+    assert not connected.pull()
+    row = connected.row()
+    assert (row["reason"], row["failures"]) == ("unknown_name", 1)
+    assert row["next_at"] > row["tried_at"]

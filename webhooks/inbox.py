@@ -9,7 +9,9 @@ from uuid import UUID, uuid4
 from psycopg import Connection
 
 from pimcollect.db import Statement
+from pimcollect.domain.outcomes import HeldReason
 from pimcollect.servers.base import Delivery
+from pimcollect.servers.flat import tell_answers
 from pimcollect.servers.ids import veil_id
 from pimcollect.tables.entries import HELD, INCOMPLETE, UNTOUCHED
 from pimcollect.tables.sealed import entry_context
@@ -18,8 +20,9 @@ from webhooks.hooks import Hook
 
 # One edition is one entry however many arrive at once and by whatever way, and a fuller copy of the same edition
 # (another hook sends a subset) takes the poorer one's place and is decided anew. Two copies by phone are whole both:
-# they are compared by content instead. A readable copy never takes the place of an encrypted one, whoever made it up;
-# an encrypted one takes that of a readable one that is held. An envelope that was settled was whole.
+# they are compared by content instead; so are two that one hook brings equally full. A readable copy never takes the
+# place of an encrypted one, whoever made it up; an encrypted one takes that of a readable one that is held. An envelope
+# that was settled was whole.
 UNLESS_KNOWN = """
     ON CONFLICT (form, identity) DO UPDATE
        SET body = excluded.body, hook = excluded.hook, server = excluded.server, via = excluded.via,
@@ -37,10 +40,10 @@ UNLESS_KNOWN = """
 """
 # the hook must still be open and unchanged
 _PUT_BY_HOOK = Statement(f"""
-    INSERT INTO entries (id, hook, form, server, via, identity, kind, fullness, body, is_encrypted, state,
-                         attempts)
+    INSERT INTO entries (id, hook, form, server, via, identity, kind, fullness, body, is_encrypted, content,
+                         contradicts, contradicts_entry, state, reason, attempts)
     SELECT %(id)s, hooks.id, hooks.form, hooks.server, 'hook', %(identity)s, %(kind)s, %(fullness)s, %(body)s,
-           %(is_encrypted)s, 'untouched', 0
+           %(is_encrypted)s, %(content)s, %(contradicts)s, %(contradicts_entry)s, %(state)s, %(reason)s, 0
       FROM hooks WHERE hooks.id = %(hook)s AND hooks.revision = %(revision)s AND hooks.closed_at IS NULL
     {UNLESS_KNOWN}
 """)  # noqa: S608 - two pieces of ours
@@ -65,10 +68,18 @@ _PUT_BY_PHONE = Statement(f"""
     {UNLESS_KNOWN}
 """)  # noqa: S608 - pieces of ours
 _FIND = "SELECT id, via, content FROM entries WHERE form = %(form)s AND identity = %(identity)s"
-# what came before tells nothing to whoever comes by a hook that was changed or closed meanwhile
-_FIND_BY_HOOK = f"""
-    {_FIND} AND EXISTS (SELECT FROM hooks WHERE id = %(hook)s AND revision = %(revision)s AND closed_at IS NULL)
+# What came before tells nothing to whoever comes by a hook that was changed or closed meanwhile. Two copies are
+# compared where the same hook brought them, in one shape and equally full: else one may be a subset.
+_FIND_BY_HOOK = """
+    SELECT id, via, content,
+           hook = %(hook)s AND kind = %(kind)s AND fullness = %(fullness)s AND content <> %(content)s AS is_other
+      FROM entries
+     WHERE form = %(form)s AND identity = %(identity)s
+       AND EXISTS (SELECT FROM hooks WHERE id = %(hook)s AND revision = %(revision)s AND closed_at IS NULL)
 """
+
+
+_UNTOUCHED = {"state": UNTOUCHED, "reason": None, "contradicts": None, "contradicts_entry": None}
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,7 @@ class Receipt:
     via: str = ""
     """By what way the entry came that was known already."""
     content: str | None = None
-    """The digest of that entry's body, if it came by phone."""
+    """The digest of that entry's content; of a phone's, of the whole body."""
 
 
 def identify_edition(edition_id: str, *, form: str, key: bytes) -> str:
@@ -149,18 +160,46 @@ def accept_as(
         "body": seal_value(body, to=keys.intake, context=entry_context(via.form, identity)),
     }
     if isinstance(via, Hook):
-        checked = {**values, "hook": via.id, "revision": via.revision}
-        put = _PUT_BY_HOOK.find_id(connection, checked)
-        if put is None:
-            return _read_known(connection.execute(_FIND_BY_HOOK, checked).fetchone())
-    else:
-        reason = via.held or (INCOMPLETE if via.waits else None)
-        fate = {"state": HELD if via.held else UNTOUCHED, "reason": reason}
-        statement = _PUT_BY_PHONE if via.phone else _PUT_BY_WAY
-        put = statement.find_id(connection, {**values, **vars(via), **fate})
+        return _put_by_hook(connection, values, body, delivery, hook=via, keys=keys)
+    reason = via.held or (INCOMPLETE if via.waits else None)
+    fate = {"state": HELD if via.held else UNTOUCHED, "reason": reason}
+    statement = _PUT_BY_PHONE if via.phone else _PUT_BY_WAY
+    put = statement.find_id(connection, {**values, **vars(via), **fate})
     if put is not None:
         return Receipt(put, is_new=True)
     return find_entry(connection, form=via.form, identity=identity)
+
+
+def _put_by_hook(
+    connection: Connection[Any], values: dict[str, Any], body: bytes, delivery: Delivery, *, hook: Hook, keys: DoorKeys
+) -> Receipt | None:
+    """One statement for what is new. What was known already and says something else is kept beside it."""
+    content = None
+    if delivery.answers:
+        content = keyed_digest(keys.digest, "answers", hook.form, tell_answers(delivery.answers))
+    put = {**values, "hook": hook.id, "revision": hook.revision, "content": content, **_UNTOUCHED}
+    new = _PUT_BY_HOOK.find_id(connection, put)
+    if new is not None:
+        return Receipt(new, is_new=True)
+    known = connection.execute(_FIND_BY_HOOK, put).fetchone()
+    if known is None or not known[3]:
+        return _read_known(known)
+    edition = veil_id(delivery.edition_id or "", key=keys.digest)
+    identity = keyed_digest(keys.digest, "beside", hook.form, edition, content or "")
+    beside = {
+        **put,
+        "id": uuid4(),
+        "identity": identity,
+        "body": seal_value(body, to=keys.intake, context=entry_context(hook.form, identity)),
+        "state": HELD,
+        "reason": HeldReason.CONFLICT.value,
+        "contradicts": edition,
+        "contradicts_entry": known[0],
+    }
+    first = _PUT_BY_HOOK.find_id(connection, beside)
+    if first is not None:
+        return Receipt(first, is_new=False)
+    return _read_known(connection.execute(_FIND_BY_HOOK, beside).fetchone())
 
 
 def find_entry(connection: Connection[Any], *, form: str, identity: str) -> Receipt | None:

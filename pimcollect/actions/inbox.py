@@ -61,7 +61,7 @@ MENDS = {
     "Ask the team which one is right and discard the other; replay helps only once what it changes is here.",
     "edition_early": "An edit that came before the edition that it changes. It is tried again by itself when that one "
     "comes, or after a quarter of an hour.",
-    "conflict": "A phone sent something else under the id of a submission that is here. Ask the enumerator which one "
+    "conflict": "Something else came under the id of a submission that is here. Ask the enumerator which one "
     "is right: replay puts this one in its place, unless that one was corrected since; discard drops it.",
     "failing": "It failed several times: an error of ours. Run `pimcollect doctor`, update, then replay.",
     "out_of_memory": "It wanted more memory than a worker may have, several times. Ask the team what was sent; if it "

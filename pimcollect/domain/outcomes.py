@@ -51,7 +51,7 @@ class HeldReason(StrEnum):
     EDITION_EARLY = "edition_early"
     """An edit that came before the one it replaces; tried again when that one comes, or after a quarter of an hour."""
     CONFLICT = "conflict"
-    """A phone sent other content under the id of a submission that is here."""
+    """A phone, or one and the same hook, brought other content under the id of a submission that is here."""
     FAILING = "failing"
     """Tried several times and never finished; an error of ours."""
     OUT_OF_MEMORY = "out_of_memory"

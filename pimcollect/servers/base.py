@@ -35,6 +35,8 @@ class Delivery:
     """The files that an encrypted envelope names, in its order."""
     mentioned: Mapping[str, str] = field(default_factory=dict)
     """Of the files that came with it: name -> path of the field that names it."""
+    answers: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What is compared with another copy that the same hook brings; empty = nothing is."""
     is_hint: bool = False
     """It says only that something happened there: what it is about has to be fetched."""
 

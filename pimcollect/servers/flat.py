@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pimcollect.servers.base import Opened
@@ -26,19 +28,29 @@ def first_id(raw: dict[str, Any], *keys: str) -> str | None:
     return next((found for key in keys if (found := read_id(raw.get(key)))), None)
 
 
-def count_answers(found: dict[str, Any]) -> int:
+def list_answers(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a body, the server's own aside: those change while the answers stay."""
+    return {key: value for key, value in found.items() if not key.startswith(_OWN_KEYS)}
+
+
+def count_answers(found: Mapping[str, Any] | Collection[Any]) -> int:
     """How many leaves are answered, the server's own keys aside."""
     count = 0
     waiting: list[Any] = [found]
     while waiting:
         one = waiting.pop()
-        values = [v for key, v in one.items() if not key.startswith(_OWN_KEYS)] if isinstance(one, dict) else one
+        values = list_answers(one).values() if isinstance(one, dict) else one
         for value in values:
             if isinstance(value, dict | list):
                 waiting.append(value)
             elif value is not None and value != "":
                 count += 1
     return count
+
+
+def tell_answers(answers: Mapping[str, Any]) -> str:
+    """Answers as one text, the same for all copies of an edition in whatever order they stand."""
+    return json.dumps(answers, sort_keys=True)
 
 
 def find_own(raw: dict[str, Any], name: str) -> str | None:

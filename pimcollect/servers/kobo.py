@@ -13,7 +13,7 @@ from typing import Any
 from pimcollect.domain.documents import BodyFault, name_fault, read_json
 from pimcollect.errors import PimError
 from pimcollect.servers.base import Delivery, Opened
-from pimcollect.servers.flat import ID_KEYS, count_answers, first_id, is_envelope, open_flat
+from pimcollect.servers.flat import ID_KEYS, count_answers, first_id, is_envelope, list_answers, open_flat
 from pimcollect.servers.instance import DEEPEST, flatten, parse_xml, unreadable
 
 _WRAPPERS = 3
@@ -114,7 +114,10 @@ def read_delivery(body: bytes) -> Delivery:
         raw, is_encrypted = read_flat(body, repeats=())
     except PimError:
         return Delivery(kind, None, 0)
-    return Delivery(kind, first_id(raw, *ID_KEYS), count_answers(raw), is_encrypted=is_encrypted)
+    answers = list_answers(raw)
+    return Delivery(
+        kind, first_id(raw, *ID_KEYS), count_answers(answers.values()), is_encrypted=is_encrypted, answers=answers
+    )
 
 
 def read_opened(body: bytes, *, repeats: Collection[str]) -> Opened:

@@ -38,7 +38,10 @@ class Mapped:
         kind = "json" if is_json(body) else "xml"
         try:
             flat = self._flatten(body, ())
-            return Delivery(kind, read_id(flat.get(self.instance_id)), count_answers(self._choose(flat)))
+            chosen = self._choose(flat)
+            # of the other fields nobody said that they are answers: they may tell when a copy was sent
+            named = {path: chosen[path] for path in self.fields.values() if path in chosen}
+            return Delivery(kind, read_id(flat.get(self.instance_id)), count_answers(chosen), answers=named)
         except PimError:
             return Delivery(kind, None, 0)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pimcollect.errors import PimError
 from pimcollect.servers.base import Delivery, Opened
-from pimcollect.servers.flat import DEPRECATED_KEYS, ID_KEYS, count_answers, first_id, open_flat, read_id
+from pimcollect.servers.flat import DEPRECATED_KEYS, ID_KEYS, count_answers, first_id, list_answers, open_flat, read_id
 from pimcollect.servers.kobo import is_json, read_flat
 
 SECRET_IN_ADDRESS = True
@@ -34,7 +34,8 @@ def read_delivery(body: bytes) -> Delivery:
         raw, is_encrypted = read_flat(body, repeats=(), numbers_as_text=True)
     except PimError:
         return Delivery(kind, None, 0)
-    return Delivery(kind, _edition(raw), count_answers(raw), is_encrypted=is_encrypted)
+    answers = list_answers(raw)
+    return Delivery(kind, _edition(raw), count_answers(answers.values()), is_encrypted=is_encrypted, answers=answers)
 
 
 def read_opened(body: bytes, *, repeats: Collection[str]) -> Opened:

@@ -96,7 +96,8 @@ class EntryRow(Base):
     files_named: Mapped[int | None]
     """And how many it names."""
     content: Mapped[str | None]
-    """Keyed digest of a phone's body: the same again is a resend, another under the same id a conflict."""
+    """Keyed digest of a phone's body, or of the answers that a hook brought: the same again is a resend, another under
+    the same id a conflict."""
     replaces: Mapped[str | None]
     """The identity of the edition that a phone's edit replaces: a second edit of it comes too late."""
     phone: Mapped[UUID | None]

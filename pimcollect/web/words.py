@@ -62,7 +62,7 @@ HELD_REASONS = {
     "unknown_version": _("The version of the form that asked is not known here."),
     "edition_unclear": _("It is an edit of what was changed otherwise already, or never came."),
     "edition_early": _("It is an edit that came before the edition that it changes."),
-    "conflict": _("A phone sent something else under the number of a submission that is here."),
+    "conflict": _("Something else came under the number of a submission that is here."),
     "failing": _("It was tried several times and never finished. That is our mistake."),
     "out_of_memory": _("It wanted more memory than a worker may have, several times."),
     "key_missing": _("It was sealed or encrypted with a key that is not here."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,7 +24,7 @@ from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.journal import find_doers, write_journal
 from pimcollect.tables.marks import find_phone_refusals, forget_phone_refusals
-from pimcollect.tables.phones import PhoneRow, find_phone, find_phones, take_phone
+from pimcollect.tables.phones import PhoneRow, find_ended_phone, find_phone, find_phones, take_phone
 from pimcollect.vault import DoorKeys, hash_secret, wrap_secret
 
 
@@ -119,10 +120,19 @@ def list_phones(session: Session, actor: Actor) -> list[dict[str, Any]]:
 
 
 def _take(session: Session, name: str) -> PhoneRow:
-    row = take_phone(session, name.strip().lower())
-    if row is None:
+    plain = name.strip().lower()
+    row = take_phone(session, plain)
+    if row is not None:
+        return row
+    ended = find_ended_phone(session, plain)
+    if ended is None or ended.revoked_at is None:
         raise PimError(ErrorCode.NOT_FOUND, "There is no phone of this name.", remedy="Run `pimcollect phones list`.")
-    return row
+    option = " --device" if ended.kind == PhoneKind.DEVICE else ""
+    raise PimError(
+        ErrorCode.NOT_FOUND,
+        f"The phone {plain} was ended on {ended.revoked_at.astimezone(UTC):%Y-%m-%d} and is let in no more.",
+        remedy=f"To let it in anew: `pimcollect phones add {plain}{option}`.",
+    )
 
 
 def _give_secret(row: PhoneRow, keys: DoorKeys) -> PhoneSecret:

@@ -28,6 +28,23 @@ def release_to_phones(session: Session, actor: Actor, form: str) -> PhoneFormRow
     no id at all (NOT_POSSIBLE_NOW).
     """
     allow(actor, "forms.release")
+    row, form_id, stated = _require_for_phones(session, form)
+    digest = hashlib.md5(row.xform.encode(), usedforsecurity=False).hexdigest()
+    shown = show_version(session, version=row.id, form=form, form_id=form_id, stated=stated, md5=digest)
+    write_journal(session, actor=actor.id, action="release", noun="forms", noun_id=f"{form} {row.version} phones")
+    return shown
+
+
+def check_for_phones(session: Session, actor: Actor, form: str) -> tuple[str, bool]:
+    """The newest version of a form, and whether phones are shown it. Raises PimError as `release_to_phones` would: what
+    is still missing."""
+    allow(actor, "forms.check")
+    row, _, _ = _require_for_phones(session, form)
+    shown = session.get(PhoneFormRow, row.id)
+    return row.version, shown is not None and shown.closed_at is None
+
+
+def _require_for_phones(session: Session, form: str) -> tuple[FormVersionRow, str, str]:
     row = require_releasable(session, form)
     form_id, stated = read_stated(row.xform)
     known = find_form_of(session, form_id) if form_id else None
@@ -37,10 +54,7 @@ def release_to_phones(session: Session, actor: Actor, form: str) -> PhoneFormRow
             "On the phones its id would be that of another form." if form_id else "The form states no id.",
             remedy="Give the workbook a form_id of its own and adopt it again.",
         )
-    digest = hashlib.md5(row.xform.encode(), usedforsecurity=False).hexdigest()
-    shown = show_version(session, version=row.id, form=form, form_id=form_id, stated=stated, md5=digest)
-    write_journal(session, actor=actor.id, action="release", noun="forms", noun_id=f"{form} {row.version} phones")
-    return shown
+    return row, form_id, stated
 
 
 def require_releasable(session: Session, form: str, *, server: str = PHONES) -> FormVersionRow:

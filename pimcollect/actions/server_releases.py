@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from pimcollect.actions.hooks import OpenedHook, open_hook, rotate_hook
 from pimcollect.actions.releases import require_releasable
+from pimcollect.domain.release_checks import PHONES
 from pimcollect.domain.releases import State, Step
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
@@ -128,13 +129,18 @@ def _put_release(session: Session, version: UUID, connection: UUID) -> ReleaseRo
 
 
 def check_releases(session: Session, actor: Actor, form: str, *, connection: UUID | None = None) -> list[UUID]:
-    """Ask to look whether the servers still hold what was released. The caller rings after its commit."""
+    """Ask to look whether the servers still hold what was released. The caller rings after its commit.
+
+    Raises PimError where none is done: what keeps the form from being released, else NOT_FOUND.
+    """
     allow(actor, "forms.check")
     asked = ask_checks(session, form, connection)
     if not asked:
+        place = session.get(ConnectionRow, connection) if connection else None
+        require_releasable(session, form, server=place.server if place else PHONES)
         raise PimError(
             ErrorCode.NOT_FOUND,
-            "No release of this form is done that could be looked for.",
+            "Nothing keeps this form from being released, but no release to a server is done that could be looked for.",
             remedy="`pimcollect forms list` shows where each version is.",
         )
     for one in asked:

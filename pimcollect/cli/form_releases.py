@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from pimcollect.actions.releases import release_to_phones
+from pimcollect.actions.releases import check_for_phones, release_to_phones
 from pimcollect.actions.server_releases import Wish, check_releases, release_version
 from pimcollect.cli.desk import Desk, open_desk, print_json, print_rows
 from pimcollect.cli.servers import find_connection_id
@@ -36,7 +36,9 @@ _ALIVE = timedelta(seconds=90)
 @click.option("--field-test", "is_field_test", is_flag=True, help="The form's field test: a form of its own.")
 @click.option("--no-hook", is_flag=True, help="Do not let the server post here; submissions are fetched only.")
 @click.option("--accept-warnings", is_flag=True, help="Central: release although its converter warns.")
-@click.option("--check", "is_check", is_flag=True, help="Release nothing: look whether the servers still hold it.")
+@click.option(
+    "--check", "is_check", is_flag=True, help="Release nothing: say what is missing, and whether it is still there."
+)
 @click.option("--no-wait", is_flag=True, help="Ask for it and leave; `forms list` shows how far it is.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: a JSON list of objects, at the end.")
 def release_command(
@@ -56,8 +58,9 @@ def release_command(
     """
     form = f"{form}{TEST}" if is_field_test and not form.endswith(TEST) else form
     with open_desk() as desk:
-        if place == PHONES and not is_check:
-            _release_to_phones(desk, form, as_json=as_json)
+        if place == PHONES:
+            tell = _check_for_phones if is_check else _release_to_phones
+            tell(desk, form, as_json=as_json)
             return
         connection = _find_connection(desk, place) if place or not is_check else None
         if is_check:
@@ -92,6 +95,17 @@ def _release_to_phones(desk: Desk, form: str, *, as_json: bool) -> None:
     click.echo(f"{form} {told['version']} is on the list of {PHONES}. Its MD5 is {told['md5']}.")
     if not told["stated"]:
         click.echo("Its workbook states no version: phones know it by this MD5, and its answers name no version.")
+
+
+def _check_for_phones(desk: Desk, form: str, *, as_json: bool) -> None:
+    with desk.transaction() as session:
+        version, is_shown = check_for_phones(session, COMMAND_LINE, form)
+    if as_json:
+        print_json([{"form": form, "version": version, "place": PHONES, "is_shown": is_shown}])
+    elif is_shown:
+        click.echo(f"{form} {version} is on the list of {PHONES}.")
+    else:
+        click.echo(f"{form} {version} can be released: nothing is missing. It is not on the list of {PHONES} yet.")
 
 
 def _ask_release(desk: Desk, wish: Wish) -> UUID:

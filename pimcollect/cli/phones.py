@@ -23,7 +23,7 @@ from pimcollect.cli.qr import draw_qr, write_qr
 from pimcollect.domain.phones import PhoneKind
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.phones import PhoneRow, find_phone
+from pimcollect.tables.phones import PhoneRow, find_ended_phone, find_phone
 from pimcollect.vault import read_door_keys
 
 _LIST = "Run `pimcollect phones list`."
@@ -71,7 +71,8 @@ def _show(desk: Desk, made: PhoneSecret, *, settings: PhoneSettings, picture: Pa
 def _find_name(session: Session, text: str) -> str:
     """The phone of this name, else the one whose id begins so. The beginning of a name is not enough: of enum-1 and
     enum-10 the wrong one would be shut out."""
-    if find_phone(session, text.strip().lower()) is not None or not is_beginning(text):
+    plain = text.strip().lower()
+    if not is_beginning(text) or find_phone(session, plain) is not None or find_ended_phone(session, plain) is not None:
         return text
     found = find_id(session, PhoneRow.id, text, what="phone", remedy=_LIST)
     row = session.get(PhoneRow, found)

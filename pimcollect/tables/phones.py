@@ -101,6 +101,12 @@ def find_phone(session: Session, name: str) -> PhoneRow | None:
     return session.scalar(select(PhoneRow).where(PhoneRow.name == name, PhoneRow.revoked_at.is_(None)))
 
 
+def find_ended_phone(session: Session, name: str) -> PhoneRow | None:
+    """The phone that had this name last and is let in no more."""
+    query = select(PhoneRow).where(PhoneRow.name == name, PhoneRow.revoked_at.is_not(None))
+    return session.scalar(query.order_by(PhoneRow.revoked_at.desc()).limit(1))
+
+
 def find_device(session: Session, token_hash: str) -> PhoneRow | None:
     """The device with this token."""
     return session.scalar(select(PhoneRow).where(PhoneRow.token_hash == token_hash, PhoneRow.revoked_at.is_(None)))

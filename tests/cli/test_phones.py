@@ -125,6 +125,37 @@ def test_a_phone_that_was_set_up_by_the_commands_gets_its_forms_and_loses_them_w
     assert [(row["name"], row["state"]) for row in read("phones", "list")] == [("amina", "revoked")]
 
 
+@pytest.mark.parametrize("option", ["", "--device"])
+def test_a_phone_that_was_ended_is_told_so_with_how_to_let_it_in_anew(run: Run, option: str) -> None:
+    add = ("phones", "add", "facade07", *filter(None, [option]))
+    assert run(*add).exit_code == run("phones", "revoke", "facade07").exit_code == 0
+    for command in ("qr", "revoke"):
+        with pytest.raises(PimError) as caught:
+            run("phones", command, "facade07")
+        assert "The phone facade07 was ended on 20" in caught.value.message
+        assert caught.value.remedy == f"To let it in anew: `pimcollect {' '.join(add)}`."
+    assert run(*add).exit_code == 0
+
+
+def test_a_check_for_phones_says_what_is_missing_then_that_nothing_is_and_releases_nothing(
+    run: Run, read: Read, household: Household, engine: Engine
+) -> None:
+    check = ("forms", "release", "hh", "--to", "phones", "--check")
+    assert "can be released: nothing is missing. It is not on the list of phones yet." in run(*check).stdout
+    assert read(*check)[0]["is_shown"] is False
+    run("forms", "release", "hh", "--to", "phones")
+    assert "is on the list of phones." in run(*check).stdout
+    assert read(*check)[0]["is_shown"] is True
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE services SET is_suspended = true"))
+    for where in (("--to", "phones"), ()):
+        with pytest.raises(PimError) as caught:
+            run("forms", "release", "hh", "--check", *where)
+        assert caught.value.code is ErrorCode.NOT_POSSIBLE_NOW
+    with pytest.raises(PimError, match="There is no version"):
+        run("forms", "release", "nothing", "--check", "--to", "phones")
+
+
 def test_what_was_refused_lately_is_told_by_list_and_doctor_with_what_to_do(
     run: Run, read: Read, engine: Engine
 ) -> None:

@@ -17,7 +17,7 @@ def find_plugin(kind: str, name: str) -> Any:
             return point.load()
     raise PimError(
         ErrorCode.NOT_FOUND,
-        f"No {kind} plugin is called {name}.",
+        f"There is no {kind.removesuffix('s')} called {name}.",
         remedy=f"There are: {', '.join(list_plugins(kind))}.",
     )
 

@@ -9,9 +9,10 @@ from enum import StrEnum
 from ipaddress import ip_network
 from types import ModuleType
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.roles import Actor, allow
@@ -26,9 +27,9 @@ from pimcollect.tables.forms import (
     find_hooks,
     find_newest_version,
     find_picture_paths,
-    has_encrypted_version,
 )
 from pimcollect.tables.journal import find_doers, write_journal
+from pimcollect.tables.phones import find_forms_on_phones
 from pimcollect.vault import hash_secret
 
 _LIVE_SECRETS = 2
@@ -50,6 +51,7 @@ class Lack(StrEnum):
 _ASK = "servers connect --server {server} --url https://YOUR-SERVER --form {form} --there"
 _THERE = {"kobo": "ASSET-UID", "ona": "NUMBER", "central": "PROJECT/FORM --user MAIL"}
 _PHONES = "forms release {form} --to phones"
+_READABLE = "forms build {form} --no-encrypt"
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,13 @@ class OpenedHook:
 
     @property
     def mend(self) -> str:
-        """The next command for what it lacks: a pull, or for a sender that cannot be asked the phones' own door."""
+        """The next command for what it lacks: a pull, or where the sender cannot be asked the phones' own door for
+        pictures, and a readable form for answers. Empty when it lacks nothing."""
         there = _THERE.get(self.server)
-        command = _PHONES if there is None else f"{_ASK} {there}"
+        alone = _READABLE if self.lack is Lack.ENVELOPE else _PHONES
+        command = alone if there is None else f"{_ASK} {there}"
+        if self.lack is None:
+            return ""
         return f"pimcollect {command.format(server=self.server, form=self.form)}"
 
     @property
@@ -98,12 +104,13 @@ def open_hook(
     networks: Sequence[str] = (),
     mapping: Mapping[str, Any] | None = None,
     note: str = "",
+    id: UUID | None = None,
 ) -> OpenedHook:
     """A new address for a form. `networks` it may be called from (none = any); `mapping` for a sender of its own kind;
-    `note` says in a few words which sender it is.
+    `note` says in a few words which sender it is; `id` names it, so that asking twice opens one.
 
-    Raises PimError: NOT_FOUND for an unknown form or server, BAD_FILE for a mapping that is not right or not there,
-    BAD_SETTING for a note that is none.
+    Raises PimError: NOT_POSSIBLE_NOW when the id is there already, NOT_FOUND for an unknown form or server, BAD_FILE
+    for a mapping that is not right or not there, BAD_SETTING for a note that is none.
     """
     allow(actor, "hooks.open")
     plugin = find_plugin("servers", server)
@@ -112,6 +119,7 @@ def open_hook(
     key, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(32)
     is_in_address = getattr(plugin, "SECRET_IN_ADDRESS", False) or (checked or {}).get("secret_in") == IN_ADDRESS
     row = HookRow(
+        id=id or uuid4(),
         key=key,
         server=server,
         form=form,
@@ -122,19 +130,29 @@ def open_hook(
         note=_read_note(note),
     )
     session.add(row)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise _done_already() from error
     write_journal(session, actor=actor.id, action="open", noun="hooks", noun_id=str(row.id))
     return OpenedHook(row.id, key, form, server, secret, is_in_address, find_lack(session, server, form))
 
 
 def find_lack(session: Session, server: str, form: str) -> Lack | None:
-    """What a hook of this server lacks for this form, unless the form is connected to such a server."""
+    """What a hook of this server lacks for this form, unless the form is connected to such a server.
+
+    What is asked now counts: the newest version. Where nobody can be asked for pictures, phones bring them here by
+    themselves, and nothing is lacking once they have the form.
+    """
     if any(row.server == server and row.closed_at is None for row in find_connections(session, form=form)):
         return None
     if server == "central":
         return Lack.HINT
-    if has_encrypted_version(session, form):
+    newest = find_newest_version(session, form)
+    if newest is not None and newest.document.get("is_encrypted"):
         return Lack.ENVELOPE
+    if server not in _THERE and find_forms_on_phones(session, [form]):
+        return None
     return Lack.PICTURES if find_picture_paths(session, form) else None
 
 
@@ -197,10 +215,24 @@ def _take(session: Session, hook: UUID) -> HookRow:
     return row
 
 
-def rotate_hook(session: Session, actor: Actor, hook: UUID) -> OpenedHook:
-    """A new secret beside the newest one before it; the one before that ends at once."""
+def _done_already() -> PimError:
+    return PimError(
+        ErrorCode.NOT_POSSIBLE_NOW,
+        "This was done already, or the hook was changed meanwhile. A secret is shown once, where it was made.",
+        remedy=_LIST,
+    )
+
+
+def rotate_hook(session: Session, actor: Actor, hook: UUID, *, revision: int | None = None) -> OpenedHook:
+    """A new secret beside the newest one before it; the one before that ends at once.
+
+    `revision` is the one that whoever asks has seen: asking twice makes one secret. Raises PimError(NOT_POSSIBLE_NOW)
+    when it is another by now.
+    """
     allow(actor, "hooks.rotate")
     row = _take(session, hook)
+    if revision not in (None, row.revision):
+        raise _done_already()
     secret = secrets.token_urlsafe(32)
     row.secrets = [hash_secret(secret), *row.secrets][:_LIVE_SECRETS]
     row.revision += 1

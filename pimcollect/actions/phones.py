@@ -84,10 +84,22 @@ def add_phone(
     return made
 
 
-def renew_phone(session: Session, actor: Actor, *, name: str, keys: DoorKeys) -> PhoneSecret:
-    """A new secret for a phone; the one before ends at once."""
+def renew_phone(
+    session: Session, actor: Actor, *, name: str, keys: DoorKeys, revision: int | None = None
+) -> PhoneSecret:
+    """A new secret for a phone; the one before ends at once.
+
+    `revision` is the one that whoever asks has seen: asking twice makes one secret. Raises PimError(NOT_POSSIBLE_NOW)
+    when it is another by now.
+    """
     allow(actor, "phones.renew")
     row = _take(session, name)
+    if revision not in (None, row.revision):
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW,
+            "This was done already, or the phone was changed meanwhile. A code is shown once, where it was made.",
+            remedy="Run `pimcollect phones list`.",
+        )
     row.ended_hash = row.token_hash
     made = _give_secret(row, keys)
     row.revision += 1

@@ -53,7 +53,7 @@ def _show(desk: Desk, opened: OpenedHook, *, as_json: bool) -> None:
     headers = {} if opened.is_secret_in_address else {header: opened.secret}
     if as_json:
         told = {"id": opened.id, "form": opened.form, "server": opened.server, "url": url, "headers": headers}
-        print_json({**told, "lack": opened.lack})
+        print_json({**told, "lack": opened.lack, "next": opened.mend or None})
         return
     click.echo(f"Hook {opened.id} of form {opened.form}. {_WHERE.get(opened.server, _ELSEWHERE)}")
     click.echo(f"  Endpoint URL    {url}")
@@ -114,8 +114,9 @@ def open_command(
     document = _read_mapping_file(mapping)
     with open_desk() as desk:
         with desk.transaction() as session:
-            asked = {"server": server, "form": form, "note": note}
-            opened = open_hook(session, COMMAND_LINE, networks=networks, mapping=document, **asked)
+            opened = open_hook(
+                session, COMMAND_LINE, server=server, form=form, networks=networks, mapping=document, note=note
+            )
         _show(desk, opened, as_json=as_json)
 
 
@@ -184,6 +185,7 @@ def list_command(as_json: bool) -> None:
         rows = [
             {
                 "id": row.id,
+                "address": f"/webhooks/{row.beginning}…",
                 "server": row.server,
                 "form": row.form,
                 "note": row.note,
@@ -204,10 +206,12 @@ def list_command(as_json: bool) -> None:
         ]
     columns = {
         "id": "id",
+        "address": "address",
         "server": "server",
         "form": "form",
         "note": "note",
         "state": "state",
+        "networks": "only from",
         "arrived": "arrived",
         "arrived_at": "last",
         "held": "held",

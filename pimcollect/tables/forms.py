@@ -93,6 +93,11 @@ class HookRow(Base):
     refused_reason: Mapped[str | None]
     """Of the last one, a code."""
 
+    @property
+    def beginning(self) -> str:
+        """How the random part of its address begins: enough to find it at the sender, and no part of a secret."""
+        return self.key[:8]
+
 
 def store_version(
     session: Session,
@@ -131,14 +136,6 @@ def find_versions(session: Session, form: str) -> list[FormVersionRow]:
         session.scalars(
             select(FormVersionRow).where(FormVersionRow.form == form).order_by(FormVersionRow.frozen_at.desc())
         )
-    )
-
-
-def has_encrypted_version(session: Session, form: str) -> bool:
-    """Whether phones encrypt what they send of some version of a form."""
-    is_encrypted = FormVersionRow.document["is_encrypted"].as_boolean()
-    return (
-        session.scalar(select(FormVersionRow.id).where(FormVersionRow.form == form, is_encrypted).limit(1)) is not None
     )
 
 

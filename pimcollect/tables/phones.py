@@ -131,7 +131,7 @@ def take_phone(session: Session, name: str) -> PhoneRow | None:
 
 
 _PHONES = text("""
-    SELECT id, kind, name, may_edit_all, added_at, revoked_at, arrived AS sent, arrived_at AS last_at
+    SELECT id, kind, name, may_edit_all, revision, added_at, revoked_at, arrived AS sent, arrived_at AS last_at
       FROM phones
      ORDER BY revoked_at IS NOT NULL, name, added_at LIMIT :limit
 """)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,7 +21,7 @@ from pimcollect.web.store import acting, reading
 from webhooks.hooks import SECRET_HEADER
 
 blueprint = Blueprint("doors", __name__, url_prefix="/doors")
-OFFERED = ("kobo", "ona", "central")
+OFFERED = ("kobo", "ona", "central", "odk")
 """Servers whose hooks are opened here; a mapping is a file, so its hooks are opened by command."""
 
 
@@ -55,6 +55,8 @@ def render_doors(*, problem: str = "") -> str:
         faults=BODY_FAULTS,
         forms=[row["id"] for row in find_forms(session)],
         offered=OFFERED,
+        opening=uuid4(),
+        done=request.args.get("done", ""),
     )
 
 
@@ -66,25 +68,49 @@ def _show_secret(opened: OpenedHook, *, is_new: bool) -> str:
         url=f"{find_base()}{opened.path}",
         header=None if opened.is_secret_in_address else header,
         is_new=is_new,
+        is_safe=find_base().startswith("https://"),
     )
+
+
+def say_done(done: str) -> ResponseReturnValue:
+    """Back to the page, which says what was done: a code of `door_words.DONE`."""
+    return redirect(url_for("doors.show_list", done=done), 303)
+
+
+def read_revision() -> int:
+    """The revision that the form was made for; a form without one was made for none."""
+    return request.form.get("revision", -1, type=int)
 
 
 @blueprint.post("/hooks")
 def open_one() -> ResponseReturnValue:
-    """Open a hook; its secret is on this answer and nowhere else."""
+    """Open a hook; its secret is on this answer and nowhere else. The page that was sent twice opens one."""
     server, form = request.form.get("server", ""), request.form.get("form", "")
     if server not in OFFERED:
         raise PimError(ErrorCode.NOT_FOUND, "No such server is offered.")
-    with acting() as session:
-        opened = open_hook(session, acting_member(), server=server, form=form)
+    opening = request.form.get("opening", type=UUID)
+    if opening is None:
+        return say_done("once")
+    try:
+        with acting() as session:
+            opened = open_hook(session, acting_member(), server=server, form=form, id=opening)
+    except PimError as error:
+        if error.code is ErrorCode.NOT_POSSIBLE_NOW:
+            return say_done("once")
+        raise
     return _show_secret(opened, is_new=True)
 
 
 @blueprint.post("/hooks/<uuid:hook>/rotate")
 def rotate(hook: UUID) -> ResponseReturnValue:
-    """A new secret, shown once; the one before it works until the next."""
-    with acting() as session:
-        opened = rotate_hook(session, acting_member(), hook)
+    """A new secret, shown once; the one before it works until the next. The same form sent twice makes one."""
+    try:
+        with acting() as session:
+            opened = rotate_hook(session, acting_member(), hook, revision=read_revision())
+    except PimError as error:
+        if error.code is ErrorCode.NOT_POSSIBLE_NOW:
+            return say_done("once")
+        raise
     return _show_secret(opened, is_new=False)
 
 
@@ -93,7 +119,7 @@ def close(hook: UUID) -> ResponseReturnValue:
     """End a hook at once."""
     with acting() as session:
         close_hook(session, acting_member(), hook)
-    return redirect(url_for("doors.show_list"), 303)
+    return say_done("closed")
 
 
 @blueprint.post("/servers/fetch")
@@ -103,4 +129,4 @@ def fetch() -> ResponseReturnValue:
         connections = ask_pull(session, acting_member(), request.form.get("form", ""))
     for connection in connections:
         current_app.extensions["bell"].ring_fetch(connection)
-    return redirect(url_for("doors.show_list"), 303)
+    return say_done("fetch")

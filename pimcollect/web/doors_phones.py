@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import segno
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -12,7 +12,7 @@ from pimcollect.domain.phones import PhoneKind
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.vault import DoorKeys
 from pimcollect.web.access import acting_member
-from pimcollect.web.doors import find_base, render_doors
+from pimcollect.web.doors import find_base, read_revision, render_doors, say_done
 from pimcollect.web.errors import find_status
 from pimcollect.web.store import acting
 
@@ -75,11 +75,17 @@ def _show_code(made: PhoneSecret, *, is_new: bool) -> str:
 
 
 @blueprint.post("/renew")
-def renew() -> str:
-    """A new code, shown once; the one before it ends at once."""
-    with acting() as session:
-        made = renew_phone(session, acting_member(), name=request.form.get("name", ""), keys=_door_keys())
-        return _show_code(made, is_new=False)
+def renew() -> ResponseReturnValue:
+    """A new code, shown once; the one before it ends at once. The same form sent twice makes one."""
+    name, revision = request.form.get("name", ""), read_revision()
+    try:
+        with acting() as session:
+            made = renew_phone(session, acting_member(), name=name, keys=_door_keys(), revision=revision)
+            return _show_code(made, is_new=False)
+    except PimError as error:
+        if error.code is ErrorCode.NOT_POSSIBLE_NOW:
+            return say_done("once_code")
+        raise
 
 
 @blueprint.post("/revoke")
@@ -87,4 +93,4 @@ def revoke() -> ResponseReturnValue:
     """End a phone at once."""
     with acting() as session:
         revoke_phone(session, acting_member(), name=request.form.get("name", ""))
-    return redirect(url_for("doors.show_list", _anchor="phones"), 303)
+    return say_done("ended")

@@ -24,7 +24,13 @@ def show_held() -> str:
     found = list_entries(reading(), acting_member(), state="held", door=door)
     collisions = tell_collisions(reading(), acting_member(), found)
     rows = [(row, tell_fault(row), collisions.get(row.id)) for row in found]
-    return render_template("inbox/held.html", rows=rows, faults=BODY_FAULTS, is_one_door=door != EVERY_DOOR)
+    return render_template(
+        "inbox/held.html",
+        rows=rows,
+        faults=BODY_FAULTS,
+        is_one_door=door != EVERY_DOOR,
+        done=request.args.get("done", ""),
+    )
 
 
 @blueprint.post("/<uuid:entry>/replay")
@@ -33,7 +39,7 @@ def replay(entry: UUID) -> ResponseReturnValue:
     with acting() as session:
         replay_entry(session, acting_member(), entry)
     current_app.extensions["bell"].ring_entry(entry)
-    return redirect(url_for("inbox.show_held"), 303)
+    return redirect(url_for("inbox.show_held", done="replayed"), 303)
 
 
 @blueprint.post("/<uuid:entry>/discard")
@@ -41,4 +47,4 @@ def discard(entry: UUID) -> ResponseReturnValue:
     """Shred what will never be settled."""
     with acting() as session:
         discard_entry(session, acting_member(), entry)
-    return redirect(url_for("inbox.show_held"), 303)
+    return redirect(url_for("inbox.show_held", done="discarded"), 303)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from pimcollect.config import Settings, read_settings
 from pimcollect.domain.version import ConsentMap, Version, write_version
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import FormVersionRow
+from pimcollect.tables.phones import PhoneFormRow
 from tests.cli.conftest import Run
 from tests.factories.door import make_app, put_form
 from tests.factories.households import Household, open_household
@@ -95,7 +97,9 @@ IMAGE = {"path": "/data/card", "type": "image", "treatment": {"kind": "vault"}}
         ),
         ("ona", {"questions": [IMAGE]}, "pictures", "servers connect --server ona"),
         ("central", {}, "hint", "--there PROJECT/FORM --user MAIL"),
-        ("mapped", json.loads(write_version(PLAIN)), "envelope", "pimcollect forms release f --to phones"),
+        ("mapped", json.loads(write_version(PLAIN)), "envelope", "pimcollect forms build f --no-encrypt"),
+        ("odk", {"is_encrypted": True}, "envelope", "pimcollect forms build f --no-encrypt"),
+        ("odk", {"questions": [IMAGE]}, "pictures", "pimcollect forms release f --to phones"),
         ("kobo", {"is_encrypted": False, "questions": [{**IMAGE, "treatment": {"kind": "drop"}}]}, None, ""),
     ],
 )
@@ -109,7 +113,8 @@ def test_a_hook_that_is_not_enough_alone_says_why_and_what_comes_next_until_it_i
     mapping.write_text('{"instance_id": "id"}')
     words = ("hooks", "open", "--form", "f", "--server", server)
     words += ("--mapping", str(mapping)) if server == "mapped" else ()
-    assert read(*words)["lack"] == lack
+    told = read(*words)
+    assert (told["lack"], told["next"] is None) == (lack, lack is None)
     said = run(*words).output
     assert ("Not enough alone" in said) == (lack is not None)
     assert next_command in said
@@ -246,3 +251,51 @@ def test_what_waits_for_its_rest_says_until_when_and_is_no_matter_for_the_doctor
     assert "settled then without it" in said
     assert "within moments" not in said
     assert read("inbox", "show", waiting["id"])[0]["waits_until"].startswith("2126-11-26T02:15")
+
+
+def test_a_form_that_was_built_readable_since_or_has_its_phones_lacks_nothing(
+    run: Run, read: Read, engine: Engine
+) -> None:
+    encrypted = {"form": "f", "xlsx": b"", "xform": ""}
+    with Session(engine) as session, session.begin():
+        put_form(session, "f")
+        session.add(FormVersionRow(version="1", sha256="0" * 64, document={"is_encrypted": True}, **encrypted))
+    assert read("hooks", "open", "--form", "f")["lack"] == "envelope"
+    with Session(engine) as session, session.begin():
+        pictures = FormVersionRow(version="2", sha256="1" * 64, document={"questions": [IMAGE]}, **encrypted)
+        session.add(pictures)
+        session.flush()
+        seen = {"version": pictures.id, "form": "f", "form_id": "f", "stated": "2", "md5": "0" * 32}
+        session.add(PhoneFormRow(**seen))
+    assert read("hooks", "open", "--form", "f", "--server", "odk")["lack"] is None
+    assert read("hooks", "open", "--form", "f")["lack"] == "pictures"
+
+
+def test_the_mapping_in_the_manual_fits_its_own_form(
+    run: Run, read: Read, household: Household, tmp_path: Path
+) -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "operators" / "hooks.md").read_text()
+    (mapping,) = re.findall(r"```\n(\{\n.*?\n\})\n```", manual, re.DOTALL)
+    (tmp_path / "F.json").write_text(mapping)
+    words = ("hooks", "open", "--form", "hh", "--server", "mapped", "--mapping", str(tmp_path / "F.json"))
+    assert read(*words)["server"] == "mapped"
+
+
+def test_a_hook_is_found_by_how_its_address_begins(run: Run, read: Read, household: Household) -> None:
+    for server in ("kobo", "ona"):
+        hook = read("hooks", "open", "--form", "hh", "--server", server, "--allow", "203.0.113.0/24")
+        path = hook["url"].partition("/webhooks/")[2]
+        (listed,) = [row for row in read("hooks", "list") if row["id"] == hook["id"]]
+        assert listed["address"] == f"/webhooks/{path[:8]}…"
+        shown = run("hooks", "list").output
+        assert f"/webhooks/{path[:8]}…" in shown
+        assert "203.0.113.0/24" in shown
+        assert path[8:] not in shown
+
+
+def test_an_unknown_server_is_told_the_ones_there_are(run: Run, household: Household) -> None:
+    with pytest.raises(PimError) as caught:
+        run("hooks", "open", "--form", "hh", "--server", "foo")
+    said = str(caught.value)
+    assert said.startswith("There is no server called foo. There are: ")
+    assert all(name in said for name in ("central", "kobo", "mapped", "odk", "ona"))

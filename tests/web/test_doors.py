@@ -146,18 +146,73 @@ def send(site: Site, path: str, data: dict[str, str] | None = None) -> str:
     return answer.text
 
 
+def asked(server: str) -> dict[str, str]:
+    return {"server": server, "form": "hh", "opening": str(uuid4())}
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_form_that_is_sent_twice_opens_one_hook_and_makes_one_secret(site: Site, times: int) -> None:
+    hook = put_hook(site)
+    visitor = site.logged_in(Role.ADMIN)
+    rotation = (f"/doors/hooks/{hook.id}/rotate", {"revision": "1"})
+    for path, fields in (("/doors/hooks", asked("kobo")), rotation):
+        answers = [
+            visitor.client.post(path, data={**fields, "csrf_token": visitor.token("/doors")}) for _ in range(times)
+        ]
+        assert [one.status_code for one in answers] == [200] + [303] * (times - 1)
+        assert "This was done already" in visitor.read(answers[-1].location).text
+    assert site.desk.read(HookRow, id=hook.id).revision == 2
+    with site.desk.hands.sessions() as session:
+        assert session.scalar(text("SELECT count(*) FROM hooks")) == 2
+    for path, fields in (("/doors/hooks", {"server": "kobo", "form": "hh"}), (rotation[0], {})):
+        answer = visitor.client.post(path, data={**fields, "csrf_token": visitor.token("/doors")})
+        assert "done=once" in answer.location
+
+
+def test_the_forms_of_the_page_carry_what_makes_them_count_once(site: Site) -> None:
+    hook = put_hook(site)
+    page = site.logged_in(Role.IMO).read("/doors").text
+    assert re.search(rf'/doors/hooks/{hook.id}/rotate".*?name="revision" value="1"', page)
+    assert re.search(r'name="opening" value="[0-9a-f-]{36}"', page)
+    assert f"/webhooks/{hook.key[:8]}…" in page
+    assert hook.key[8:] not in page
+
+
+def test_an_address_says_where_it_is_entered_and_when_nobody_reaches_it(site: Site) -> None:
+    put_hook(site)
+    for server, place in (("kobo", "REST services"), ("ona", "Webhook"), ("odk", "To be entered at the sender.")):
+        page = send(site, "/doors/hooks", asked(server))
+        assert place in page
+        assert "must reach the address below" in page
+    site.app.config["PUBLIC_URL"] = "https://collect.example.org"
+    assert "must reach the address below" not in send(site, "/doors/hooks", asked("kobo"))
+
+
+def test_what_was_asked_for_is_said_when_the_page_comes_back(site: Site) -> None:
+    put_everything(site)
+    entry = put_held(site)
+    visitor = site.logged_in(Role.ADMIN)
+    for path, fields, said in (
+        ("/doors/servers/fetch", {"form": "hh"}, "it is being fetched now"),
+        (f"/inbox/{entry.id}/replay", {}, "It is tried again now."),
+    ):
+        answer = visitor.client.post(path, data={**fields, "csrf_token": visitor.token("/doors")})
+        assert said in visitor.read(answer.location).text
+    assert "notice good" not in visitor.read("/doors?done=nothing").text
+
+
 def test_a_hook_that_is_not_enough_alone_says_why_and_what_comes_next(site: Site) -> None:
     put_hook(site)
-    page = send(site, "/doors/hooks", {"server": "central", "form": "hh"})
+    page = send(site, "/doors/hooks", asked("central"))
     assert "only a hint" in page
     assert "--form hh --there PROJECT/FORM" in page
-    assert "Not enough alone" not in send(site, "/doors/hooks", {"server": "kobo", "form": "hh"})
+    assert "Not enough alone" not in send(site, "/doors/hooks", asked("kobo"))
 
 
 @pytest.mark.parametrize(("server", "header"), [("kobo", SECRET_HEADER), ("central", "X-API-Key"), ("ona", "")])
 def test_an_opened_address_is_shown_once_with_its_secret_and_works(site: Site, server: str, header: str) -> None:
     put_hook(site)
-    page = send(site, "/doors/hooks", {"server": server, "form": "hh"})
+    page = send(site, "/doors/hooks", asked(server))
     (path,) = re.findall(r"http://localhost(/webhooks/[\w.-]+)", page)
     secret = re.findall(rf"{header}: ([\w-]+)", page)[0] if header else path.rpartition(".")[2]
     hook = site.desk.read(HookRow, server=server) if server != "kobo" else None
@@ -170,7 +225,7 @@ def test_an_opened_address_is_shown_once_with_its_secret_and_works(site: Site, s
 
 def test_a_rotated_hook_shows_its_new_secret_and_a_closed_one_is_gone(site: Site) -> None:
     hook = put_hook(site)
-    page = send(site, f"/doors/hooks/{hook.id}/rotate")
+    page = send(site, f"/doors/hooks/{hook.id}/rotate", {"revision": "1"})
     assert "It is shown this once" in page
     assert "works until the next" in page
     send(site, f"/doors/hooks/{hook.id}/close")
@@ -198,7 +253,9 @@ def test_what_is_not_offered_is_not_opened(site: Site) -> None:
     put_hook(site)
     visitor = site.logged_in(Role.ADMIN)
     for data in ({"server": "mapped", "form": "hh"}, {"server": "kobo", "form": "none"}, {}):
-        answer = visitor.client.post("/doors/hooks", data={**data, "csrf_token": visitor.token("/doors")})
+        answer = visitor.client.post(
+            "/doors/hooks", data={"opening": str(uuid4()), **data, "csrf_token": visitor.token("/doors")}
+        )
         assert answer.status_code == 404
     with site.desk.hands.sessions() as session:
         assert session.scalar(text("SELECT count(*) FROM hooks")) == 1
@@ -269,6 +326,6 @@ def test_the_page_of_doors_fits_every_window(site: Site, chromium: Browser, size
 def test_a_text_that_no_database_keeps_is_refused_and_no_error_of_ours(site: Site) -> None:
     put_hook(site)
     visitor = site.logged_in(Role.ADMIN)
-    data = {"server": "kobo", "form": "hh\0", "csrf_token": visitor.token("/doors")}
+    data = {**asked("kobo"), "form": "hh\0", "csrf_token": visitor.token("/doors")}
     assert visitor.client.post("/doors/hooks", data=data).status_code == 400
     assert visitor.client.get("/bank/a%00").status_code in (400, 404)

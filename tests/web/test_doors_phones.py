@@ -74,8 +74,11 @@ def test_a_phone_is_set_up_by_its_code_renewed_and_ended_on_the_page(
         status, page = send(visitor, "/doors/phones", name="enum-07", kind=kind)
         first = open_code(page)
         assert (status, first.fetch_list()) == (200, [])
-        _, page = send(visitor, "/doors/phones/renew", name="enum-07")
+        _, page = send(visitor, "/doors/phones/renew", name="enum-07", revision="1")
         second = open_code(page)
+        for revision in ("1", ""):  # the page is loaded again
+            status, page = send(visitor, "/doors/phones/renew", name="enum-07", revision=revision)
+            assert (status, "data:image" in page) == (303, False)
         assert second.fetch_list() == []
         with pytest.raises(CollectError):
             first.fetch_list()

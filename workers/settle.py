@@ -35,6 +35,7 @@ from pimcollect.tables.entries import (
 )
 from pimcollect.tables.forms import find_mappings
 from pimcollect.tables.journal import beat
+from pimcollect.tables.marks import mark_asked
 from pimcollect.tables.names import find_forms_named
 from pimcollect.tables.parked import park_entry
 from pimcollect.tables.sealed import entry_context
@@ -164,10 +165,16 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
                     decided.append(one)
         asked = [connection for form in sorted(lacking) for connection in ask_fetch(session, form)]
         notices = store_outcomes(own, session, decided)
+        brought = {row.id: row.hook for row in rows}
+        mark_asked(session, [(hook, _was_asked(one)) for one in decided if (hook := brought[one.entry])])
     for notice in notices[:1]:  # one ring wakes the sender, who takes all that is due
         own.bell.ring_notice(notice)
     for connection in asked[:1]:  # its files are fetched, and those of all connections that are due
         own.bell.ring_fetch(connection)
+
+
+def _was_asked(one: Decided) -> bool:
+    return not isinstance(one.decision, Refused) or one.decision.was_asked
 
 
 @contextmanager

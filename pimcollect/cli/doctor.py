@@ -17,7 +17,7 @@ from pimcollect.actions.connections import tell_pulls
 from pimcollect.actions.inbox import MENDS
 from pimcollect.actions.keys import list_old_keys, say_needed
 from pimcollect.cli.desk import json_option, print_json, print_rows
-from pimcollect.cli.doctor_doors import check_refusals
+from pimcollect.cli.doctor_doors import check_refusals, check_unasked
 from pimcollect.cli.doctor_told import check_key_marks, check_told, tell_nothing_told
 from pimcollect.cli.findings import ATTENTION, OK, Finding
 from pimcollect.cli.phone_refusals import check_phone_refusals
@@ -104,6 +104,7 @@ def _examine_servers(settings: Settings) -> Iterator[Finding]:
                 yield from check_intake_keys(session, settings)
                 yield from check_entries(session)
                 yield from check_refusals(session)
+                yield from check_unasked(session)
                 yield from check_phone_refusals(session)
                 yield from check_connections(session)
                 yield from check_releases(session)

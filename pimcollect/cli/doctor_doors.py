@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy.orm import Session
 
 from pimcollect.cli.findings import ATTENTION, OK, Finding
-from pimcollect.tables.forms import find_refused_hooks
+from pimcollect.tables.forms import find_refused_hooks, find_unasked_hooks
 from pimcollect.tables.marks import HOOKS, RECENT_DAYS, Refusal, find_refused_strangers
 
 _MENDS = {
@@ -18,6 +18,19 @@ _MENDS = {
     Refusal.TOO_LARGE: "Raise PIMCOLLECT_MAX_BODY_MB if it is as it should be, then send anew there.",
 }
 _STRANGERS = "Is an address mistyped at a server? `pimcollect hooks list`; else it is somebody who tries."
+
+
+_LEAST_UNASKED = 3
+"""In a row. Fewer may be people who were not there: a question that nobody answered is not in a delivery either."""
+
+
+def check_unasked(session: Session) -> Iterator[Finding]:
+    """Hooks whose newest deliveries carried no question of consent at all: each of them is taken for a no."""
+    for row in find_unasked_hooks(session, least=_LEAST_UNASKED):
+        detail = f"hook {str(row.id)[:8]} of {row.form}: its last {row.unasked} deliveries carried no consent question"
+        mend = "Each counts as a no. In Kobo's REST service leave 'Select fields' empty; then connect the server "
+        mend += "(`pimcollect servers connect`): its pull brings whole copies, which put it right."
+        yield Finding("doors", ATTENTION, detail, mend)
 
 
 def check_refusals(session: Session) -> Iterator[Finding]:

@@ -21,6 +21,11 @@ def has_consent(answers: Mapping[str, object], conditions: tuple[Condition, ...]
     return True
 
 
+def was_asked(answers: Mapping[str, object], conditions: tuple[Condition, ...], *, unread: Collection[str]) -> bool:
+    """Whether anything was answered to any of the questions, be it unreadable."""
+    return any(one.question in answers or one.question in unread for one in conditions)
+
+
 def is_clear(answers: Mapping[str, object], consent: ConsentMap, *, unread: Collection[str]) -> bool:
     """Whether a yes or a no was said in the codes of the form, where a mapping of somebody else's may be wrong.
 

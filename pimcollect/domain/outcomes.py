@@ -173,6 +173,8 @@ class Refused:
     """First day of the month of receipt."""
     place: str | None
     """adm1 p-code, when the answers tell it and the directory knows it."""
+    was_asked: bool = True
+    """False when no question of the consent came with it: nobody answered one, or a subset left them out."""
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,8 @@ class HookRow(Base):
     refused_at: Mapped[datetime | None]
     refused_reason: Mapped[str | None]
     """Of the last one, a code."""
+    unasked: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """How many of its newest deliveries in a row carried no question of consent at all."""
 
     @property
     def beginning(self) -> str:
@@ -202,6 +204,12 @@ def find_refused_hooks(session: Session, *, days: int, limit: int = 50) -> list[
     since = func.clock_timestamp() - func.make_interval(0, 0, 0, days)
     query = select(HookRow).where(HookRow.refused_at > since).order_by(HookRow.refused_at.desc())
     return list(session.scalars(query.limit(limit)))
+
+
+def find_unasked_hooks(session: Session, *, least: int, limit: int = 50) -> list[HookRow]:
+    """Open hooks whose newest deliveries, so many in a row, carried no question of consent at all."""
+    query = select(HookRow).where(HookRow.unasked >= least, HookRow.closed_at.is_(None))
+    return list(session.scalars(query.order_by(HookRow.unasked.desc()).limit(limit)))
 
 
 def find_known_forms(session: Session, forms: Collection[str]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -142,6 +142,26 @@ def mark_hooks(session: Session, marks: Mapping[UUID, Mark]) -> None:
         "reasons": [marks[hook].reason for hook in hooks],
     }
     session.execute(_MARK_HOOKS, {"hooks": hooks, **values})
+
+
+_MARK_ASKED = text("""
+    UPDATE hooks SET unasked = CASE WHEN marks.has_asked THEN marks.n ELSE hooks.unasked + marks.n END
+      FROM unnest(CAST(:hooks AS uuid[]), CAST(:counts AS int[]), CAST(:asked AS bool[])) AS marks (hook, n, has_asked)
+     WHERE hooks.id = marks.hook AND (marks.n > 0 OR hooks.unasked > 0)
+""")
+
+
+def mark_asked(session: Session, asked: Iterable[tuple[UUID, bool]]) -> None:
+    """Count for each hook the newest deliveries in a row without any question of consent: hook and whether there was
+    one, in the order of their coming."""
+    runs: dict[UUID, tuple[int, bool]] = {}
+    for hook, is_asked in asked:
+        n, has_asked = runs.get(hook, (0, False))
+        runs[hook] = (0, True) if is_asked else (n + 1, has_asked)
+    if runs:
+        hooks = sorted(runs)
+        counts, ends = [runs[hook][0] for hook in hooks], [runs[hook][1] for hook in hooks]
+        session.execute(_MARK_ASKED, {"hooks": hooks, "counts": counts, "asked": ends})
 
 
 def mark_phones(session: Session, marks: Mapping[UUID, int]) -> None:

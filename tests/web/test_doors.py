@@ -69,6 +69,7 @@ def put_everything(site: Site) -> OpenedHook:
             "CASE WHEN closed_at IS NOT NULL THEN 'closed' WHEN server = 'ona' THEN 'network' ELSE 'wrong_secret' END"
         )
         session.execute(text(f"UPDATE hooks SET refused_reason = {because}"))
+        session.get_one(HookRow, hook.id).unasked = 3
         session.execute(text("UPDATE hooks SET networks = '[\"203.0.113.0/24\"]' WHERE server = 'ona'"))
         add_phone(session, COMMAND_LINE, kind=PhoneKind.ACCOUNT, name="team-north", keys=keys)
         there = {"base": "https://odk.example.org", "there": "1/hh", "user": "m@example.org", "secret": "s"}
@@ -98,6 +99,7 @@ def test_every_door_tells_what_came_what_is_wrong_and_what_to_do(site: Site) -> 
         "KoboToolbox",
         "7 came in",
         "2 refused",
+        "The last 3 carried no consent question",
         "from a network that is not allowed",
         "It is closed, and somebody still posts there.",
         "Is the secret at the server the newest one?",

@@ -108,6 +108,8 @@ def put_refusals(site: Site) -> None:
     for reason, phone, times in (
         (PhoneRefusal.PASSWORD, phones[0], 12),
         (PhoneRefusal.CLOSED_FORM, phones[0], 1),
+        (PhoneRefusal.LOCKED, phones[0], 7),
+        (PhoneRefusal.OVERHEARD, phones[1], 5),
         (PhoneRefusal.UNREADABLE, phones[1], 2),
         (PhoneRefusal.ENDED, phones[2], 3),
         (PhoneRefusal.UNKNOWN, None, 40),

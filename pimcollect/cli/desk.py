@@ -15,6 +15,7 @@ from uuid import UUID
 import click
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from pimcollect.config import Settings, read_settings
@@ -70,13 +71,28 @@ def open_desk(*, is_first_step: bool = False) -> Iterator[Desk]:
             f"There is no installation in {settings.home}.",
             remedy=f"{NAME_HOME} `pimcollect up` makes a new one.",
         )
+    is_own = not settings.database_url
     with servers(settings) as settings:
         engine = open_engine(settings.database_url, pool_size=2)
         try:
-            check_tables(engine)
+            (check_own_tables if is_own else check_tables)(engine)
             yield Desk(settings, open_sessions(engine))
         finally:
             engine.dispose()
+
+
+def check_own_tables(engine: Engine) -> None:
+    """`check_tables` for the database that we start ourselves: nobody set an address that could be wrong."""
+    try:
+        check_tables(engine)
+    except PimError as error:
+        if error.code is not ErrorCode.AWAY:
+            raise
+        raise PimError(
+            ErrorCode.AWAY,
+            "The database of this installation does not answer.",
+            remedy="`pimcollect doctor` looks what is wrong. If it stays away, end `pimcollect up` and start it again.",
+        ) from error
 
 
 _LOCAL = ("127.0.0.1", "::1", "localhost")
@@ -136,6 +152,16 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)
+
+
+def print_mends(mends: Iterable[tuple[str, str | None]]) -> None:
+    """Below a table, what to do: each (what it is for, mend) once, however many rows have it."""
+    found: dict[str, list[str]] = {}
+    for what, mend in mends:
+        if mend and what not in found.setdefault(mend, []):
+            found[mend].append(what)
+    for mend, names in found.items():
+        click.echo(f"\n{', '.join(names)}: {mend}")
 
 
 def print_rows(rows: Iterable[Mapping[str, Any]], *, as_json: bool, columns: Mapping[str, str], empty: str) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from pimcollect.actions.connections import tell_pulls
 from pimcollect.actions.inbox import MENDS
 from pimcollect.actions.keys import list_old_keys, say_needed
-from pimcollect.cli.desk import json_option, print_json, print_rows
+from pimcollect.cli.desk import json_option, print_json, print_mends, print_rows
 from pimcollect.cli.doctor_doors import check_refusals, check_unasked
 from pimcollect.cli.doctor_told import check_key_marks, check_told, tell_nothing_told
 from pimcollect.cli.findings import ATTENTION, OK, Finding
@@ -64,8 +64,9 @@ def doctor(context: click.Context, as_json: bool) -> None:
     if as_json:
         print_json([asdict(one) for one in findings])
     else:
-        columns = {"check": "what", "state": "state", "detail": "found", "remedy": "what to do"}
+        columns = {"check": "what", "state": "state", "detail": "found"}
         print_rows([asdict(one) for one in findings], as_json=False, columns=columns, empty="")
+        print_mends((f"{one.check} ({one.detail})", one.remedy) for one in findings)
         worst = sum(one.state == ATTENTION for one in findings)
         click.echo(f"\n{worst} need attention." if worst else "\nAll is well.")
     context.exit(1 if any(one.stops for one in findings) else 0)
@@ -87,15 +88,15 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield tell_nothing_told()
     else:
         with servers(settings) as found:
-            yield from _examine_servers(found)
+            yield from _examine_servers(found, is_own=not settings.database_url)
 
 
-def _examine_servers(settings: Settings) -> Iterator[Finding]:
+def _examine_servers(settings: Settings, *, is_own: bool) -> Iterator[Finding]:
     yield check_queue(settings)
     engine = open_engine(settings.database_url, pool_size=1)
     sessions = open_sessions(engine)
     try:
-        database = check_database(sessions)
+        database = check_database(sessions, is_own=is_own)
         yield database
         if database.state == OK:
             with transaction(sessions) as session:
@@ -186,20 +187,17 @@ def check_queue(settings: Settings) -> Finding:
     return Finding("queue", OK, ", ".join(f"{name} {count}" for name, count in waiting.items()) + " waiting")
 
 
-def check_database(sessions: sessionmaker[Session]) -> Finding:
-    """Reachable, of a version we know, with the newest tables."""
+def check_database(sessions: sessionmaker[Session], *, is_own: bool = False) -> Finding:
+    """Reachable, of a version we know, with the newest tables. `is_own`: it is the one that we start ourselves."""
     try:
         with transaction(sessions) as session:
             number = int(session.scalar(text("SHOW server_version_num")) or 0) // 10_000
             is_new = is_migrated(session)
     except SQLAlchemyError:
-        return Finding(
-            "database",
-            ATTENTION,
-            "does not answer, or has no tables",
-            "Start PostgreSQL, check DATABASE_URL, run `pimcollect migrate`.",
-            stops=True,
-        )
+        remedy = "Start PostgreSQL, check DATABASE_URL, run `pimcollect migrate`."
+        if is_own:
+            remedy = "End `pimcollect up` and start it again; `logs` of its home says why the database went away."
+        return Finding("database", ATTENTION, "does not answer, or has no tables", remedy, stops=True)
     if not _OLDEST <= number <= _NEWEST:
         remedy = f"Use PostgreSQL {_OLDEST} to {_NEWEST}."
         return Finding("database", ATTENTION, f"is PostgreSQL {number}", remedy, stops=True)

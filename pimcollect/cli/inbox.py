@@ -21,7 +21,7 @@ from pimcollect.actions.inbox import (
     tell_fault,
 )
 from pimcollect.cli.beginnings import find_id
-from pimcollect.cli.desk import count, json_option, open_desk, print_json, print_rows
+from pimcollect.cli.desk import count, json_option, open_desk, print_json, print_mends, print_rows
 from pimcollect.cli.inbox_files import files
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import Bell
@@ -76,9 +76,10 @@ def list_command(state: str | None, limit: int, as_json: bool) -> None:
         "fault": "unreadable because",
         "waits_for": "waiting for",
         "received_at": "received",
-        "mend": "mend",
     }
     print_rows(rows, as_json=as_json, columns=columns, empty="Nothing has arrived yet.")
+    if not as_json:
+        print_mends((str(row["fault"] or row["reason"]), str(row["mend"] or "")) for row in rows)
     if more:
         click.echo(f"{more} more, older ones: --limit {min(limit + more, _MOST_LISTED)} shows them.", err=True)
 

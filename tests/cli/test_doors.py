@@ -299,3 +299,14 @@ def test_an_unknown_server_is_told_the_ones_there_are(run: Run, household: House
     said = str(caught.value)
     assert said.startswith("There is no server called foo. There are: ")
     assert all(name in said for name in ("central", "kobo", "mapped", "odk", "ona"))
+
+
+def test_what_to_do_is_said_once_below_the_table_however_many_are_held(run: Run, household: Household) -> None:
+    for number in range(3):
+        household.door.post(f'{{"pim_catalogue_version": "1999.1-0", "_uuid": "{number}"}}'.encode())
+    while household.settle():
+        pass
+    said = run("inbox", "list").output
+    assert said.count("unknown_version") == 4
+    assert said.count("Build or adopt that version, then replay.") == 1
+    assert max(map(len, said.splitlines())) < 160

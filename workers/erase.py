@@ -13,10 +13,11 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.outcomes import Refused
+from pimcollect.servers.ids import veil_id
 from pimcollect.tables.forms import find_newest_version
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.media import shred_editions
-from pimcollect.tables.retention import erase_entries
+from pimcollect.tables.retention import erase_beside, erase_entries
 from pimcollect.tables.submissions import (
     ERASED,
     NOWHERE,
@@ -84,6 +85,7 @@ def _erase(own: Hands, session: Session, writing: Writing, *, form: str, one: Go
 def _shred(session: Session, form: str, editions: set[str], keys: DoorKeys) -> None:
     identities = [identify_edition(edition, form=form, key=keys.digest) for edition in sorted(editions)]
     erase_entries(session, form, identities)
+    erase_beside(session, form, [veil_id(edition, key=keys.digest) for edition in editions])
     shred_editions(session, form, identities)
 
 

@@ -18,6 +18,7 @@ from pimcollect.tables.entries import free_waiting, hold_entry
 from pimcollect.tables.phones import find_forms_on_phones
 from pimcollect.tables.quarantine import has_strays, shred_strays_of_editions
 from pimcollect.tables.referrals import find_origins
+from pimcollect.tables.retention import erase_beside
 from pimcollect.tables.submissions import (
     KEPT,
     NOWHERE,
@@ -231,9 +232,11 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
     if order is Order.OLDER or is_poorer:
         writing.settle(one, "superseded", is_kept=row.state == KEPT)
         return
-    if isinstance(one.decision, Refused) and not _shred_strays(own, session, one.form, chain):
-        hold_entry(session, one.entry, HeldReason.KEY_MISSING)
-        return
+    if isinstance(one.decision, Refused):
+        if not _shred_strays(own, session, one.form, chain):
+            hold_entry(session, one.entry, HeldReason.KEY_MISSING)
+            return
+        erase_beside(session, one.form, chain)
     _recount(writing, one, row=row)
     content = _content(one)
     digest = own.digest(content)

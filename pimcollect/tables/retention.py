@@ -99,3 +99,16 @@ _ERASE = text("""
 def erase_entries(session: Session, form: str, identities: Collection[str]) -> None:
     """Destroy the bodies of these editions that are not settled yet: what they belong to is erased."""
     session.execute(_ERASE, {"form": form, "identities": list(identities)})
+
+
+_ERASE_BESIDE = text("""
+    UPDATE entries SET state = 'settled', reason = 'erased', body = NULL, settled_at = clock_timestamp(),
+                       contradicts = NULL, contradicts_entry = NULL
+     WHERE form = :form AND contradicts = ANY(:editions) AND state = 'held'
+""")
+
+
+def erase_beside(session: Session, form: str, editions: Collection[str]) -> None:
+    """Destroy what is held because it contradicts one of these editions, by their veiled ids: it tells of the same
+    person, who is erased or has said no since."""
+    session.execute(_ERASE_BESIDE, {"form": form, "editions": list(editions)})

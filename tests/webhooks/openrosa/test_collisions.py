@@ -17,6 +17,7 @@ from pimcollect.vault import DoorKeys
 from tests.factories.households import SCENARIOS, Household
 from tests.factories.phones import Phones, post_to, write_odk
 from tests.webhooks.openrosa.test_corrections import add_device
+from workers.withdraw import withdraw
 
 BASE = SCENARIOS["base_answers"]
 Look = Callable[[str], list[tuple[Any, ...]]]
@@ -31,6 +32,33 @@ def show_held(engine: Engine) -> dict[str, Any]:
     with Session(engine) as session:
         (held,) = list_entries(session, COMMAND_LINE, state="held")
         return show_entry(session, COMMAND_LINE, held.id)
+
+
+def test_what_contradicts_an_edition_goes_with_it_when_its_person_says_no(
+    phones: Phones, household: Household, look: Look
+) -> None:
+    xml, root = write(household)
+    other, _ = write_odk({**BASE, "ref_name": "Canary Nadia"}, frozen=household.frozen, root=root)
+    edit, _ = write_odk({**BASE, "con_interview": "no"}, frozen=household.frozen, deprecated=root)
+    assert [phones.post(one).status_code for one in (xml, other)] == [201, 409]
+    household.settle()
+    assert phones.post(edit).status_code == 201
+    household.settle()
+    assert ("erased", None, None) in look("SELECT reason, body, contradicts FROM entries")
+    assert look("SELECT count(*) FROM entries WHERE body IS NOT NULL") == [(0,)]
+
+
+def test_what_contradicts_an_edition_goes_with_it_when_that_is_erased(
+    phones: Phones, household: Household, look: Look
+) -> None:
+    xml, root = write(household)
+    other, _ = write_odk({**BASE, "ref_name": "Canary Nadia"}, frozen=household.frozen, root=root)
+    assert [phones.post(one).status_code for one in (xml, other)] == [201, 409]
+    household.settle()
+    ((submission,),) = look("SELECT id FROM submissions")
+    withdraw(household.hands, submission)
+    assert look("SELECT state, reason, body FROM entries WHERE reason = 'erased'") == [("settled", "erased", None)]
+    assert look("SELECT count(*) FROM entries WHERE body IS NOT NULL") == [(0,)]
 
 
 def other_entry(look: Look) -> UUID:

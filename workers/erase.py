@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from pimcollect.domain.outcomes import Refused
+from pimcollect.domain.outcomes import HeldReason, Refused
 from pimcollect.servers.ids import veil_id
 from pimcollect.tables.forms import find_newest_version
 from pimcollect.tables.journal import write_journal
@@ -85,7 +85,8 @@ def _erase(own: Hands, session: Session, writing: Writing, *, form: str, one: Go
 def _shred(session: Session, form: str, editions: set[str], keys: DoorKeys) -> None:
     identities = [identify_edition(edition, form=form, key=keys.digest) for edition in sorted(editions)]
     erase_entries(session, form, identities)
-    erase_beside(session, form, [veil_id(edition, key=keys.digest) for edition in editions])
+    veiled = [veil_id(edition, key=keys.digest) for edition in editions]
+    erase_beside(session, form, veiled, reasons=(HeldReason.CONFLICT, HeldReason.EDITION_UNCLEAR))
     shred_editions(session, form, identities)
 
 

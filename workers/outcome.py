@@ -236,7 +236,8 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
         if not _shred_strays(own, session, one.form, chain):
             hold_entry(session, one.entry, HeldReason.KEY_MISSING)
             return
-        erase_beside(session, one.form, chain)
+        # a competing correction stays for a person: it may be the newer one, and say yes
+        erase_beside(session, one.form, chain, reasons=(HeldReason.CONFLICT,))
     _recount(writing, one, row=row)
     content = _content(one)
     digest = own.digest(content)

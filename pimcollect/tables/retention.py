@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from pimcollect.domain.outcomes import HeldReason
 from pimcollect.tables.pictures import shred_pictures
 from pimcollect.tables.referrals import CaseRow, RevealRow
 
@@ -104,11 +105,12 @@ def erase_entries(session: Session, form: str, identities: Collection[str]) -> N
 _ERASE_BESIDE = text("""
     UPDATE entries SET state = 'settled', reason = 'erased', body = NULL, settled_at = clock_timestamp(),
                        contradicts = NULL, contradicts_entry = NULL
-     WHERE form = :form AND contradicts = ANY(:editions) AND state = 'held'
+     WHERE form = :form AND contradicts = ANY(:editions) AND state = 'held' AND reason = ANY(:reasons)
 """)
 
 
-def erase_beside(session: Session, form: str, editions: Collection[str]) -> None:
-    """Destroy what is held because it contradicts one of these editions, by their veiled ids: it tells of the same
-    person, who is erased or has said no since."""
-    session.execute(_ERASE_BESIDE, {"form": form, "editions": list(editions)})
+def erase_beside(session: Session, form: str, editions: Collection[str], *, reasons: Collection[HeldReason]) -> None:
+    """Destroy what is held for one of these reasons and contradicts one of these editions, by their veiled ids: it
+    tells of the same person, who is erased or has said no since."""
+    held_for = [reason.value for reason in reasons]
+    session.execute(_ERASE_BESIDE, {"form": form, "editions": list(editions), "reasons": held_for})

@@ -48,6 +48,17 @@ def test_what_contradicts_an_edition_goes_with_it_when_its_person_says_no(
     assert look("SELECT count(*) FROM entries WHERE body IS NOT NULL") == [(0,)]
 
 
+def test_a_correction_that_competes_with_a_no_stays_for_a_person(
+    phones: Phones, household: Household, look: Look
+) -> None:
+    xml, root = write(household)
+    no, _ = write_odk({**BASE, "con_interview": "no"}, frozen=household.frozen, deprecated=root)
+    other, _ = write(household, deprecated=root)
+    assert [phones.post(one).status_code for one in (xml, no, other)] == [201, 201, 409]
+    household.settle()
+    assert look("SELECT reason, body IS NULL FROM entries WHERE state = 'held'") == [("edition_unclear", False)]
+
+
 def test_what_contradicts_an_edition_goes_with_it_when_that_is_erased(
     phones: Phones, household: Household, look: Look
 ) -> None:

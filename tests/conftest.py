@@ -30,6 +30,7 @@ from pimcollect.home import ADMIN, OWNER, lock_home, open_home, settle_in
 from pimcollect.key_rings import create_keys
 from pimcollect.supervision import Supervisor
 from pimcollect.vault import DoorKeys, HandsKeys, read_door_keys, read_hands_keys
+from tests.factories.households import Household, open_household
 from webhooks.marks import Marks
 
 # a busy machine is no fault of an example: what hangs is looked for by tests that say so
@@ -245,3 +246,11 @@ def door_keys(_keys: tuple[Path, Path]) -> DoorKeys:
 def hands_keys(_keys: tuple[Path, Path]) -> HandsKeys:
     """What the workers hold in tests."""
     return read_hands_keys(_keys[1])
+
+
+@pytest.fixture
+def household(settings: Settings, engine: Engine) -> Iterator[Household]:
+    """The household form and the workers that settle what answers it."""
+    household = open_household(settings, engine)
+    yield household
+    household.hands.engine.dispose()

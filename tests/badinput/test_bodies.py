@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import resource
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
-from pimcollect.config import Settings
 from pimcollect.log import configure_logging
 from pimcollect.tables.entries import release_entry, shred_entry
 from tests.badinput.bodies import CANARY, EITHER, HELD, SETTLED, Case, list_json, list_mutations, list_xml
-from tests.factories.households import SCENARIOS, Household, freeze, open_household, write_kobo
+from tests.factories.households import SCENARIOS, Household, freeze, write_kobo
 from tests.factories.kobo import read_asset
 
 ANSWERS = {**SCENARIOS["base_answers"], "con_interview": "no"}
@@ -50,13 +48,6 @@ def list_cases() -> list[Case]:
         *list_xml(good_xml(), consent=CONSENT),
         *list_mutations(good_xml(), kind="X"),
     ]
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def rows(engine: Engine, query: str) -> list[dict[str, Any]]:

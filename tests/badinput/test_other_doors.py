@@ -21,7 +21,7 @@ from pimcollect.servers.base import find_reader
 from pimcollect.vault import DoorKeys, HandsKeys, import_intake_key, read_door_keys, write_intake_key
 from tests.badinput.bodies import CANARY, EITHER, HELD, Case, list_mutations, list_xml
 from tests.badinput.test_bodies import ANSWERS, CONSENT, list_cases
-from tests.factories.households import Household, open_household
+from tests.factories.households import Household
 from tests.factories.phones import Phones, open_phones, write_odk
 from webhooks.carried import accept_carried, write_carried
 from webhooks.inbox import identify
@@ -29,13 +29,6 @@ from webhooks.pulled import Pulled, accept_page
 
 _PAGE = 20
 """Cases at once: a page of a server, a file on a stick."""
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,17 +23,10 @@ from pimcollect.tables.forms import FormVersionRow
 from pimcollect.tables.phones import PhoneFormRow
 from tests.cli.conftest import Run
 from tests.factories.door import make_app, put_form
-from tests.factories.households import Household, open_household
+from tests.factories.households import Household
 from webhooks.hooks import SECRET_HEADER
 
 Read = Callable[..., Any]
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def post(settings: Settings, engine: Engine, opened: dict[str, Any], body: bytes = b'{"_uuid": "1"}') -> int:

@@ -16,20 +16,13 @@ from pimcollect.config import Settings
 from pimcollect.db import open_engine
 from pimcollect.errors import ErrorCode, PimError
 from tests.cli.conftest import Run
-from tests.factories.households import Household, open_household
+from tests.factories.households import Household
 from tests.factories.phones import Phones, open_phones
 from tests.factories.visits import CANARY, adopt_follow, adopt_register, keep_adopted, write_entity
 from tests.forms.books import write_book
 
 Read = Callable[..., Any]
 HOME, OTHER = "6b4b1a52-0000-4000-8000-000000000001", "6b4b1a52-0000-4000-8000-000000000002"
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,25 +13,17 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from pimcollect.config import Settings
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.entries import EntryRow
 from pimcollect.tables.media import QUARANTINED
 from pimcollect.vault import DoorKeys
 from tests.cli.conftest import Run
-from tests.factories.households import SCENARIOS, Household, open_household
+from tests.factories.households import SCENARIOS, Household
 from tests.payloads import HERE
 from webhooks.media import store_media
 
 BASE = SCENARIOS["base_answers"]
 Read = Callable[..., Any]
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

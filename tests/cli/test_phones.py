@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,10 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.marks import PHONES, PhoneRefusal, mark_phone_refusals, mark_refusals
 from tests.cli.conftest import Run
 from tests.factories.collect import Collect, CollectError
-from tests.factories.households import Household, open_household
+from tests.factories.households import Household
 from tests.factories.phones import make_phone_app, serve
 
 Read = Callable[..., Any]
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def test_what_cannot_be_is_refused_in_words(run: Run, read: Read, tmp_path: Path) -> None:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
-from pimcollect.config import Settings
 from pimcollect.domain.roles import GRANTS, Role
 from pimcollect.errors import ErrorCode, PimError
 from tests.cli.conftest import Run
 from tests.factories.encrypted import ANSWERS
-from tests.factories.households import Household, open_household
+from tests.factories.households import Household
 
 Read = Callable[..., Any]
 CODE, OTHER = "0a1b2c3d", "ffffffff"
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def query(engine: Engine, sql: str) -> list[Any]:

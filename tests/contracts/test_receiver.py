@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,18 +17,11 @@ from pimcollect.domain.answers import AnswerReader
 from pimcollect.servers import kobo
 from tests.contracts.receiver import POINTS
 from tests.factories.door import open_door
-from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
+from tests.factories.households import SCENARIOS, Household, write_kobo
 from tests.factories.versions import question, small_version
 
 TESTS = Path(__file__).parents[1]
 BASE = SCENARIOS["base_answers"]
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def rows(engine: Engine, query: str) -> list[dict[str, Any]]:

@@ -20,20 +20,13 @@ from pimcollect.domain.roles import COMMAND_LINE
 from tests.engines import javarosa, xforms_engine
 from tests.engines.filled import Filled, need
 from tests.factories.collect import Collect, CollectError
-from tests.factories.households import Household, freeze, open_household
+from tests.factories.households import Household, freeze
 from tests.factories.phones import Phones, open_phones, serve
 from tests.rounds.people import Person
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 ENGINES = {"javarosa": javarosa.load_engine, "xforms-engine": xforms_engine.load_engine}
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 @pytest.fixture

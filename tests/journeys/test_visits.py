@@ -20,7 +20,7 @@ from pimcollect.domain.roles import COMMAND_LINE
 from tests.engines import javarosa, xforms_engine
 from tests.engines.filled import Filled, need
 from tests.factories.collect import Collect
-from tests.factories.households import Household, open_household
+from tests.factories.households import Household
 from tests.factories.phones import Phones, open_phones, serve
 from tests.factories.rich_banks import MEDIA, rich_document
 from tests.factories.visits import (
@@ -37,13 +37,6 @@ from tests.forms.test_putting import ANSWERS
 
 pytestmark = [pytest.mark.engine]
 ENGINES = {"javarosa": javarosa.load_engine, "xforms-engine": xforms_engine.load_engine}
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 @pytest.fixture

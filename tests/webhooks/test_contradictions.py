@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,17 +16,10 @@ from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import HandsKeys, open_value
 from tests.factories.connections import to_xml
 from tests.factories.door import open_door
-from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
+from tests.factories.households import SCENARIOS, Household, write_kobo
 
 YES = SCENARIOS["base_answers"]
 NO = {**YES, "con_interview": "no"}
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def rows(engine: Engine, query: str) -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,17 +15,10 @@ from pimcollect.config import Settings
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.vault import DoorKeys
 from tests.factories.door import open_door
-from tests.factories.households import Household, open_household
+from tests.factories.households import Household
 from webhooks.hooks import SECRET_HEADER
 
 SECRET = "Nadia-Canary"
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def rows(engine: Engine, query: str) -> list[dict[str, Any]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from psycopg.errors import UniqueViolation
 from sqlalchemy import Engine, text
@@ -12,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from pimcollect.actions.hooks import open_hook
 from pimcollect.actions.phones import add_phone
-from pimcollect.config import Settings
 from pimcollect.db import borrow
 from pimcollect.domain.phones import PhoneKind
 from pimcollect.domain.roles import COMMAND_LINE
@@ -20,7 +17,7 @@ from pimcollect.servers import kobo, odk
 from pimcollect.tables.entries import find_forgotten
 from pimcollect.vault import DoorKeys
 from tests.factories.door import put_form
-from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
+from tests.factories.households import SCENARIOS, Household, write_kobo
 from tests.factories.phones import write_odk
 from webhooks.inbox import Receipt, Way, accept, identify_edition
 from webhooks.pulled import Pulled, accept_page
@@ -28,13 +25,6 @@ from workers.settle import settle_batch
 
 AGREED = SCENARIOS["base_answers"]
 FORM = "hh"
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def put(engine: Engine, body: bytes, way: Way, keys: DoorKeys) -> Receipt:

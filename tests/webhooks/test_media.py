@@ -10,7 +10,6 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from pimcollect.actions.inbox import discard_entry
-from pimcollect.config import Settings
 from pimcollect.db import borrow
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import PimError
@@ -18,20 +17,13 @@ from pimcollect.servers import odk
 from pimcollect.tables import media as table
 from pimcollect.tables.media import find_media, keep_media, shred_media, shred_strays
 from pimcollect.vault import DoorKeys, HandsKeys
-from tests.factories.households import SCENARIOS, Household, open_household
+from tests.factories.households import SCENARIOS, Household
 from tests.factories.phones import write_odk
 from webhooks import media
 from webhooks.inbox import Way, accept, identify_edition
 from webhooks.media import Stored, open_file, store_media
 
 FORM, NAME, CONTENT = "hh", "Canary Nadia.jpg", b"\xff\xd8 canary picture"
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -20,18 +19,11 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import HandsKeys, open_value
 from tests.factories.door import OpenDoor, make_app, open_door, put_form
-from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
+from tests.factories.households import SCENARIOS, Household, write_kobo
 from webhooks.hooks import SECRET_HEADER
 
 BASE = SCENARIOS["base_answers"]
 SECRET = "Nadia-Canary"
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def rows(engine: Engine, query: str) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -14,7 +14,7 @@ from pimcollect.config import Settings
 from pimcollect.servers.ids import is_plain, is_veiled, veil_id, veil_mark, veil_name
 from pimcollect.vault import read_door_keys
 from tests.factories.connections import connect, to_xml
-from tests.factories.households import SCENARIOS, Household, open_household
+from tests.factories.households import SCENARIOS, Household
 from tests.reenacted.central import ReenactedCentral
 from tests.reenacted.kobo import ReenactedKobo
 from workers.erase import Gone, erase_gone
@@ -22,13 +22,6 @@ from workers.erase import Gone, erase_gone
 BASE = SCENARIOS["base_answers"]
 NAME, LATER = "Daw Khin 0912345", "Daw Khin 0912345 again"
 Search = Callable[[], list[str]]
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 @pytest.fixture

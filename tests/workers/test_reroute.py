@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from sqlalchemy import Engine, text
 
-from pimcollect.config import Settings
-from tests.factories.households import SCENARIOS, Household, open_household
+from tests.factories.households import SCENARIOS, Household
 
 BASE = SCENARIOS["base_answers"]
 AGREED = {"ref_want": "yes", "ref_consent": "yes", "ref_whom": "self", "ref_scope": ["contact"]}
 NORTH = {"clo_place_adm1": "XX01", "clo_place_adm2": "XX0101", "clo_place_adm3": "XX010101"}
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:

@@ -5,27 +5,19 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
 from pimcollect.actions.inbox import MENDS
-from pimcollect.config import Settings, read_settings
+from pimcollect.config import read_settings
 from pimcollect.errors import ErrorCode, PimError
-from tests.factories.households import SCENARIOS, Household, open_household
+from tests.factories.households import SCENARIOS, Household
 from workers import settle as settling
 from workers.processes import bound_memory
 
 BASE = SCENARIOS["base_answers"]
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 @pytest.mark.parametrize("wanted", ["", "1023", "0", "much", "65537"])

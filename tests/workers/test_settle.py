@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -18,20 +17,13 @@ from pimcollect.errors import PimError
 from pimcollect.tables.entries import MOST_ATTEMPTS
 from pimcollect.vault import HandsKeys, create_open_key, open_value
 from tests.bench.grounds import environment
-from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
+from tests.factories.households import SCENARIOS, Household, write_kobo
 from workers import settle as settling
 from workers.settle import settle_batch
 
 BASE = SCENARIOS["base_answers"]
 AGREED = {"ref_want": "yes", "ref_consent": "yes", "ref_whom": "self", "ref_scope": ["contact"]}
 PLACE = {"clo_place_adm1": "XX01", "clo_place_adm2": "XX0101", "clo_place_adm3": "XX010101"}
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def rows(engine: Engine, query: str) -> list[dict[str, Any]]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Engine, text
@@ -15,19 +13,12 @@ from sqlalchemy import Engine, text
 from pimcollect.config import Settings
 from pimcollect.db import transaction
 from pimcollect.vault import read_door_keys
-from tests.factories.households import SCENARIOS, Household, open_household
+from tests.factories.households import SCENARIOS, Household
 from workers.erase import Gone, erase_gone
 
 YES = {**SCENARIOS["base_answers"], "clo_place_adm1": "XX01", "clo_place_adm2": "XX0101", "clo_place_adm3": "XX010101"}
 NO = {**YES, "con_interview": "no"}
 IN_NEED = {**YES, "hlp_evict": "verbal"}
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def tell(household: Household, *editions: dict[str, Any]) -> str:

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
-import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from pimcollect.cli.doctor_doors import check_unasked
-from pimcollect.config import Settings
-from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
+from tests.factories.households import SCENARIOS, Household, write_kobo
 
 YES = SCENARIOS["base_answers"]
 NO = {**YES, "con_interview": "no"}
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 def post_subset(household: Household) -> bytes:

@@ -44,7 +44,7 @@ def tell(word: str, status: int) -> Response:
     return Response(_write_message(word, language), status, told, content_type=_XML)
 
 
-class Settled(Response):
+class FixedAnswer(Response):
     """An answer that is always the same: written once, and sent as it is by many threads."""
 
     def __init__(self, body: bytes, status: int, headers: list[tuple[str, str]]) -> None:
@@ -58,13 +58,13 @@ class Settled(Response):
 
 
 def confirm(word: str, status: int) -> Response:
-    """The same as `tell`, for what most submissions hear: it costs a tenth of it."""
-    return _settle(word, status, choose_language())
+    """The same as `tell`, for what most submissions hear: written once for each language."""
+    return _write_fixed(word, status, choose_language())
 
 
 @cache
-def _settle(word: str, status: int, language: str) -> Settled:
-    return Settled(_write_message(word, language), status, [("Content-Language", language)])
+def _write_fixed(word: str, status: int, language: str) -> FixedAnswer:
+    return FixedAnswer(_write_message(word, language), status, [("Content-Language", language)])
 
 
 def tell_early(path: str, status: int, languages: str) -> tuple[list[tuple[str, str]], bytes] | None:

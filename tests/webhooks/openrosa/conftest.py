@@ -13,7 +13,7 @@ from forms.release import Frozen
 from pimcollect.actions.forms import keep_version
 from pimcollect.config import Settings
 from pimcollect.domain.roles import COMMAND_LINE
-from tests.factories.households import Household, open_household
+from tests.factories.households import Household
 from tests.factories.phones import Phones, open_phones
 from tests.workers.test_pictures import FORM, picture_version
 
@@ -21,13 +21,6 @@ XFORM = (
     '<h xmlns:x="http://www.w3.org/2002/xforms"><x:model><x:instance>'
     '<data id="small" version="1"/></x:instance></x:model></h>'
 )
-
-
-@pytest.fixture
-def household(settings: Settings, engine: Engine) -> Iterator[Household]:
-    household = open_household(settings, engine)
-    yield household
-    household.hands.engine.dispose()
 
 
 @pytest.fixture

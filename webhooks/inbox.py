@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -67,11 +68,11 @@ _PUT_BY_PHONE = Statement(f"""
                       AND phone_forms.closed_at IS NULL)
     {UNLESS_KNOWN}
 """)  # noqa: S608 - pieces of ours
-_FIND = "SELECT id, via, content FROM entries WHERE form = %(form)s AND identity = %(identity)s"
+_FIND = "SELECT id, via, content, is_encrypted FROM entries WHERE form = %(form)s AND identity = %(identity)s"
 # What came before tells nothing to whoever comes by a hook that was changed or closed meanwhile. Two copies are
 # compared where the same hook brought them, in one shape and equally full: else one may be a subset.
 _FIND_BY_HOOK = """
-    SELECT id, via, content,
+    SELECT id, via, content, is_encrypted,
            hook = %(hook)s AND kind = %(kind)s AND fullness = %(fullness)s AND content <> %(content)s AS is_other
       FROM entries
      WHERE form = %(form)s AND identity = %(identity)s
@@ -119,6 +120,8 @@ class Receipt:
     """By what way the entry came that was known already."""
     content: str | None = None
     """The digest of that entry's content; of a phone's, of the whole body."""
+    is_encrypted: bool = False
+    """Whether that entry is an envelope."""
 
 
 def identify_edition(edition_id: str, *, form: str, key: bytes) -> str:
@@ -182,8 +185,12 @@ def _put_by_hook(
     if new is not None:
         return Receipt(new, is_new=True)
     known = connection.execute(_FIND_BY_HOOK, put).fetchone()
-    if known is None or not known[3]:
-        return _read_known(known)
+    if known is None:
+        return None
+    *told, is_other = known
+    is_plain_twin = told[3] and not delivery.is_encrypted and delivery.fullness > 0
+    if not (is_other or is_plain_twin):
+        return _read_known(told)
     edition = veil_id(delivery.edition_id or "", key=keys.digest)
     identity = keyed_digest(keys.digest, "beside", hook.form, edition, content or "")
     beside = {
@@ -192,20 +199,22 @@ def _put_by_hook(
         "identity": identity,
         "body": seal_value(body, to=keys.intake, context=entry_context(hook.form, identity)),
         "state": HELD,
-        "reason": HeldReason.CONFLICT.value,
+        "reason": (HeldReason.PLAIN_IN_ENCRYPTED if is_plain_twin else HeldReason.CONFLICT).value,
         "contradicts": edition,
-        "contradicts_entry": known[0],
+        "contradicts_entry": told[0],
     }
     first = _PUT_BY_HOOK.find_id(connection, beside)
     if first is not None:
         return Receipt(first, is_new=False)
-    return _read_known(connection.execute(_FIND_BY_HOOK, beside).fetchone())
+    again = connection.execute(_FIND_BY_HOOK, beside).fetchone()
+    return None if again is None else _read_known(again[:-1])
 
 
 def find_entry(connection: Connection[Any], *, form: str, identity: str) -> Receipt | None:
     """What is known of an edition that is here already."""
-    return _read_known(connection.execute(_FIND, {"form": form, "identity": identity}).fetchone())
+    row = connection.execute(_FIND, {"form": form, "identity": identity}).fetchone()
+    return None if row is None else _read_known(row)
 
 
-def _read_known(row: tuple[Any, ...] | None) -> Receipt | None:
-    return None if row is None else Receipt(row[0], is_new=False, via=row[1], content=row[2])
+def _read_known(row: Sequence[Any]) -> Receipt:
+    return Receipt(row[0], is_new=False, via=row[1], content=row[2], is_encrypted=row[3])

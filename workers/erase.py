@@ -12,8 +12,9 @@ from uuid import UUID, uuid4
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from pimcollect.domain.outcomes import HeldReason, Refused
+from pimcollect.domain.outcomes import Refused
 from pimcollect.servers.ids import veil_id
+from pimcollect.tables.collisions import CONTRADICTING
 from pimcollect.tables.forms import find_newest_version
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.media import shred_editions
@@ -86,7 +87,7 @@ def _shred(session: Session, form: str, editions: set[str], keys: DoorKeys) -> N
     identities = [identify_edition(edition, form=form, key=keys.digest) for edition in sorted(editions)]
     erase_entries(session, form, identities)
     veiled = [veil_id(edition, key=keys.digest) for edition in editions]
-    erase_beside(session, form, veiled, reasons=(HeldReason.CONFLICT, HeldReason.EDITION_UNCLEAR))
+    erase_beside(session, form, veiled, reasons=CONTRADICTING)
     shred_editions(session, form, identities)
 
 

@@ -237,7 +237,7 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
             hold_entry(session, one.entry, HeldReason.KEY_MISSING)
             return
         # a competing correction stays for a person: it may be the newer one, and say yes
-        erase_beside(session, one.form, chain, reasons=(HeldReason.CONFLICT,))
+        erase_beside(session, one.form, chain, reasons=(HeldReason.CONFLICT, HeldReason.PLAIN_IN_ENCRYPTED))
     _recount(writing, one, row=row)
     content = _content(one)
     digest = own.digest(content)

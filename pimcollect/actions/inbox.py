@@ -53,7 +53,8 @@ MENDS = {
     "that form's REST service, or that phone, at its own address. If a template wraps what the server sends "
     "(Kobo: `payload_template`), see that the whole submission is in it. Else it is no submission: discard it.",
     "plain_in_encrypted": "It came readable, although its form has phones encrypt. Ask the team which app sent it: it "
-    "may be made up. Then discard it. Replay helps only if it names no version, after a build with --no-encrypt.",
+    "may be made up. Then discard it. Replay helps only if it names no version, after a build with --no-encrypt, and "
+    "never where it contradicts an encrypted submission.",
     "not_a_submission": "It only says that something happened on a server. Connect the form with `pimcollect servers "
     "connect`, which fetches what happened, then discard this.",
     "unknown_version": "The form version that asked is not known here. Build or adopt that version, then replay.",
@@ -207,6 +208,13 @@ def discard_entry(session: Session, actor: Actor, entry: UUID) -> None:
 def replay_entry(session: Session, actor: Actor, entry: UUID) -> None:
     """Let a held entry be tried again. The caller rings after its commit."""
     allow(actor, "inbox.replay")
+    row = session.get(EntryRow, entry)
+    if row is not None and row.reason == HeldReason.PLAIN_IN_ENCRYPTED and row.contradicts:
+        raise PimError(
+            ErrorCode.NOT_POSSIBLE_NOW,
+            "A readable copy never takes the place of an encrypted submission.",
+            remedy="Ask the team which app sent it, then discard it.",
+        )
     if not release_entry(session, entry):
         raise PimError(ErrorCode.NOT_FOUND, "No held entry has this id.", remedy=_LIST_HELD)
     write_journal(session, actor=actor.id, action="replay", noun="entries", noun_id=str(entry))

@@ -179,15 +179,17 @@ def open_envelope(envelope: Envelope, read_file: Callable[[str], bytes], *, keys
         return _decrypt(read_file(name), secret, vectors[name])
 
     submission = open_file(envelope.xml_file)
-    form, version, instance_id = _read_inner(submission)
+    digests = [*(_digest(open_file(name)) for name in envelope.media), _digest(submission)]
+    try:
+        form, version, instance_id = _read_inner(submission)
+    except UnreadableError:
+        # a wrong bit, or another id outside, decrypts to something else: only what is signed was so from the beginning
+        text = _signed_text(envelope, digests, form=envelope.form, version=envelope.version)
+        if not _is_signed(envelope, text, private):
+            _refuse_changed("what is inside is not what a phone encrypts")
+        raise _unreadable("what its phone encrypted is no submission") from None
     outer_version = envelope.version if envelope.says_version else version
-    digests = [_digest(open_file(name)) for name in envelope.media]
-    text = _signed_text(
-        envelope,
-        [*digests, _digest(submission)],
-        form=form if envelope.form is None else envelope.form,
-        version=outer_version,
-    )
+    text = _signed_text(envelope, digests, form=envelope.form or form, version=outer_version)
     if not _is_signed(envelope, text, private):
         _refuse_changed("its signature does not fit")
     if (form, version, instance_id) != (envelope.form or form, outer_version, envelope.instance_id):
@@ -244,12 +246,8 @@ def _decrypt(sealed: bytes, secret: bytes, vector: bytes) -> bytes:
 
 
 def _read_inner(submission: bytes) -> tuple[str | None, str | None, str | None]:
-    """(form, version, instance id) of what is inside. Raises SEAL_BROKEN or BAD_BODY."""
-    try:
-        root = parse_xml(submission)
-    except PimError:
-        # every phone encrypts XML: a wrong bit, or another id outside, decrypts to something else
-        _refuse_changed("what is inside is not what a phone encrypts")
+    """(form, version, instance id) of what is inside. Raises UnreadableError."""
+    root = parse_xml(submission)
     ids = [text for path, text in _xml_leaves(root, ()) if path == _INSTANCE_ID]
     if root.get("encrypted") == "yes":
         raise _unreadable("there is another envelope inside")

@@ -15,7 +15,7 @@ from pimcollect.tables.entries import HELD, EntryRow
 from pimcollect.tables.phones import PhoneRow
 from pimcollect.tables.submissions import SubmissionRow
 
-_CONTRADICTING = (HeldReason.CONFLICT, HeldReason.EDITION_UNCLEAR)
+CONTRADICTING = (HeldReason.CONFLICT, HeldReason.EDITION_UNCLEAR, HeldReason.PLAIN_IN_ENCRYPTED)
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Collision:
 
 def find_collisions(session: Session, rows: Sequence[EntryRow]) -> dict[UUID, Collision]:
     """Entry -> its collision, for those of the rows that are held for one: three queries however many they are."""
-    held = [row for row in rows if row.state == HELD and row.reason in _CONTRADICTING]
+    held = [row for row in rows if row.state == HELD and row.reason in CONTRADICTING]
     if not held:
         return {}
     others = _find_phones(session, {row.contradicts_entry for row in held if row.contradicts_entry})

@@ -103,8 +103,11 @@ def test_what_is_inside_must_be_what_the_envelope_says(inner: bytes) -> None:
 
 
 @pytest.mark.parametrize("inner", [b"no xml", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'])
-def test_what_is_inside_must_be_what_a_phone_encrypts(inner: bytes) -> None:
-    assert refused(seal(inner)) == ErrorCode.SEAL_BROKEN
+def test_what_a_phone_encrypted_badly_is_unreadable_and_nobody_s_tampering(inner: bytes) -> None:
+    sealed = seal(inner, media=MEDIA)
+    assert refused(sealed) == ErrorCode.BAD_BODY
+    assert refused(sealed, {**sealed.files, "1.jpg.enc": flip(sealed.files["1.jpg.enc"], 0)}) == ErrorCode.SEAL_BROKEN
+    assert refused(seal(inner, signed={"version": "1"})) == ErrorCode.SEAL_BROKEN
 
 
 def test_there_is_no_envelope_in_an_envelope() -> None:

@@ -22,7 +22,7 @@ from pimcollect.tables.form_keys import find_newest_key
 from pimcollect.vault import DoorKeys, create_open_key
 from tests.factories.encrypted import ANSWERS, FORM, PEM, Post, freeze_encrypted
 from tests.factories.envelopes import Sealed
-from tests.factories.households import open_household
+from tests.factories.households import open_household, write_kobo
 from tests.factories.phones import write_odk
 from webhooks.media import Stored
 from workers.hands import open_hands
@@ -288,6 +288,18 @@ def test_a_readable_twin_never_takes_the_place_of_an_envelope(post: Post) -> Non
     assert not post.bring(twin, via="pull").is_new
     post.settle()
     assert post.states() == [("settled", "kept")]
+
+
+def test_a_readable_twin_by_hook_is_held_beside_the_envelope(post: Post) -> None:
+    sealed = post.encrypt(root="44444444-4444-4444-8444-444444444444")
+    twin, _ = write_kobo(ANSWERS, frozen=post.frozen, root="44444444-4444-4444-8444-444444444444")
+    post.bring_all(sealed)
+    post.settle()
+    door = post.household.door
+    assert [door.post(twin).status_code for _ in range(2)] == [202, 202]
+    post.settle()
+    assert post.states() == [("settled", "kept"), ("held", "plain_in_encrypted")]
+    assert len(post.rows("SELECT * FROM submissions")) == 1
 
 
 def test_an_envelope_takes_the_place_of_a_readable_twin_that_is_held(post: Post) -> None:

@@ -244,9 +244,10 @@ def _judge(door: PhoneDoor, connection: Connection[Any], sent: Sent, way: Way, r
     check = {"phone": way.phone, "revision": way.revision}
     if connection.execute(_STILL_IN, check).fetchone() is None:
         return None
-    if receipt.via == PHONE and receipt.content not in (None, way.content):
-        against = (sent.delivery.edition_id, receipt.entry)
-        _keep_beside(door, connection, sent, way, reason=HeldReason.CONFLICT, against=against)
+    is_plain_twin = receipt.is_encrypted and not sent.delivery.is_encrypted
+    if is_plain_twin or (receipt.via == PHONE and receipt.content not in (None, way.content)):
+        reason = HeldReason.PLAIN_IN_ENCRYPTED if is_plain_twin else HeldReason.CONFLICT
+        _keep_beside(door, connection, sent, way, reason=reason, against=(sent.delivery.edition_id, receipt.entry))
         return Fate.CONFLICT
     if sent.post.is_incomplete:
         return Fate.MORE

@@ -15,8 +15,10 @@ from forms.places import read_starter_places
 from forms.release import Frozen, build_form
 from pimcollect.actions.form_keys import choose_public_key, create_form_key
 from pimcollect.actions.forms import keep_version
+from pimcollect.actions.inbox import replay_entry
 from pimcollect.actions.releases import release_to_phones
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.errors import ErrorCode, PimError
 from pimcollect.vault import DoorKeys
 from tests.factories.collect import Collect, read_message
 from tests.factories.envelopes import Sealed, encrypt_submission, rsa_key
@@ -24,6 +26,7 @@ from tests.factories.households import SCENARIOS, Household
 from tests.factories.phones import Phones, serve, write_odk
 from webhooks.openrosa.words import WORDS
 from workers.sweep import open_clock, sweep
+from workers.withdraw import withdraw
 
 FORM = "hh"
 PICTURES = {"1.jpg": b"Canary picture", "2.jpg": b"Canary picture too"}
@@ -114,12 +117,30 @@ def test_a_first_post_whose_files_cannot_be_stored_leaves_no_entry_either(
     assert look("SELECT count(*) FROM media") == [(0,)]
 
 
-def test_a_readable_twin_of_an_encrypted_submission_is_a_conflict_and_not_settled(
-    phones: Phones, household: Household, frozen: Frozen, look: Look
+def test_a_readable_twin_of_an_encrypted_submission_is_held_beside_and_never_takes_its_place(
+    phones: Phones, household: Household, frozen: Frozen, look: Look, engine: Engine
 ) -> None:
     body, root = write_odk(SCENARIOS["base_answers"], frozen=frozen)
     sealed = encrypt(frozen, {}, root=root)
     assert phones.post(sealed.envelope, sealed.files).status_code == 201
-    assert phones.post(body).status_code == 409
+    assert [phones.post(body).status_code for _ in range(2)] == [409, 409]
     settle(household)
-    assert look("SELECT state, reason FROM entries ORDER BY received_at") == [("settled", "kept"), ("held", "conflict")]
+    assert phones.post(body).status_code == 409
+    kept, held = look("SELECT state, reason, contradicts, id FROM entries ORDER BY received_at")
+    assert kept[:2] == ("settled", "kept")
+    assert held[:3] == ("held", "plain_in_encrypted", root)
+    with Session(engine) as session, pytest.raises(PimError) as caught:
+        replay_entry(session, COMMAND_LINE, held[3])
+    assert caught.value.code is ErrorCode.NOT_POSSIBLE_NOW
+
+
+def test_a_readable_twin_goes_with_an_encrypted_interview_that_is_withdrawn(
+    phones: Phones, household: Household, frozen: Frozen, look: Look
+) -> None:
+    body, root = write_odk(SCENARIOS["base_answers"], frozen=frozen)
+    sealed = encrypt(frozen, {}, root=root)
+    assert [phones.post(sealed.envelope, sealed.files).status_code, phones.post(body).status_code] == [201, 409]
+    settle(household)
+    ((submission,),) = look("SELECT id FROM submissions")
+    withdraw(household.hands, submission)
+    assert look("SELECT count(*) FROM entries WHERE body IS NOT NULL") == [(0,)]

@@ -14,6 +14,7 @@ from pimcollect.domain.outcomes import HeldReason
 from pimcollect.servers.base import Delivery
 from pimcollect.servers.flat import tell_answers
 from pimcollect.servers.ids import veil_id
+from pimcollect.tables.collisions import SECOND
 from pimcollect.tables.entries import HELD, INCOMPLETE, UNTOUCHED
 from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import DoorKeys, keyed_digest, seal_value
@@ -21,7 +22,7 @@ from webhooks.hooks import Hook
 
 # One edition is one entry however many arrive at once and by whatever way, and a fuller copy of the same edition
 # (another hook sends a subset) takes the poorer one's place and is decided anew. Two copies by phone are whole both:
-# they are compared by content instead; so are two that one hook brings equally full. A readable copy never takes the
+# they are compared by content instead; so are two that one hook brings in one shape. A readable copy never takes the
 # place of an encrypted one, whoever made it up; an encrypted one takes that of a readable one that is held. An envelope
 # that was settled was whole.
 UNLESS_KNOWN = """
@@ -33,6 +34,8 @@ UNLESS_KNOWN = """
            contradicts = excluded.contradicts, contradicts_entry = excluded.contradicts_entry,
            state = excluded.state, reason = excluded.reason, attempts = 0, settled_at = NULL
      WHERE NOT (entries.via = 'phone' AND excluded.via = 'phone')
+       AND (entries.hook = excluded.hook AND entries.kind = excluded.kind AND entries.content <> excluded.content)
+           IS NOT TRUE
        AND CASE WHEN entries.is_encrypted OR excluded.is_encrypted
                 THEN excluded.is_encrypted AND entries.state <> 'settled'
                      AND (NOT entries.is_encrypted AND entries.state = 'held' OR entries.fullness < excluded.fullness)
@@ -70,10 +73,12 @@ _PUT_BY_PHONE = Statement(f"""
 """)  # noqa: S608 - pieces of ours
 _FIND = "SELECT id, via, content, is_encrypted FROM entries WHERE form = %(form)s AND identity = %(identity)s"
 # What came before tells nothing to whoever comes by a hook that was changed or closed meanwhile. Two copies are
-# compared where the same hook brought them, in one shape and equally full: else one may be a subset.
+# compared where the same hook brought them in one shape. Equally full they contradict each other; else one may be a
+# subset, and the worker sees.
 _FIND_BY_HOOK = """
     SELECT id, via, content, is_encrypted,
-           hook = %(hook)s AND kind = %(kind)s AND fullness = %(fullness)s AND content <> %(content)s AS is_other
+           hook = %(hook)s AND kind = %(kind)s AND content <> %(content)s AS is_other,
+           fullness = %(fullness)s AS is_full
       FROM entries
      WHERE form = %(form)s AND identity = %(identity)s
        AND EXISTS (SELECT FROM hooks WHERE id = %(hook)s AND revision = %(revision)s AND closed_at IS NULL)
@@ -176,7 +181,8 @@ def accept_as(
 def _put_by_hook(
     connection: Connection[Any], values: dict[str, Any], body: bytes, delivery: Delivery, *, hook: Hook, keys: DoorKeys
 ) -> Receipt | None:
-    """One statement for what is new. What was known already and says something else is kept beside it."""
+    """One statement for what is new. What was known already and says something else is kept beside it: held, or for
+    the worker to see whether it contradicts."""
     content = None
     if delivery.answers:
         content = keyed_digest(keys.digest, "answers", hook.form, tell_answers(delivery.answers))
@@ -187,10 +193,12 @@ def _put_by_hook(
     known = connection.execute(_FIND_BY_HOOK, put).fetchone()
     if known is None:
         return None
-    *told, is_other = known
+    *told, is_other, is_full = known
     is_plain_twin = told[3] and not delivery.is_encrypted and delivery.fullness > 0
     if not (is_other or is_plain_twin):
         return _read_known(told)
+    is_held = is_plain_twin or is_full
+    reason = (HeldReason.PLAIN_IN_ENCRYPTED if is_plain_twin else HeldReason.CONFLICT).value if is_held else SECOND
     edition = veil_id(delivery.edition_id or "", key=keys.digest)
     identity = keyed_digest(keys.digest, "beside", hook.form, edition, content or "")
     beside = {
@@ -198,16 +206,16 @@ def _put_by_hook(
         "id": uuid4(),
         "identity": identity,
         "body": seal_value(body, to=keys.intake, context=entry_context(hook.form, identity)),
-        "state": HELD,
-        "reason": (HeldReason.PLAIN_IN_ENCRYPTED if is_plain_twin else HeldReason.CONFLICT).value,
+        "state": HELD if is_held else UNTOUCHED,
+        "reason": reason,
         "contradicts": edition,
         "contradicts_entry": told[0],
     }
     first = _PUT_BY_HOOK.find_id(connection, beside)
     if first is not None:
-        return Receipt(first, is_new=False)
+        return Receipt(first, is_new=not is_held)
     again = connection.execute(_FIND_BY_HOOK, beside).fetchone()
-    return None if again is None else _read_known(again[:-1])
+    return None if again is None else _read_known(again)
 
 
 def find_entry(connection: Connection[Any], *, form: str, identity: str) -> Receipt | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from pimcollect.domain.editions import Order, extend_chain, order_editions
+from pimcollect.domain.editions import Order, differ, extend_chain, order_editions
 from pimcollect.domain.outcomes import Course, HeldReason, Kept, Refused
 from pimcollect.errors import PimError
 from pimcollect.tables.connections import ask_fetch
@@ -55,6 +55,8 @@ def store_outcomes(own: Hands, session: Session, decided: list[Decided]) -> list
         if one.edition_id != one.root_id and (one.form, one.edition_id) in stored:
             # a later edition waited for this one in vain and stands for itself: which are one, a person says
             hold_entry(session, one.entry, HeldReason.EDITION_UNCLEAR, contradicts=one.edition_id)
+        elif _is_contradiction(one, row=row):
+            hold_entry(session, one.entry, HeldReason.CONFLICT, contradicts=one.edition_id)
         elif row is None:
             _write_new(own, writing, one)
         else:
@@ -138,16 +140,37 @@ def _drop_strange_entities(session: Session, placed: list[Decided]) -> list[Deci
     ]
 
 
+def _is_contradiction(one: Decided, *, row: SubmissionRow | None) -> bool:
+    """Whether it is another copy of an edition that is here, and says something else: a yes where somebody said no, a
+    no where there was a yes, or of one hook another answer. A person decides which is right, and lets that in again."""
+    if one.is_released:
+        return False
+    if row is None:
+        return one.is_beside  # what came first is held or on its way: not overtaken
+    if row.edition_id != one.edition_id or row.erased_at is not None:
+        return False
+    decision = one.decision
+    if isinstance(decision, Refused):
+        return row.state == KEPT and decision.said_no
+    if row.state == TOMBSTONE:
+        return row.said_no
+    return one.is_beside and any(
+        differ(was, dict(now))
+        for was, now in ((row.shared, decision.treated.shared), (row.restricted, decision.treated.restricted))
+    )
+
+
 def _content(one: Decided) -> dict[str, Any]:
     """The columns that a decision fills."""
     decision = one.decision
     content: dict[str, Any] = {"month": decision.month, "place": decision.place}
     if isinstance(decision, Refused):
         nothing = dict.fromkeys(("screening", "shared", "restricted", "findings"))
-        return {**content, **nothing, "state": TOMBSTONE, "may_share": False}
+        return {**content, **nothing, "state": TOMBSTONE, "may_share": False, "said_no": decision.said_no}
     return {
         **content,
         "state": KEPT,
+        "said_no": False,
         "may_share": decision.may_share,
         "screening": decision.screening,
         "shared": dict(decision.treated.shared),

@@ -23,6 +23,7 @@ from pimcollect.errors import ErrorCode, PimError
 from pimcollect.log import open_log
 from pimcollect.servers.base import MAPPED, Opened, Reader, find_reader
 from pimcollect.servers.instance import find_fault
+from pimcollect.tables.collisions import SECOND
 from pimcollect.tables.connections import ask_fetch
 from pimcollect.tables.entries import (
     INCOMPLETE,
@@ -267,9 +268,19 @@ def _decide(
         follows=row.follows,
         has_waited=row.reason == HeldReason.EDITION_EARLY,
         alike=own.digest("answers", tell_answers(opened.raw, asked_by.moments)),
-        identity=row.identity,
+        is_beside=row.reason == SECOND,
+        is_released=row.contradicts is not None and row.reason is None,
+        identity=_find_identity(session, row, edition),
         inside=inside,
     )
+
+
+def _find_identity(session: Session, row: EntryRow, edition: str) -> str:
+    """Under which the files of this edition lie: of what came beside another of it, that of the other."""
+    other = None
+    if row.contradicts_entry is not None and row.contradicts == edition:
+        other = session.get(EntryRow, row.contradicts_entry)
+    return row.identity if other is None else other.identity
 
 
 def _is_of_other_form(session: Session, row: EntryRow, opened: Opened, versions: list[KnownVersion]) -> bool:

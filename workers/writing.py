@@ -66,6 +66,10 @@ class Decided:
     """Of the submission, if it turns out to be a new one."""
     twin: Twin | None = None
     """The submission with the same answers that came first."""
+    is_beside: bool = False
+    """True when other content of this edition came by the same hook before."""
+    is_released: bool = False
+    """True when it contradicted another, and a person let it take the place."""
     identity: str = ""
     """That of the entry, which its files have too."""
     inside: Inside | None = field(default=None, repr=False)

@@ -26,6 +26,13 @@ def was_asked(answers: Mapping[str, object], conditions: tuple[Condition, ...], 
     return any(one.question in answers or one.question in unread for one in conditions)
 
 
+def said_no(answers: Mapping[str, object], conditions: tuple[Condition, ...], *, unread: Collection[str]) -> bool:
+    """Whether a question was answered otherwise than with an accepted code: a no that no other copy undoes."""
+    return any(
+        one.question in unread or (one.question in answers and not has_consent(answers, (one,))) for one in conditions
+    )
+
+
 def is_clear(answers: Mapping[str, object], consent: ConsentMap, *, unread: Collection[str]) -> bool:
     """Whether a yes or a no was said in the codes of the form, where a mapping of somebody else's may be wrong.
 

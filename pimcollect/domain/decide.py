@@ -8,7 +8,7 @@ from typing import Any
 
 from pimcollect.domain.answers import UNREAD, AnswerReader, Answers, Findings
 from pimcollect.domain.clocks import due_at, month_of, to_utc
-from pimcollect.domain.consent import has_consent, is_clear, was_asked
+from pimcollect.domain.consent import has_consent, is_clear, said_no, was_asked
 from pimcollect.domain.derived import plan_derivations
 from pimcollect.domain.entities import EntityWriter, ToldEntity
 from pimcollect.domain.flags import FlagRules, Raised
@@ -100,7 +100,8 @@ def decide_answers(
     finest = places[0] if places else None
     if not has_consent(answers, version.consent.keep):
         place = climb(directory, finest, level=REFUSED_LEVEL)
-        return Refused(month, place, was_asked=was_asked(answers, version.consent.keep, unread=answers.get(UNREAD, ())))
+        asked = {"answers": answers, "conditions": version.consent.keep, "unread": answers.get(UNREAD, ())}
+        return Refused(month, place, was_asked=was_asked(**asked), said_no=said_no(**asked))
     screening, opened, closed = prepared.gate.close(answers)
     for derive in prepared.derivations:
         derive(opened)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 
@@ -60,3 +60,9 @@ def extend_chain(
     if order in {Order.NEWER, Order.OLDER}:
         chain.update(one for one in (deprecated, follows) if one is not None)
     return tuple(sorted(chain))
+
+
+def differ(one: Mapping[str, object] | None, other: Mapping[str, object] | None) -> bool:
+    """Whether two copies of one edition answer a question that both have in two ways."""
+    one, other = one or {}, other or {}
+    return any(one[name] != other[name] for name in one.keys() & other.keys())

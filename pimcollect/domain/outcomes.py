@@ -51,7 +51,8 @@ class HeldReason(StrEnum):
     EDITION_EARLY = "edition_early"
     """An edit that came before the one it replaces; tried again when that one comes, or after a quarter of an hour."""
     CONFLICT = "conflict"
-    """A phone, or one and the same hook, brought other content under the id of a submission that is here."""
+    """A phone, or one and the same hook, brought other content under the id of a submission that is here; or a yes
+    came where a no was said, or a no where there was a yes."""
     FAILING = "failing"
     """Tried several times and never finished; an error of ours."""
     OUT_OF_MEMORY = "out_of_memory"
@@ -175,6 +176,8 @@ class Refused:
     """adm1 p-code, when the answers tell it and the directory knows it."""
     was_asked: bool = True
     """False when no question of the consent came with it: nobody answered one, or a subset left them out."""
+    said_no: bool = True
+    """False when no question of the consent was answered with anything but a yes: some were left out."""
 
 
 @dataclass(frozen=True)

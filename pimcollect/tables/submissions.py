@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, or_, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, or_, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -55,6 +55,8 @@ class SubmissionRow(Base):
     superseded: Mapped[list[str]]
     """Earlier edition ids of the chain."""
     state: Mapped[str]
+    said_no: Mapped[bool] = mapped_column(default=True, server_default=true())
+    """Of a refusal: that somebody said no, so no other copy of this edition undoes it."""
     month: Mapped[date]
     """First day of the month of receipt."""
     place: Mapped[str | None]

@@ -49,7 +49,17 @@ def test_a_refusal_keeps_nothing_but_month_and_first_level_area(consent: Any) ->
     raw = flatten({**BASE, **PLACE, **AGREED, "inc_urgent": "yes"}, bank_version())
     path = next(path for path in raw if path.endswith("con_interview"))
     refused = decide({**raw, path: consent}, household(), directory(*ALL), received_at=RECEIVED)
-    assert refused == Refused(month=date(2026, 11, 1), place="XX01")
+    assert refused == Refused(month=date(2026, 11, 1), place="XX01", said_no=consent not in (None, ""))
+
+
+def test_a_no_beside_a_question_that_is_left_out_is_said_and_a_yes_beside_one_is_none() -> None:
+    raw = flatten({**BASE, **PLACE, **AGREED}, bank_version())
+    adult, asked = (next(path for path in raw if path.endswith(name)) for name in ("con_adult", "con_interview"))
+    for answer, is_said in (("no", True), ("yes", False)):
+        some = {path: value for path, value in raw.items() if path != adult} | {asked: answer}
+        refused = decide(some, household(), directory(*ALL), received_at=RECEIVED)
+        assert isinstance(refused, Refused)
+        assert (refused.said_no, refused.was_asked) == (is_said, True)
 
 
 def test_a_refusal_without_a_known_place_has_none() -> None:

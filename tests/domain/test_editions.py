@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pimcollect.domain.editions import Order, extend_chain, order_editions
+from pimcollect.domain.editions import Order, differ, extend_chain, order_editions
 
 
 def test_two_edits_of_the_same_older_edition_are_unclear() -> None:
@@ -58,3 +58,21 @@ def test_in_any_order_of_arrival_an_older_edition_never_replaces_a_newer_one(
             assert arriving == stored
         else:
             assert deprecated is not None
+
+
+ANSWERS = st.dictionaries(st.sampled_from("abcde"), st.one_of(st.integers(0, 2), st.lists(st.integers(0, 1))))
+
+
+@given(ANSWERS, st.sets(st.sampled_from("abcde")))
+def test_a_subset_differs_from_its_whole_in_nothing(whole: dict[str, object], left_out: set[str]) -> None:
+    subset = {name: value for name, value in whole.items() if name not in left_out}
+    assert not differ(whole, subset)
+    assert not differ(subset, whole)
+    assert not differ(None, whole)
+
+
+@given(ANSWERS.filter(bool), st.data())
+def test_one_other_answer_is_a_difference(answers: dict[str, object], data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(answers)))
+    assert differ(answers, {**answers, name: "another"})
+    assert differ({name: "another"}, answers)

@@ -72,16 +72,108 @@ def test_what_a_server_changes_of_its_own_between_two_copies_is_no_contradiction
     assert len(rows(engine, "SELECT id FROM entries")) == 1
 
 
-def test_a_subset_another_shape_and_another_hook_are_no_contradiction(
+def test_another_shape_and_another_hook_are_no_contradiction(
     household: Household, settings: Settings, engine: Engine
 ) -> None:
     other = replace(household, door=open_door(settings, engine, form="hh"))
     yes, root = write_kobo(YES, frozen=household.frozen)
     no, _ = write_kobo(NO, frozen=household.frozen, root=root)
-    subset = {key: value for key, value in json.loads(no).items() if not key.endswith("dem_group")}
     household.door.post(yes)
-    assert len(subset) < len(json.loads(no))
-    household.door.post(json.dumps(subset).encode())
     household.door.post(to_xml(json.loads(no), version=household.frozen.version.version))
     other.door.post(no)
     assert len(rows(engine, "SELECT id FROM entries")) == 1
+
+
+def without(answers: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in answers.items() if name not in names}
+
+
+def post_both(household: Household, first: dict[str, Any], second: dict[str, Any], *, is_settled: bool) -> str:
+    """Two deliveries under one id by one hook; the second twice."""
+    body, root = write_kobo(first, frozen=household.frozen)
+    other, _ = write_kobo(second, frozen=household.frozen, root=root)
+    household.door.post(body)
+    if is_settled:
+        household.settle()
+    receipts = {household.door.post(other).json["receipt"] for _ in range(2)}
+    assert len(receipts) == 1
+    household.settle()
+    household.settle()
+    assert household.door.post(other).json["receipt"] in receipts
+    return root
+
+
+def states(engine: Engine) -> tuple[list[str], list[tuple[str, str]]]:
+    """What is kept, and what is held for which reason."""
+    kept = [row.state for row in rows(engine, "SELECT state FROM submissions")]
+    return kept, [tuple(row) for row in rows(engine, "SELECT state, reason FROM entries WHERE state <> 'settled'")]
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+@pytest.mark.parametrize(
+    ("first", "second", "stays"),
+    [
+        (without(NO, "dem_group", "svc_ill"), YES, "tombstone"),
+        (YES, without(NO, "dem_group", "svc_ill"), "kept"),
+        (YES, without({**YES, "hlp_proof": "no"}, "dem_group"), "kept"),
+        (without({**YES, "hlp_proof": "no"}, "dem_group"), YES, "kept"),
+    ],
+)
+def test_a_poorer_or_fuller_copy_that_says_otherwise_is_held_and_changes_nothing(
+    household: Household,
+    engine: Engine,
+    *,
+    first: dict[str, Any],
+    second: dict[str, Any],
+    stays: str,
+    is_settled: bool,
+) -> None:
+    root = post_both(household, first, second, is_settled=is_settled)
+    assert states(engine) == ([stays], [("held", "conflict")])
+    (held,) = rows(engine, "SELECT id, contradicts FROM entries WHERE state = 'held'")
+    assert held.contradicts == root
+    with Session(engine) as session, session.begin():
+        release_entry(session, held.id)
+    household.settle()
+    assert states(engine)[1] == [], "a person's word counts"
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_a_poorer_copy_that_agrees_is_ignored_and_a_fuller_one_is_taken(
+    household: Household, engine: Engine, *, is_settled: bool
+) -> None:
+    subset = without(YES, "dem_group")
+    post_both(household, YES, subset, is_settled=is_settled)
+    assert states(engine) == (["kept"], [])
+    post_both(household, subset, YES, is_settled=is_settled)
+    assert states(engine) == (["kept", "kept"], [])
+    found = rows(engine, "SELECT shared || restricted AS said FROM submissions")
+    assert all("dem_group" in row.said for row in found)
+
+
+def test_a_no_that_was_said_is_not_undone_by_a_fuller_copy_by_whatever_way(
+    household: Household, settings: Settings, engine: Engine
+) -> None:
+    other = replace(household, door=open_door(settings, engine, form="hh"))
+    no, root = write_kobo(without(NO, "dem_group"), frozen=household.frozen)
+    yes, _ = write_kobo(YES, frozen=household.frozen, root=root)
+    household.door.post(no)
+    household.settle()
+    other.door.post(yes)
+    household.settle()
+    assert states(engine) == (["tombstone"], [("held", "conflict")])
+
+
+def test_what_came_beside_does_not_overtake_what_is_held(household: Household, engine: Engine) -> None:
+    no, root = write_kobo(without(NO, "dem_group"), frozen=household.frozen)
+    yes, _ = write_kobo(YES, frozen=household.frozen, root=root)
+    household.door.post(no)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE entries SET state = 'held', reason = 'failing'"))
+    household.door.post(yes)
+    household.settle()
+    assert states(engine) == ([], [("held", "failing"), ("held", "conflict")])
+    with Session(engine) as session, session.begin():
+        release_entry(session, *session.scalars(text("SELECT id FROM entries WHERE reason = 'failing'")))
+    household.settle()
+    assert states(engine) == (["tombstone"], [("held", "conflict")])

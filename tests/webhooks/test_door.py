@@ -84,16 +84,20 @@ def test_basic_and_bearer_carry_the_secret_too(door: OpenDoor) -> None:
 
 
 def test_one_edition_is_one_entry_through_whatever_hook_and_in_whatever_order(
-    settings: Settings, engine: Engine, door: OpenDoor
+    settings: Settings, engine: Engine
 ) -> None:
-    receipts = {door.post(WIRE[wire]["body"]).json["receipt"] for wire in ("k05", "k03", "k01", "k04", "k02", "k01")}
+    wires = ("k05", "k03", "k01", "k04", "k02")
+    doors = {wire: open_door(settings, engine) for wire in wires}
+    receipts = {doors[wire].post(WIRE[wire]["body"]).json["receipt"] for wire in (*wires, "k01")}
     assert len(receipts) == 1
     assert count(engine) == 1
 
 
 def test_a_fuller_copy_takes_the_place_of_a_subset_and_not_the_other_way(
-    door: OpenDoor, engine: Engine, hands_keys: HandsKeys
+    settings: Settings, door: OpenDoor, engine: Engine, hands_keys: HandsKeys
 ) -> None:
+    whole = open_door(settings, engine)
+
     def stored() -> bytes:
         with engine.connect() as connection:
             row = connection.execute(text("SELECT form, identity, body FROM entries")).one()
@@ -101,7 +105,7 @@ def test_a_fuller_copy_takes_the_place_of_a_subset_and_not_the_other_way(
 
     door.post(WIRE["k04"]["body"])
     assert stored() == WIRE["k04"]["body"]
-    door.post(WIRE["k01"]["body"])
+    whole.post(WIRE["k01"]["body"])
     assert stored() == WIRE["k01"]["body"]
     door.post(WIRE["k04"]["body"])
     assert stored() == WIRE["k01"]["body"]

@@ -80,7 +80,7 @@ class Hooks:
             row.form,
             tuple(row.secrets),
             row.revision,
-            find_reader(row.server, row.mapping),
+            find_reader(row.server, row.mapping, hook=row.id),
             row.is_secret_in_address,
             tuple(ip_network(one) for one in row.networks),
         )

@@ -155,7 +155,8 @@ def _settle_together(own: Hands, ids: list[UUID]) -> None:
         decided, lacking = [], set()
         with _bounded():
             for row in rows:
-                reader = find_reader(row.server, None if row.hook is None else mappings.get(row.hook))
+                mapping = None if row.hook is None else mappings.get(row.hook)
+                reader = find_reader(row.server, mapping, hook=row.hook)
                 one = _decide(own, session, row, reader=reader, versions=versions[row.form], directory=directory)
                 if isinstance(one, Held):
                     hold_entry(session, row.id, one.reason, fault=one.fault)

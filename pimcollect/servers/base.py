@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from uuid import UUID
 
 from pimcollect.domain.entities import ToldEntity
 from pimcollect.plugins import find_plugin
@@ -73,8 +74,8 @@ class Reader(Protocol):
         """What a worker must know. Raises PimError(BAD_BODY), or (NOT_A_SUBMISSION) for what only says something."""
 
 
-def find_reader(server: str, mapping: Mapping[str, Any] | None = None) -> Reader:
-    """The reader of a server plugin; with `mapping`, of a sender that a mapping describes."""
+def find_reader(server: str, mapping: Mapping[str, Any] | None = None, *, hook: UUID | None = None) -> Reader:
+    """The reader of a server plugin; with `mapping`, of a sender that a mapping describes and that posts to `hook`."""
     plugin = find_plugin("servers", server)
-    reader: Reader = plugin if mapping is None else plugin.bind(mapping)
+    reader: Reader = plugin if mapping is None else plugin.bind(mapping, hook=hook)
     return reader

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.servers.base import Delivery, Opened
 from pimcollect.servers.flat import count_answers, is_envelope, read_id
+from pimcollect.servers.ids import is_plain
 from pimcollect.servers.instance import flatten, parse_xml
 from pimcollect.servers.kobo import is_json, parse_object
 
@@ -32,6 +34,8 @@ class Mapped:
     """Path below `answers` as the sender has it -> path in our form. What is not named keeps its own."""
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Path below `answers` as the sender has it -> its value -> our code. What is not named stays as it is."""
+    hook: UUID | None = None
+    """To which ids belong that are no UUIDs: senders that count their own begin at the same numbers."""
 
     def read_delivery(self, body: bytes) -> Delivery:
         """What the door must know. Never raises for bad content."""
@@ -41,7 +45,7 @@ class Mapped:
             chosen = self._choose(flat)
             # of the other fields nobody said that they are answers: they may tell when a copy was sent
             named = {path: chosen[path] for path in self.fields.values() if path in chosen}
-            return Delivery(kind, read_id(flat.get(self.instance_id)), count_answers(chosen), answers=named)
+            return Delivery(kind, self._read_id(flat, self.instance_id), count_answers(chosen), answers=named)
         except PimError:
             return Delivery(kind, None, 0)
 
@@ -49,7 +53,7 @@ class Mapped:
         """What a worker must know. Raises PimError, without content in it: BAD_BODY, or MAPPING_UNFIT or
         NO_INSTANCE_ID where the body can be read, but not as this mapping says."""
         flat = self._flatten(body, repeats)
-        edition, deprecated = read_id(flat.get(self.instance_id)), read_id(flat.get(self.deprecated_id))
+        edition, deprecated = self._read_id(flat, self.instance_id), self._read_id(flat, self.deprecated_id)
         raw = self._choose(flat)
         if not raw:  # rather a mapping that is wrong than a person who refused without a word
             raise _unfit("there are no answers where its mapping says")
@@ -58,12 +62,16 @@ class Mapped:
         return Opened(
             named_form=_text(flat.get(self.form)),
             named_version=_text(flat.get(self.form_version)),
-            root_id=read_id(flat.get(self.root_id)) or (edition if deprecated is None else None),
+            root_id=self._read_id(flat, self.root_id) or (edition if deprecated is None else None),
             edition_id=edition,
             deprecated_id=deprecated,
             is_encrypted=is_envelope(raw),
             raw=raw,
         )
+
+    def _read_id(self, flat: Mapping[str, Any], path: str) -> str | None:
+        found = read_id(flat.get(path))
+        return found if found is None or self.hook is None or is_plain(found) else f"{self.hook}/{found}"
 
     def _flatten(self, body: bytes, repeats: Collection[str]) -> dict[str, Any]:
         if is_json(body):
@@ -105,9 +113,10 @@ class Mapped:
         return ours[value] if value in ours else " ".join(ours.get(one, one) for one in value.split(" "))
 
 
-def bind(mapping: Mapping[str, Any]) -> Mapped:
+def bind(mapping: Mapping[str, Any], *, hook: UUID | None = None) -> Mapped:
     """The reader of a mapping that was checked when its hook was opened."""
-    return Mapped(**{name: value for name, value in mapping.items() if name != "secret_in" and value is not None})
+    told = {name: value for name, value in mapping.items() if name != "secret_in" and value is not None}
+    return Mapped(**told, hook=hook)
 
 
 def _unfit(what: str) -> PimError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,8 +63,7 @@ def read_mapping(document: Any) -> dict[str, Any]:
     except ValidationError as error:
         places = error.messages if isinstance(error.messages, dict) else {}
         said = "; ".join(f"{name}: {_first(found)}" for name, found in sorted(places.items()) if name in _NAMES)
-        unknown = len(places.keys() - _NAMES)
-        said = "; ".join(filter(None, (said, f"{unknown} unknown fields" if unknown else "")))
+        said = "; ".join(filter(None, (said, _tell_unknown(sorted(places.keys() - _NAMES)))))
         raise PimError(ErrorCode.BAD_FILE, f"The mapping is not right: {said}.", remedy=_HELP) from error
     targets = list(mapping.get("fields", {}).values())
     if len(set(targets)) != len(targets):
@@ -100,8 +100,19 @@ def check_targets(mapping: Mapping[str, Any], version: Version) -> None:
 
 
 _SHOWN = 12
+_MOST_NAMED, _LONGEST_NAME = 5, 40
 _NAMES = {one.data_key or name for name, one in MappingSchema().fields.items()}
 _HELP = f"Its fields are: {', '.join(sorted(_NAMES))}; docs/operators/hooks.md has an example."
+
+
+def _tell_unknown(names: list[str]) -> str:
+    """Unknown fields by name, so that a slip of the pen is found: the file is the operator's own. Bounded, one line."""
+    if not names:
+        return ""
+    some = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..." for name in names[:_MOST_NAMED]]
+    told = ", ".join(json.dumps(name) for name in some)
+    more = " ..." if len(names) > _MOST_NAMED else ""
+    return f"{len(names)} unknown {'field' if len(names) == 1 else 'fields'}: {told}{more}"
 
 
 def _first(found: Any) -> str:

@@ -16,6 +16,7 @@ from pimcollect.actions.inbox import replay_entry
 from pimcollect.config import Settings
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.schemas.mappings import read_mapping
 from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import HandsKeys, open_value
 from tests.factories.door import OpenDoor, make_app, open_door, put_form
@@ -212,6 +213,21 @@ def test_a_mapping_that_is_not_right_is_refused_in_words_and_opens_nothing(
     assert caught.value.remedy
     assert "__import__" not in str(caught.value)
     assert rows(engine, "SELECT id FROM hooks") == []
+
+
+@pytest.mark.parametrize(
+    ("unknown", "said"),
+    [
+        (("answer",), 'The mapping is not right: 1 unknown field: "answer". '),
+        (("a\u202e\n", "b" * 41), f'2 unknown fields: "a\\u202e\\n", "{"b" * 40}...". '),
+        (tuple("abcdef"), '6 unknown fields: "a", "b", "c", "d", "e" ....'),
+    ],
+)
+def test_unknown_fields_of_a_mapping_are_named(unknown: tuple[str, ...], said: str) -> None:
+    with pytest.raises(PimError) as caught:
+        read_mapping({"instance_id": "id", **dict.fromkeys(unknown, SECRET)})
+    assert said in str(caught.value)
+    assert SECRET not in str(caught.value)
 
 
 def test_two_fields_that_stand_for_one_question_are_held_and_never_a_consent(

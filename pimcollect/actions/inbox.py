@@ -76,8 +76,8 @@ _ANEW = "Open the submission on its server, correct it and save it, so that it i
 FAULTS = {
     "empty": "There is nothing in it, or neither an id nor an answer. See whether a template or a choice of fields at "
     "the sender leaves everything out.",
-    "neither": "It is neither JSON nor XML: perhaps a web form, a packed file or an error page. Set the sender to JSON "
-    "or XML.",
+    "neither": "It is neither JSON nor XML: perhaps a web form, a packed body (gzip) or an error page. Set the sender "
+    "to JSON or XML, not packed.",
     "no_object": "It is JSON, but a bare word or number and no submission. See what the sender is set to send.",
     "broken": "It is cut off or damaged. If all of this sender's are, something on the way cuts them, such as a "
     f"proxy's limit. {_ANEW}",

@@ -19,6 +19,8 @@ from pimcollect.servers.instance import DEEPEST, flatten, parse_xml, unreadable
 _WRAPPERS = 3
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 """Escapes of NUL and of halves of signs; whole signs outside the first plane are written with two of them."""
+_TEXT = (b"{", b"[", b"\xff\xfe", b"\xfe\xff", b"\0")
+"""How JSON begins, in UTF-16 and UTF-32 too; a packed file begins otherwise."""
 
 
 def is_json(body: bytes) -> bool:
@@ -37,8 +39,8 @@ def parse_object(body: bytes, *, numbers_as_text: bool = False) -> dict[str, Any
         what = "it is not JSON in UTF-8 that can be read in one way only"
         raise unreadable(_name_fault(body, error), what) from error
     if not isinstance(found, dict):
-        fault = BodyFault.SEVERAL if isinstance(found, list) else BodyFault.NO_OBJECT
-        raise unreadable(fault, "it is not a JSON object")
+        many = BodyFault.SEVERAL if found else BodyFault.EMPTY
+        raise unreadable(many if isinstance(found, list) else BodyFault.NO_OBJECT, "it is not a JSON object")
     if _depth(found) > DEEPEST:
         raise unreadable(BodyFault.TOO_DEEP, "it is nested too deep")
     if _SUSPECT.search(body) and not _is_text(found):
@@ -48,7 +50,7 @@ def parse_object(body: bytes, *, numbers_as_text: bool = False) -> dict[str, Any
 
 def _name_fault(body: bytes, error: ValueError) -> BodyFault:
     fault, begun = name_fault(error), body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if fault is BodyFault.BROKEN and begun[:1] not in (b"{", b"["):
+    if fault in (BodyFault.BROKEN, BodyFault.ENCODING) and not begun.startswith(_TEXT):
         return BodyFault.NEITHER if begun else BodyFault.EMPTY
     return fault
 

@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _
 
 BODY_FAULTS = {
     "empty": _("There is nothing in it, or no answer. See what a template at the sender leaves out."),
-    "neither": _("It is neither JSON nor XML, perhaps an error page. Set the sender to JSON or XML."),
+    "neither": _("It is neither JSON nor XML, perhaps packed or an error page. Set the sender to JSON or XML."),
     "no_object": _("It is a bare word or number. See what the sender is set to send."),
     "broken": _("It is cut off or damaged. If all from this sender are, something on the way cuts them."),
     "several": _("It holds more than one submission. Set the sender to post each by itself."),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +16,11 @@ CANARY = "Nadia-Canary"
 HELD, SETTLED, EITHER = "held", "settled", "either"
 _SEED = 20_261_125
 _OTHERS = {
-    "empty": "J01 J02 X-only-a-declaration X-empty-root",
-    "neither": "J-form-encoded J-multipart J-base64",
+    "empty": "J01 J02 J06-array-of-none X-only-a-declaration X-empty-root",
+    "neither": "J-form-encoded J-multipart J-base64 J-gzip J-zip J-deflate",
     "no_object": "J07 J08 J09",
     "several": "J04 J05 J06 J-comment X-two-roots",
-    "encoding": "J11-utf-16 J11-utf-32 J12 J-gzip X-bad-utf-8 X-wrong-encoding-name",
+    "encoding": "J11-utf-16 J11-utf-32 J12 X-bad-utf-8 X-wrong-encoding-name",
     "signs": "J13 J14 J15 J-control-sign X-nul X-control-sign",
     "twice": "J21 J22 X-same-attribute-twice",
     "number": "J16 J18",
@@ -61,6 +63,7 @@ def list_json(good: dict[str, Any], *, consent: str) -> Iterator[Case]:
         "J04-garbage-behind": json.dumps(named).encode() + b" x",
         "J05-two-documents": body + body,
         "J06-array": b"[" + body + b"]",
+        "J06-array-of-none": b" [ ]\n",
         "J07-string": json.dumps(CANARY).encode(),
         "J08-number": b"5",
         "J09-null": b"null",
@@ -91,7 +94,9 @@ def list_json(good: dict[str, Any], *, consent: str) -> Iterator[Case]:
         "J-control-sign": b"{" + inside + b', "a": "\x01"}',
         "J-form-encoded": b"consent=yes&name=" + CANARY.encode(),
         "J-multipart": b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + body + b"\r\n--x--",
-        "J-gzip": bytes.fromhex("1f8b0800000000000003") + body[:40],
+        "J-gzip": gzip.compress(body),
+        "J-deflate": zlib.compress(body),
+        "J-zip": b"PK\x03\x04" + zlib.compress(body),
         "J-base64": b"eyJfdXVpZCI6ICIxIn0=",
         "J-template-that-was-not-filled": b'{"text": "%SUBMISSION%"',
         "J-html": b"<!doctype html><html><body>502 Bad Gateway</body></html>",

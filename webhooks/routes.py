@@ -59,7 +59,8 @@ def create_door(door: Door, *, max_body_bytes: int) -> Flask:
     """
     app = Flask("webhooks")
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
-    # a sender follows no redirect: `//` and a trailing slash are other addresses, not spellings of this one
+    # a sender follows no redirect: a trailing slash is the same address at once, and `//` is another one
+    app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
     app.extensions["door"] = door

@@ -234,7 +234,21 @@ def test_without_a_queue_a_delivery_is_taken_all_the_same_and_at_once(
 def test_other_methods_are_405_and_nothing_redirects(door: OpenDoor) -> None:
     for method in ("GET", "PUT", "DELETE", "PATCH"):
         assert door.client.open(door.url, method=method).status_code == 405
-    assert door.client.post(f"{door.url}/", data=b"{}").status_code in {401, 404}
+    assert door.client.post(f"{door.url}/", data=b"{}").status_code == 401
+
+
+@pytest.mark.parametrize("server", ["kobo", "ona"])
+def test_a_slash_at_the_end_of_the_address_loses_nothing_and_opens_nothing(
+    settings: Settings, engine: Engine, server: str
+) -> None:
+    door = open_door(settings, engine, server=server)
+    secret = {} if door.hook.is_secret_in_address else {SECRET_HEADER: door.hook.secret}
+    assert door.client.post(f"{door.hook.path}/", data=b'{"_uuid": "1"}', headers=secret).status_code == 202
+    assert count(engine) == 1
+    for path, headers in ((f"{door.hook.path}x/", secret), (f"/webhooks/{door.hook.key}/", {})):
+        assert door.client.post(path, data=b'{"_uuid": "2"}', headers=headers).status_code == 401
+    assert door.client.get(f"{door.hook.path}/").status_code == 405
+    assert count(engine) == 1
 
 
 def test_the_answer_repeats_nothing_of_what_came(door: OpenDoor) -> None:

@@ -34,6 +34,8 @@ _project_option = click.option(
     "--project", default="pimcollect", show_default=True, help="How the project is called on the phone."
 )
 
+_yes_option = click.option("--yes", is_flag=True, expose_value=False, help="For scripts: it never asks anyway.")
+
 
 @click.group()
 def phones() -> None:
@@ -105,6 +107,7 @@ def add_command(
 @click.argument("name")
 @_project_option
 @_qr_option
+@_yes_option
 @json_option
 def qr_command(name: str, project: str, picture: Path | None, as_json: bool) -> None:
     """A new QR code with a new secret, for a phone that was set up anew; the secret before it ends at once."""
@@ -118,6 +121,7 @@ def qr_command(name: str, project: str, picture: Path | None, as_json: bool) -> 
 
 @phones.command("revoke")
 @click.argument("name")
+@_yes_option
 @json_option
 def revoke_command(name: str, as_json: bool) -> None:
     """Shut a phone out at once: by its whole NAME, or by the beginning of its id. What it sent stays."""

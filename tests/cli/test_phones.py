@@ -118,6 +118,12 @@ def test_a_phone_that_was_set_up_by_the_commands_gets_its_forms_and_loses_them_w
     assert [(row["name"], row["state"]) for row in read("phones", "list")] == [("amina", "revoked")]
 
 
+def test_a_script_that_says_yes_shuts_a_lost_phone_out_and_gives_a_new_code(run: Run, read: Read) -> None:
+    run("phones", "add", "enum-07")
+    assert read("phones", "qr", "enum-07", "--yes")[0]["name"] == "enum-07"
+    assert read("phones", "revoke", "enum-07", "--yes") == [{"name": "enum-07", "state": "revoked"}]
+
+
 @pytest.mark.parametrize("option", ["", "--device"])
 def test_a_phone_that_was_ended_is_told_so_with_how_to_let_it_in_anew(run: Run, option: str) -> None:
     add = ("phones", "add", "facade07", *filter(None, [option]))

@@ -15,9 +15,9 @@ from pimcollect.log import open_log
 from pimcollect.tables.marks import (
     HOOKS,
     PHONES,
-    Mark,
     PhoneRefusal,
     Refusal,
+    mark_hook_refusals,
     mark_hooks,
     mark_phone_refusals,
     mark_phones,
@@ -31,23 +31,24 @@ _log = open_log("door")
 class Marks:
     """Counts in memory, written by a thread of their own. A process that is killed loses the last two seconds.
 
-    There is a count for each hook and phone that is known (and of a phone for each reason), and one for each door and
+    There is a count for each hook and phone that is known (and for each reason of theirs), and one for each door and
     reason: strangers make none.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
-        self._hooks: dict[UUID, Mark] = {}
+        self._hooks: Counter[UUID] = Counter()
         self._phones: Counter[UUID] = Counter()
         self._refusals: Counter[tuple[str, str]] = Counter()
+        self._refused_hooks: Counter[tuple[UUID, str]] = Counter()
         self._refused_phones: Counter[tuple[UUID, str]] = Counter()
         self._writer: threading.Thread | None = None
 
     def note(self, hook: UUID) -> None:
         """A delivery that this hook brought. Never waits for the database."""
         with self._lock:
-            self._hooks.setdefault(hook, Mark()).arrived += 1
+            self._hooks[hook] += 1
             self._start()
 
     def note_phone(self, phone: UUID) -> None:
@@ -61,8 +62,7 @@ class Marks:
         with self._lock:
             self._refusals[HOOKS, reason.value] += 1
             if hook is not None:
-                mark = self._hooks.setdefault(hook, Mark())
-                mark.refused, mark.reason = mark.refused + 1, reason.value
+                self._refused_hooks[hook, reason.value] += 1
             self._start()
 
     def note_phone_refusal(self, reason: PhoneRefusal, phone: UUID | None) -> None:
@@ -81,9 +81,10 @@ class Marks:
     def write(self) -> bool:
         """Write what was counted; False when nothing was. What the database does not take is forgotten."""
         with self._lock:
-            hooks, self._hooks = self._hooks, {}
+            hooks, self._hooks = self._hooks, Counter()
             phones, self._phones = self._phones, Counter()
             refusals, self._refusals = self._refusals, Counter()
+            refused_hooks, self._refused_hooks = self._refused_hooks, Counter()
             refused_phones, self._refused_phones = self._refused_phones, Counter()
         if not (hooks or phones or refusals):
             return False
@@ -94,6 +95,7 @@ class Marks:
                     mark_hooks(session, hooks)
                     mark_phones(session, phones)
                     mark_refusals(session, refusals)
+                    mark_hook_refusals(session, refused_hooks)
                     mark_phone_refusals(session, refused_phones)
         except SQLAlchemyError as error:
             _log.warning("marks_lost", error=type(error).__name__)

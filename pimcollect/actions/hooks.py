@@ -29,6 +29,7 @@ from pimcollect.tables.forms import (
     find_picture_paths,
 )
 from pimcollect.tables.journal import find_doers, write_journal
+from pimcollect.tables.marks import Refusal, find_hook_refusals
 from pimcollect.tables.phones import find_forms_on_phones
 from pimcollect.vault import hash_secret
 
@@ -156,13 +157,38 @@ def find_lack(session: Session, server: str, form: str) -> Lack | None:
     return Lack.PICTURES if find_picture_paths(session, form) else None
 
 
-def list_hooks(session: Session, actor: Actor) -> list[tuple[HookRow, str]]:
-    """All hooks, open ones first, newest first; with who closed a closed one (a member's name, `command line`)."""
+@dataclass(frozen=True)
+class ListedHook:
+    """A hook with what its row does not tell."""
+
+    row: HookRow
+    closed_by: str
+    """Who closed it (a member's name, `command line`); empty while it is open."""
+    refusals: list[dict[str, Any]]
+    """As `find_hook_refusals`: all that were ever counted."""
+
+    @property
+    def standing(self) -> list[dict[str, Any]]:
+        """The refusals of the last days that something can still be done about: of a closed hook that somebody still
+        posts there, of a network none where all are allowed by now."""
+        is_closed, is_limited = self.row.closed_at is not None, bool(self.row.networks)
+        return [
+            one
+            for one in self.refusals
+            if one["is_recent"]
+            and (one["reason"] == Refusal.CLOSED) == is_closed
+            and (one["reason"] != Refusal.NETWORK or is_limited)
+        ]
+
+
+def list_hooks(session: Session, actor: Actor) -> list[ListedHook]:
+    """All hooks, open ones first, newest first."""
     allow(actor, "hooks.list")
     rows = find_hooks(session)
     moments = {str(row.id): row.closed_at for row in rows if row.closed_at is not None}
     doers = find_doers(session, noun="hooks", action="close", moments=moments)
-    return [(row, doers.get(str(row.id), "")) for row in rows]
+    refusals = find_hook_refusals(session)
+    return [ListedHook(row, doers.get(str(row.id), ""), refusals.get(row.id, [])) for row in rows]
 
 
 def _check_mapping(

@@ -6,20 +6,22 @@ from collections.abc import Iterator
 
 from sqlalchemy.orm import Session
 
+from pimcollect.actions.hooks import list_hooks
+from pimcollect.cli.desk import count
 from pimcollect.cli.findings import ATTENTION, OK, Finding
-from pimcollect.tables.forms import find_refused_hooks, find_unasked_hooks
+from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.tables.forms import find_unasked_hooks
 from pimcollect.tables.marks import HOOKS, RECENT_DAYS, Refusal, find_refused_strangers
 
 _MENDS = {
     Refusal.CLOSED: "Somebody still posts to a closed address: `pimcollect hooks open --form {form} --server {server}` "
     "and enter the new one there.",
     Refusal.WRONG_SECRET: "Is the newest secret there? `pimcollect hooks rotate {id}`, paste it, then send anew there.",
-    Refusal.NETWORK: "If it is a sender of yours: `pimcollect hooks change {id} --allow NETWORK`.",
+    Refusal.NETWORK: "If it is a sender of yours: `pimcollect hooks change {id} {allowed} --allow NETWORK`.",
     Refusal.TOO_LARGE: "Raise PIMCOLLECT_MAX_BODY_MB if it is as it should be, then send anew there.",
 }
 _STRANGERS = "Is an address mistyped at a server? `pimcollect hooks list`; else it is somebody who tries."
-
-
+_MOST = 20
 _LEAST_UNASKED = 3
 """In a row. Fewer may be people who were not there: a question that nobody answered is not in a delivery either."""
 
@@ -35,16 +37,21 @@ def check_unasked(session: Session) -> Iterator[Finding]:
 
 def check_refusals(session: Session) -> Iterator[Finding]:
     """Hooks that refused something in the last days, closed ones too, and calls of addresses that never were."""
-    rows = find_refused_hooks(session, days=RECENT_DAYS)
-    for row in rows:
-        why = Refusal(row.refused_reason or Refusal.WRONG_SECRET)
+    told = [(one["last_at"], hook.row, one) for hook in list_hooks(session, COMMAND_LINE) for one in hook.standing]
+    told.sort(key=lambda each: each[0], reverse=True)
+    for last_at, row, one in told[:_MOST]:
+        why, short = Refusal(one["reason"]), str(row.id)[:8]
         state = "closed hook" if row.closed_at else "hook"
-        last = f"last {row.refused_at:%Y-%m-%d %H:%M} UTC" if row.refused_at else ""
-        detail = f"{state} {str(row.id)[:8]} of {row.form}: {row.refused} refused, {last}: {why.value}"
-        mend = _MENDS.get(why, "Run `pimcollect hooks list`.")
-        yield Finding("doors", ATTENTION, detail, mend.format(id=str(row.id)[:8], form=row.form, server=row.server))
+        last = f"last {last_at:%Y-%m-%d %H:%M} UTC"
+        detail = f"{state} {short} of {row.form}: {one['n']} refused, {last}: {why.value}"
+        allowed = " ".join(f"--allow {network}" for network in row.networks)
+        mend = _MENDS[why].format(id=short, form=row.form, server=row.server, allowed=allowed)
+        yield Finding("doors", ATTENTION, detail, mend)
+    if len(told) > _MOST:
+        yield Finding("doors", ATTENTION, f"{len(told) - _MOST} more, longer ago", "Run `pimcollect hooks list`.")
     strangers = find_refused_strangers(session, HOOKS)
     if strangers is not None:
-        yield Finding("doors", ATTENTION, f"{strangers.n} calls of addresses that no hook has, some lately", _STRANGERS)
-    if not rows and strangers is None:
+        calls = count(strangers.n, "call of an address", "calls of addresses")
+        yield Finding("doors", ATTENTION, f"{calls} that no hook has, the last lately", _STRANGERS)
+    if not told and strangers is None:
         yield Finding("doors", OK, f"no hook refused anything in {RECENT_DAYS} days")

@@ -197,13 +197,15 @@ def list_command(as_json: bool) -> None:
                 "arrived_at": row.arrived_at,
                 "held": held.get(row.id, 0),
                 "unasked": row.unasked,
-                "refused": row.refused,
-                "refused_at": row.refused_at,
-                "refused_reason": row.refused_reason,
+                "refused": sum(one["n"] for one in hook.refusals),
+                "refused_at": hook.refusals[0]["last_at"] if hook.refusals else None,
+                "because": ", ".join(f"{one['reason']} {one['n']}" for one in hook.refusals) or None,
+                "refusals": hook.refusals,
                 "closed_at": row.closed_at,
-                "closed_by": by,
+                "closed_by": hook.closed_by,
             }
-            for row, by in list_hooks(session, COMMAND_LINE)
+            for hook in list_hooks(session, COMMAND_LINE)
+            for row in (hook.row,)
         ]
     columns = {
         "id": "id",
@@ -219,7 +221,7 @@ def list_command(as_json: bool) -> None:
         "unasked": "no consent question",
         "refused": "refused",
         "refused_at": "last refused",
-        "refused_reason": "because",
+        "because": "because",
         "closed_at": "closed",
         "closed_by": "by",
     }

@@ -87,11 +87,6 @@ class HookRow(Base):
     arrived: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     """Deliveries accepted, copies included; told by the web processes every few seconds: a sign of life, no proof."""
     arrived_at: Mapped[datetime | None]
-    refused: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    """Calls with this address that were refused, also since it was closed."""
-    refused_at: Mapped[datetime | None]
-    refused_reason: Mapped[str | None]
-    """Of the last one, a code."""
     unasked: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     """How many of its newest deliveries in a row carried no question of consent at all."""
 
@@ -197,13 +192,6 @@ def find_hooks(session: Session, *, limit: int = 500) -> list[HookRow]:
     """All hooks: open ones first, newest first."""
     order = (HookRow.closed_at.is_not(None), func.coalesce(HookRow.closed_at, HookRow.opened_at).desc())
     return list(session.scalars(select(HookRow).order_by(*order).limit(limit)))
-
-
-def find_refused_hooks(session: Session, *, days: int, limit: int = 50) -> list[HookRow]:
-    """Hooks that refused a call in the last days, closed ones too, the latest first."""
-    since = func.clock_timestamp() - func.make_interval(0, 0, 0, days)
-    query = select(HookRow).where(HookRow.refused_at > since).order_by(HookRow.refused_at.desc())
-    return list(session.scalars(query.limit(limit)))
 
 
 def find_unasked_hooks(session: Session, *, least: int, limit: int = 50) -> list[HookRow]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -15,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 from pimcollect.domain.outcomes import HeldReason
 from pimcollect.tables.base import Base
 from pimcollect.tables.entries import HELD, EntryRow
+from pimcollect.tables.forms import HookRow
 from pimcollect.tables.phones import PhoneRow
 
 
@@ -80,6 +80,21 @@ class RefusalRow(Base):
     last_at: Mapped[datetime]
 
 
+class HookRefusalRow(Base):
+    """How often a hook refused a call for a reason, also since it was closed."""
+
+    __tablename__ = "hook_refusals"
+    __table_args__ = (
+        CheckConstraint(
+            " AND ".join((_list_reasons(HOOKS), f"reason <> '{Refusal.UNKNOWN}'")), name="hook_refuses_for_a_reason"
+        ),
+    )
+    hook: Mapped[UUID] = mapped_column(ForeignKey(HookRow.id), primary_key=True)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    n: Mapped[int] = mapped_column(default=0)
+    last_at: Mapped[datetime]
+
+
 class PhoneRefusalRow(Base):
     """How often a phone that is known was refused for a reason, since it has its code."""
 
@@ -95,23 +110,9 @@ class PhoneRefusalRow(Base):
     last_at: Mapped[datetime]
 
 
-@dataclass
-class Mark:
-    """What came to one hook since it was last written."""
-
-    arrived: int = 0
-    refused: int = 0
-    reason: str | None = None
-    """Of the last refusal."""
-
-
 _MARK_HOOKS = text("""
-    UPDATE hooks SET arrived = hooks.arrived + marks.arrived, refused = hooks.refused + marks.refused,
-           refused_reason = coalesce(marks.reason, hooks.refused_reason),
-           arrived_at = CASE WHEN marks.arrived > 0 THEN clock_timestamp() ELSE hooks.arrived_at END,
-           refused_at = CASE WHEN marks.refused > 0 THEN clock_timestamp() ELSE hooks.refused_at END
-      FROM unnest(CAST(:hooks AS uuid[]), CAST(:arrived AS int[]), CAST(:refused AS int[]), CAST(:reasons AS text[]))
-           AS marks (hook, arrived, refused, reason)
+    UPDATE hooks SET arrived = hooks.arrived + marks.arrived, arrived_at = clock_timestamp()
+      FROM unnest(CAST(:hooks AS uuid[]), CAST(:arrived AS int[])) AS marks (hook, arrived)
      WHERE hooks.id = marks.hook
 """)
 _MARK_PHONES = text("""
@@ -125,6 +126,12 @@ _MARK_REFUSALS = text("""
       FROM unnest(CAST(:doors AS text[]), CAST(:reasons AS text[]), CAST(:counts AS int[])) AS marks (door, reason, n)
         ON CONFLICT (door, reason) DO UPDATE SET n = refusals.n + excluded.n, last_at = excluded.last_at
 """)
+_MARK_HOOK_REFUSALS = text("""
+    INSERT INTO hook_refusals (hook, reason, n, last_at)
+    SELECT hook, reason, n, clock_timestamp()
+      FROM unnest(CAST(:hooks AS uuid[]), CAST(:reasons AS text[]), CAST(:counts AS int[])) AS marks (hook, reason, n)
+        ON CONFLICT (hook, reason) DO UPDATE SET n = hook_refusals.n + excluded.n, last_at = excluded.last_at
+""")
 _MARK_PHONE_REFUSALS = text("""
     INSERT INTO phone_refusals (phone, reason, n, last_at)
     SELECT phone, reason, n, clock_timestamp()
@@ -133,15 +140,10 @@ _MARK_PHONE_REFUSALS = text("""
 """)
 
 
-def mark_hooks(session: Session, marks: Mapping[UUID, Mark]) -> None:
+def mark_hooks(session: Session, marks: Mapping[UUID, int]) -> None:
     """Add what came to each hook."""
     hooks = sorted(marks)
-    values = {
-        "arrived": [marks[hook].arrived for hook in hooks],
-        "refused": [marks[hook].refused for hook in hooks],
-        "reasons": [marks[hook].reason for hook in hooks],
-    }
-    session.execute(_MARK_HOOKS, {"hooks": hooks, **values})
+    session.execute(_MARK_HOOKS, {"hooks": hooks, "arrived": [marks[hook] for hook in hooks]})
 
 
 _MARK_ASKED = text("""
@@ -176,6 +178,12 @@ def mark_refusals(session: Session, marks: Mapping[tuple[str, str], int]) -> Non
     session.execute(_MARK_REFUSALS, {"doors": doors, "reasons": reasons, "counts": counts})
 
 
+def mark_hook_refusals(session: Session, marks: Mapping[tuple[UUID, str], int]) -> None:
+    """Add what each hook refused: hook and reason -> how often."""
+    hooks, reasons, counts = _split(marks)
+    session.execute(_MARK_HOOK_REFUSALS, {"hooks": hooks, "reasons": reasons, "counts": counts})
+
+
 def mark_phone_refusals(session: Session, marks: Mapping[tuple[UUID, str], int]) -> None:
     """Add what each phone was refused: phone and reason -> how often."""
     phones, reasons, counts = _split(marks)
@@ -202,11 +210,25 @@ def find_refused_strangers(session: Session, door: str) -> RefusalRow | None:
 
 def find_phone_refusals(session: Session, *, limit: int = 10_000) -> dict[UUID, list[dict[str, Any]]]:
     """Phone -> what it was refused: reason, n, last_at, is_recent; the latest first."""
-    query = select(PhoneRefusalRow, _is_recent(PhoneRefusalRow.last_at)).order_by(PhoneRefusalRow.last_at.desc())
+    return _find_refusals(session, PhoneRefusalRow, PhoneRefusalRow.phone, limit=limit)
+
+
+def find_hook_refusals(session: Session, *, limit: int = 10_000) -> dict[UUID, list[dict[str, Any]]]:
+    """Hook -> what it refused: reason, n, last_at, is_recent; the latest first."""
+    return _find_refusals(session, HookRefusalRow, HookRefusalRow.hook, limit=limit)
+
+
+def _find_refusals(
+    session: Session,
+    row: type[PhoneRefusalRow | HookRefusalRow],
+    who: InstrumentedAttribute[UUID],
+    *,
+    limit: int,
+) -> dict[UUID, list[dict[str, Any]]]:
+    query = select(who, row.reason, row.n, row.last_at, _is_recent(row.last_at).label("is_recent"))
     found: dict[UUID, list[dict[str, Any]]] = {}
-    for row, is_recent in session.execute(query.limit(limit)):
-        told = {"reason": row.reason, "n": row.n, "last_at": row.last_at, "is_recent": is_recent}
-        found.setdefault(row.phone, []).append(told)
+    for whose, *told in session.execute(query.order_by(row.last_at.desc(), row.reason).limit(limit)):
+        found.setdefault(whose, []).append(dict(zip(("reason", "n", "last_at", "is_recent"), told, strict=True)))
     return found
 
 

@@ -105,6 +105,10 @@ SERVERS = {
     "mapped": _("Another sender"),
 }
 CALL_REFUSALS = {
+    "wrong_secret": _(
+        "Is the secret at the server the newest one? A refused delivery is not sent again: send it anew there, or "
+        "fetch it."
+    ),
     "closed": _("It is closed, and somebody still posts there."),
     "network": _("The secret was right, but the call came from a network that is not allowed."),
     "too_large": _("The delivery was too large."),

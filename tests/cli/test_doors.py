@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine, text
@@ -20,6 +20,7 @@ from pimcollect.config import Settings, read_settings
 from pimcollect.domain.version import ConsentMap, Version, write_version
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.tables.forms import FormVersionRow
+from pimcollect.tables.marks import HOOKS, Refusal, mark_hook_refusals, mark_refusals
 from pimcollect.tables.phones import PhoneFormRow
 from tests.cli.conftest import Run
 from tests.factories.door import make_app, put_form
@@ -201,9 +202,10 @@ def test_doctor_tells_which_door_refused_why_and_what_to_do_closed_ones_too(
     run("hooks", "close", opened[1]["id"], "--yes")
     with Session(engine) as session, session.begin():
         assert [one.state for one in check_refusals(session)] == ["ok"]
-        session.execute(text("UPDATE hooks SET refused = 3, refused_at = now(), refused_reason = 'wrong_secret'"))
-        session.execute(text("UPDATE hooks SET refused_reason = 'closed' WHERE closed_at IS NOT NULL"))
-        session.execute(text("INSERT INTO refusals VALUES ('unknown', 5, now(), 'hooks')"))
+        ids = [UUID(one["id"]) for one in opened]
+        reasons = (Refusal.WRONG_SECRET, Refusal.CLOSED)
+        mark_hook_refusals(session, {(hook, why): 3 for hook in ids for why in reasons})
+        mark_refusals(session, {(HOOKS, Refusal.UNKNOWN): 5})
         told = [f"{one.detail} {one.remedy}" for one in check_refusals(session)]
     short = [one["id"][:8] for one in opened]
     assert any(f"hook {short[0]} of hh: 3 refused" in one and f"hooks rotate {short[0]}" in one for one in told)
@@ -213,6 +215,32 @@ def test_doctor_tells_which_door_refused_why_and_what_to_do_closed_ones_too(
 
 def test_each_thing_that_is_done_at_a_door_is_told_to_programs_too(
     run: Run, read: Read, household: Household, tmp_path: Path
+    assert len(told) == 3, "a closed hook's only: that somebody still posts there"
+
+
+def test_each_reason_of_a_hook_has_its_own_count_and_no_advice_shuts_a_door_that_is_open_to_all(
+    read: Read, run: Run, engine: Engine, household: Household
+) -> None:
+    hook = read("hooks", "open", "--form", "hh", "--allow", "203.0.113.0/24")
+    counts = {Refusal.WRONG_SECRET: 2, Refusal.TOO_LARGE: 1, Refusal.NETWORK: 1}
+    with Session(engine) as session, session.begin():
+        mark_hook_refusals(session, {(UUID(hook["id"]), why): n for why, n in counts.items()})
+        mark_refusals(session, {(HOOKS, Refusal.UNKNOWN): 1})
+
+    def tell() -> list[str]:
+        with Session(engine) as session:
+            return [f"{one.detail} {one.remedy}" for one in check_refusals(session)]
+
+    for why, n in counts.items():
+        assert any(f"of hh: {n} refused, last 20" in one and f": {why.value} " in one for one in tell()), why
+    assert any("--allow 203.0.113.0/24 --allow NETWORK`" in one for one in tell()), "what is allowed stays allowed"
+    assert any("1 call of an address that no hook has" in one for one in tell())
+    (listed,) = [row for row in read("hooks", "list") if row["id"] == hook["id"]]
+    assert {one["reason"]: one["n"] for one in listed["refusals"]} == counts
+    assert listed["refused"] == 4
+    run("hooks", "change", hook["id"], "--allow-all")
+    assert not [one for one in tell() if "network" in one]
+    assert len(tell()) == 3
 ) -> None:
     hook = read("hooks", "open", "--form", "hh")
     assert read("hooks", "change", hook["id"], "--allow", "203.0.113.0/24") == [{"id": hook["id"]}]

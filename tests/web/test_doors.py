@@ -64,11 +64,12 @@ def put_everything(site: Site) -> OpenedHook:
         close_hook(session, COMMAND_LINE, put_hook(site, "central").id)
     keys = read_door_keys(site.settings.door_keys)
     with site.desk.hands.sessions.begin() as session:
-        session.execute(text("UPDATE hooks SET arrived = 7, arrived_at = now(), refused = 2, refused_at = now()"))
+        session.execute(text("UPDATE hooks SET arrived = 7, arrived_at = now()"))
         because = (
             "CASE WHEN closed_at IS NOT NULL THEN 'closed' WHEN server = 'ona' THEN 'network' ELSE 'wrong_secret' END"
         )
-        session.execute(text(f"UPDATE hooks SET refused_reason = {because}"))
+        session.execute(text(f"INSERT INTO hook_refusals SELECT id, {because}, 2, now() FROM hooks"))
+        session.execute(text("INSERT INTO hook_refusals SELECT id, 'too_large', 1, now() FROM hooks"))
         session.get_one(HookRow, hook.id).unasked = 3
         session.execute(text("UPDATE hooks SET networks = '[\"203.0.113.0/24\"]' WHERE server = 'ona'"))
         add_phone(session, COMMAND_LINE, kind=PhoneKind.ACCOUNT, name="team-north", keys=keys)
@@ -99,6 +100,8 @@ def test_every_door_tells_what_came_what_is_wrong_and_what_to_do(site: Site) -> 
         "KoboToolbox",
         "7 came in",
         "2 refused",
+        "1 refused",
+        "The delivery was too large.",
         "The last 3 carried no consent question",
         "from a network that is not allowed",
         "It is closed, and somebody still posts there.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -40,6 +41,7 @@ _MENDS = {
     PhoneRefusal.NOT_YOURS: "Only that phone may, or one that was added with --may-edit-all.",
     PhoneRefusal.OTHER_FILE: "Ask the enumerator which is right; the phone still has it.",
 }
+_HEIR_MEND = "Delete the project on that phone: the name has another code by now."
 _STRANGERS = "Does a phone of yours not get in? `pimcollect phones qr NAME`; else it is somebody who tries."
 
 
@@ -53,15 +55,26 @@ class Told:
 
 def tell_phones(rows: Iterable[Mapping[str, Any]]) -> list[Told]:
     """What phones of `list_phones` were refused lately, the latest first."""
-    recent = [(row, one) for row in rows for one in row["refusals"] if one["is_recent"]]
+    phones = list(rows)
+    live = {row["name"]: row["added_at"] for row in phones if row["revoked_at"] is None}
+    recent = [(row, one) for row in phones for one in row["refusals"] if one["is_recent"] and _stands(row, one, live)]
     recent.sort(key=lambda pair: pair[1]["last_at"], reverse=True)
-    return [_tell(row["name"], one) for row, one in recent]
+    return [_tell(row, one, has_heir=row["revoked_at"] is not None and row["name"] in live) for row, one in recent]
 
 
-def _tell(name: str, refused: Mapping[str, Any]) -> Told:
+def _stands(row: Mapping[str, Any], refused: Mapping[str, Any], live: Mapping[str, datetime]) -> bool:
+    """Of a phone that is let in no more only that it still calls; and where its name was let in anew, since then."""
+    if row["revoked_at"] is None:
+        return True
+    since = live.get(row["name"])
+    return refused["reason"] == PhoneRefusal.ENDED and (since is None or refused["last_at"] > since)
+
+
+def _tell(row: Mapping[str, Any], refused: Mapping[str, Any], *, has_heir: bool) -> Told:
     why, times = PhoneRefusal(refused["reason"]), _times(refused["n"])
+    name = f"{row['name']} (the one before)" if has_heir else row["name"]
     detail = f"{name}: somebody called {times} {_SAID[why]}, last {refused['last_at']:%Y-%m-%d %H:%M} UTC"
-    return Told(detail, _MENDS[why].format(name=name))
+    return Told(detail, _HEIR_MEND if has_heir else _MENDS[why].format(name=row["name"]))
 
 
 def tell_strangers(session: Session) -> Told | None:

@@ -179,3 +179,22 @@ def test_what_was_refused_lately_is_told_by_list_and_doctor_with_what_to_do(
         assert [one.state for one in check_phone_refusals(session)] == ["ok"]
     assert read("phones", "list")[0]["refused"] == 12 * (len(PhoneRefusal) - 1)
     assert run("phones", "list").stderr == ""
+
+
+def test_a_name_that_was_let_in_anew_is_told_nothing_of_the_phone_before_but_that_it_still_calls(
+    run: Run, read: Read, engine: Engine
+) -> None:
+    (before,) = read("phones", "add", "enum-08")
+    with Session(engine) as session, session.begin():
+        for why in (PhoneRefusal.PASSWORD, PhoneRefusal.ENDED):
+            mark_phone_refusals(session, {(UUID(before["id"]), why): 3})
+    run("phones", "revoke", "enum-08")
+    assert "though it is let in no more" in run("phones", "list").stderr
+    run("phones", "add", "enum-08")
+    with Session(engine) as session, session.begin():
+        assert [one.state for one in check_phone_refusals(session)] == ["ok"]
+        mark_phone_refusals(session, {(UUID(before["id"]), PhoneRefusal.ENDED): 1})
+    told = run("phones", "list").stderr
+    assert told.startswith("enum-08 (the one before): somebody called 4 times though it is let in no more, last 20")
+    assert "phones qr" not in told
+    assert "phones add" not in told

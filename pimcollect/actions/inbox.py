@@ -25,6 +25,7 @@ from pimcollect.tables.entries import (
     release_entry,
     shred_entry,
 )
+from pimcollect.tables.held import Way, find_ways
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.marks import count_entries
 from pimcollect.tables.media import QUARANTINED, shred_media, weigh_media
@@ -144,7 +145,7 @@ def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:
         "reason": row.reason,
         "fault": tell_fault(row),
         "missing": say_missing(row),
-        "phone": collision and collision.phone,
+        "phone": find_ways(session, [row])[row.id].phone,
         "against_submission": collision and collision.submission,
         "against_entry": collision and collision.entry,
         "against_phone": collision and collision.other_phone,
@@ -168,6 +169,12 @@ def tell_collisions(session: Session, actor: Actor, rows: Sequence[EntryRow]) ->
     """Of the entries that are held because they contradict another: whom to ask about what."""
     allow(actor, "inbox.list")
     return find_collisions(session, rows)
+
+
+def tell_ways(session: Session, actor: Actor, rows: Sequence[EntryRow]) -> dict[UUID, Way]:
+    """Of each entry the door that it came by."""
+    allow(actor, "inbox.list")
+    return find_ways(session, rows)
 
 
 def tell_fault(row: EntryRow) -> str | None:

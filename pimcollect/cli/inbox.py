@@ -19,6 +19,7 @@ from pimcollect.actions.inbox import (
     say_missing,
     show_entry,
     tell_fault,
+    tell_ways,
 )
 from pimcollect.cli.beginnings import find_id
 from pimcollect.cli.desk import count, json_option, open_desk, print_json, print_mends, print_rows
@@ -26,7 +27,8 @@ from pimcollect.cli.inbox_files import files
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import Bell
 from pimcollect.errors import ErrorCode, PimError
-from pimcollect.tables.entries import EntryRow
+from pimcollect.tables.entries import PULL, EntryRow
+from pimcollect.tables.held import Way
 from pimcollect.vault import read_door_keys, read_hands_keys
 from webhooks.carried import accept_carried, shred_accepted, write_carried
 
@@ -35,6 +37,13 @@ _MOST_LISTED = 10_000
 
 def _find(session: Session, text: str) -> UUID:
     return find_id(session, EntryRow.id, text, what="entry", remedy="Run `pimcollect inbox list`.")
+
+
+def _say_way(way: Way) -> str:
+    """`kobo 1a2b3c4d, its note`, `phone enum-07`, `pull central` or `carried`."""
+    if way.hook is not None:
+        return ", ".join(filter(None, (f"{way.server} {str(way.hook)[:8]}", way.note)))
+    return " ".join(filter(None, (way.via, way.server if way.via == PULL else way.phone)))
 
 
 @click.group()
@@ -53,10 +62,16 @@ def list_command(state: str | None, limit: int, as_json: bool) -> None:
     """Entries, newest first. No content: bodies are sealed, and shredded when settled."""
     with open_desk() as desk, desk.transaction() as session:
         more = count_more(session, COMMAND_LINE, state=state, limit=limit)
+        found = list_entries(session, COMMAND_LINE, state=state, limit=limit)
+        ways = tell_ways(session, COMMAND_LINE, found)
         rows = [
             {
                 "id": row.id,
                 "form": row.form,
+                "way": row.via,
+                "hook": row.hook,
+                "phone": ways[row.id].phone,
+                "came_by": _say_way(ways[row.id]),
                 "state": row.state,
                 "reason": row.reason,
                 "fault": tell_fault(row),
@@ -66,11 +81,12 @@ def list_command(state: str | None, limit: int, as_json: bool) -> None:
                 "waits_for": say_missing(row),
                 "mend": find_mend(row),
             }
-            for row in list_entries(session, COMMAND_LINE, state=state, limit=limit)
+            for row in found
         ]
     columns = {
         "id": "id",
         "form": "form",
+        "came_by": "came by",
         "state": "state",
         "reason": "reason",
         "fault": "unreadable because",

@@ -24,8 +24,6 @@ SECOND = "second"
 class Collision:
     """What stands against what; None in a part where it is not known, or no more."""
 
-    phone: str | None
-    """The name of the phone that sent the held one."""
     submission: str | None
     """What it contradicts: the root id of a submission that is here, else the id under which it was sent."""
     entry: UUID | None
@@ -40,7 +38,7 @@ def find_collisions(session: Session, rows: Sequence[EntryRow]) -> dict[UUID, Co
     if not held:
         return {}
     others = _find_phones(session, {row.contradicts_entry for row in held if row.contradicts_entry})
-    phones = {row.phone for row in held if row.phone} | {phone for phone in others.values() if phone}
+    phones = {phone for phone in others.values() if phone}
     names: dict[UUID, str] = {
         row.id: row.name for row in session.execute(select(PhoneRow.id, PhoneRow.name).where(PhoneRow.id.in_(phones)))
     }
@@ -50,9 +48,7 @@ def find_collisions(session: Session, rows: Sequence[EntryRow]) -> dict[UUID, Co
         entry = row.contradicts_entry if row.contradicts_entry in others else None
         other = others[entry] if entry else None
         submission = roots.get((row.form, row.contradicts or ""), row.contradicts)
-        found[row.id] = Collision(
-            names[row.phone] if row.phone else None, submission, entry, names[other] if other else None
-        )
+        found[row.id] = Collision(submission, entry, names[other] if other else None)
     return found
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from pimcollect.actions.inbox import discard_entry, list_entries, replay_entry, tell_collisions, tell_fault
+from pimcollect.actions.inbox import discard_entry, list_entries, replay_entry, tell_collisions, tell_fault, tell_ways
 from pimcollect.tables.entries import EVERY_DOOR, Door
 from pimcollect.web.access import acting_member
 from pimcollect.web.fault_words import BODY_FAULTS
@@ -23,7 +23,8 @@ def show_held() -> str:
     door = Door(hook=request.args.get("hook", type=UUID), **asked)
     found = list_entries(reading(), acting_member(), state="held", door=door)
     collisions = tell_collisions(reading(), acting_member(), found)
-    rows = [(row, tell_fault(row), collisions.get(row.id)) for row in found]
+    ways = tell_ways(reading(), acting_member(), found)
+    rows = [(row, tell_fault(row), collisions.get(row.id), ways[row.id]) for row in found]
     return render_template(
         "inbox/held.html",
         rows=rows,

@@ -180,9 +180,13 @@ def test_a_laptop_collects_for_the_office(
     assert "1 shredded" in run("inbox", "shred-carried", str(stick), "--receipt", taken["receipt"]).output
 
 
-def test_a_list_that_leaves_entries_out_says_how_many(run: Run, household: Household) -> None:
+def test_a_list_says_by_which_door_each_came_and_how_many_it_leaves_out(
+    run: Run, read: Read, household: Household
+) -> None:
     for number in range(3):
         household.door.post(f'{{"_uuid": "{number}"}}'.encode())
+    for row in read("inbox", "list"):
+        assert (row["way"], row["came_by"]) == ("hook", f"kobo {row['hook'][:8]}")
     assert "1 more, older ones: --limit 3" in run("inbox", "list", "--limit", "2").stderr
     assert run("inbox", "list", "--limit", "3").stderr == ""
     assert run("inbox", "list", "--state", "held", "--limit", "1").stderr == ""
@@ -211,10 +215,6 @@ def test_doctor_tells_which_door_refused_why_and_what_to_do_closed_ones_too(
     assert any(f"hook {short[0]} of hh: 3 refused" in one and f"hooks rotate {short[0]}" in one for one in told)
     assert any(f"closed hook {short[1]}" in one and "hooks open --form hh --server kobo" in one for one in told)
     assert any("5 calls of addresses that no hook has" in one for one in told)
-
-
-def test_each_thing_that_is_done_at_a_door_is_told_to_programs_too(
-    run: Run, read: Read, household: Household, tmp_path: Path
     assert len(told) == 3, "a closed hook's only: that somebody still posts there"
 
 
@@ -241,6 +241,10 @@ def test_each_reason_of_a_hook_has_its_own_count_and_no_advice_shuts_a_door_that
     run("hooks", "change", hook["id"], "--allow-all")
     assert not [one for one in tell() if "network" in one]
     assert len(tell()) == 3
+
+
+def test_each_thing_that_is_done_at_a_door_is_told_to_programs_too(
+    run: Run, read: Read, household: Household, tmp_path: Path
 ) -> None:
     hook = read("hooks", "open", "--form", "hh")
     assert read("hooks", "change", hook["id"], "--allow", "203.0.113.0/24") == [{"id": hook["id"]}]

@@ -254,6 +254,16 @@ def test_a_sender_of_its_own_kind_stands_among_the_others_with_how_it_is_read(si
     assert mapped.key not in page
 
 
+def test_what_becomes_of_the_secret_and_of_the_code_before_is_said_where_another_is_made(site: Site) -> None:
+    put_everything(site)
+    page = site.logged_in(Role.IMO).read("/doors").text
+    for button, said in (
+        ("Make a new secret", "if somebody may have seen it, make two."),
+        ("Make a new code", "ends at once"),
+    ):
+        assert said in page.partition(f"<summary>{button}</summary>")[2].partition("</details>")[0]
+
+
 def test_what_is_not_offered_is_not_opened(site: Site) -> None:
     put_hook(site)
     visitor = site.logged_in(Role.ADMIN)
@@ -273,20 +283,24 @@ def test_each_door_says_how_much_of_its_own_is_held_and_leads_there(site: Site) 
         session.get_one(HookRow, held.hook).note = "The ministry's gateway"
     others = [put_held(site) for _ in range(3)]
     with site.desk.hands.sessions.begin() as session:
+        keys = read_door_keys(site.settings.door_keys)
+        phone = add_phone(session, COMMAND_LINE, kind=PhoneKind.ACCOUNT, name="enum-07", keys=keys)
         for entry, via in zip(others, ("pull", "phone", "phone"), strict=True):
             row = session.get_one(EntryRow, entry.id)
             row.hook, row.via = None, via
+            row.phone = phone.id if via == "phone" else None
     visitor = site.logged_in(Role.IMO)
     page = visitor.read("/doors").text
     assert "The ministry&#39;s gateway" in page
-    for query, count, shown in (
-        (f"hook={held.hook}", 1, [held]),
-        ("via=pull&amp;form=hh", 1, others[:1]),
-        ("via=phone", 2, others[1:]),
+    for query, count, shown, said in (
+        (f"hook={held.hook}", 1, [held], "Posted by KoboToolbox · <bdi>The ministry&#39;s gateway</bdi>"),
+        ("via=pull&amp;form=hh", 1, others[:1], "Fetched from KoboToolbox"),
+        ("via=phone", 2, others[1:], "Sent by the phone enum-07."),
     ):
         assert f'href="/inbox?{query}">{count} held</a>' in page
         listed = visitor.read(f"/inbox?{query}".replace("&amp;", "&")).text
         assert [str(one.id) in listed for one in (held, *others)] == [one in shown for one in (held, *others)]
+        assert said in listed
         assert "Show all that is held" in listed
     for odd in ("hook=none", "form=%00", "via=%00"):
         assert visitor.read(f"/inbox?{odd}").status_code == 200

@@ -66,7 +66,7 @@ def open_listener(host: str, port: int, *, seconds: float = 0.0) -> socket.socke
             raise PimError(
                 ErrorCode.NOT_POSSIBLE_NOW,
                 f"Port {port} on {host} is taken.",
-                remedy=f"Port {find_free_port(host, port)} is free: --port, or PIMCOLLECT_PORT.",
+                remedy=f"Port {find_free_port(host, port)} is free: set it in PIMCOLLECT_PORT, or give it with --port.",
             ) from error
         raise PimError(
             ErrorCode.BAD_SETTING,

@@ -56,6 +56,7 @@ def test_a_taken_port_is_refused_and_a_free_one_named(own_home: Path) -> None:
         done = _run("up", "--home", str(own_home), "--port", str(port))
     assert done.returncode == 2
     assert f"Port {port} on 127.0.0.1 is taken. Port " in done.stderr
+    assert "PIMCOLLECT_PORT, or" in done.stderr, "make takes no --port"
     assert not own_home.exists(), "a start that never was leaves nothing"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -28,7 +27,6 @@ from tests.journeys.story import Story, name_command
 
 HOME = Path(".pimcollect-demo").absolute()
 FORM = "hh_core"
-PORT = 8000
 PEOPLE = {
     "A, told to leave their home, wants help": families.EVICTED,
     "B, does not want to talk": families.REFUSING,
@@ -61,12 +59,6 @@ def clear_home() -> None:
         state = choose_quarters(HOME, find_postgres()).state
         for folder in {HOME, state}:
             shutil.rmtree(folder, ignore_errors=folder != HOME)
-
-
-def choose_port() -> int:
-    """The port of `make run`, so that the link in the mail works there; any other when it is taken."""
-    with socket.socket() as probe:
-        return 0 if probe.connect_ex(("127.0.0.1", PORT)) == 0 else PORT
 
 
 def build_form(station: Station, story: Story) -> str:
@@ -252,7 +244,7 @@ def play(story: Story, stack: ExitStack) -> None:
     settings = {"PIMCOLLECT_SMTP_URL": mailbox.smtp_url, "PIMCOLLECT_MAIL_FROM": "pimcollect@demo.example.org"}
     settings["PIMCOLLECT_DUTY_EMAIL"] = "duty@demo.example.org"
     story.chapter("The service starts")
-    with open_station(HOME, port=choose_port(), log=log, settings=settings) as station:
+    with open_station(HOME, log=log, settings=settings) as station:
         story.say(
             f"Its own PostgreSQL and its own queue run in ./{HOME.name}. Nothing was installed on this machine.",
             f"It listens on {station.url}, with {name_command()} up --home {HOME.name}",
@@ -269,7 +261,7 @@ def play(story: Story, stack: ExitStack) -> None:
         hold(states <= {"ok", "attention"}, "pimcollect doctor finds nothing broken")
         first_member = [line for line in station.read_log().splitlines() if line.startswith("First log-in")]
     story.chapter("Look around")
-    story.look_around(HOME, first_member[0] if first_member else "")
+    story.look_around(HOME, station.url, first_member[0] if first_member else "")
     story.say(
         f"Everything above was checked while it was told, in {time.monotonic() - started:.0f} seconds;",
         "the service is stopped.",

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterable
 from email.message import EmailMessage
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich import box
 from rich.console import Console
@@ -63,10 +64,10 @@ class Story:
         heads = "\n".join(f"{name}: {mail[name]}" for name in ("From", "To", "Subject"))
         self.console.print(Panel(escape(f"{heads}\n\n{text.strip()}"), width=92, box=box.ROUNDED))
 
-    def look_around(self, home: Path, first_member: str) -> None:
-        """What a person can do next."""
-        self.say("Start it again with all that is in it, and open the address that it prints in a browser:")
-        self._show(f"make run HOME_DIR={home.name}")
+    def look_around(self, home: Path, address: str, first_member: str) -> None:
+        """What a person can do next; at the address of before, so that the link in the mail leads there."""
+        self.say(f"Start it again with all that is in it, and open {address} in a browser:")
+        self._show(f"PIMCOLLECT_PORT={urlsplit(address).port} make run HOME_DIR={home.name}")
         if first_member:
             mail, password = first_member.removeprefix("First log-in: ").split(" with the one-time password ")
             self.say("Log in there with this address and this one-time password:")

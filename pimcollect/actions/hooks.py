@@ -52,7 +52,6 @@ class Lack(StrEnum):
 _ASK = "servers connect --server {server} --url https://YOUR-SERVER --form {form} --there"
 _THERE = {"kobo": "ASSET-UID", "ona": "NUMBER", "central": "PROJECT/FORM --user MAIL"}
 _PHONES = "forms release {form} --to phones"
-_READABLE = "forms build {form} --no-encrypt"
 
 
 @dataclass(frozen=True)
@@ -70,11 +69,10 @@ class OpenedHook:
 
     @property
     def mend(self) -> str:
-        """The next command for what it lacks: a pull, or where the sender cannot be asked the phones' own door for
-        pictures, and a readable form for answers. Empty when it lacks nothing."""
+        """The next command for what it lacks: a pull, or where the sender cannot be asked the phones' own door.
+        Empty when it lacks nothing."""
         there = _THERE.get(self.server)
-        alone = _READABLE if self.lack is Lack.ENVELOPE else _PHONES
-        command = alone if there is None else f"{_ASK} {there}"
+        command = _PHONES if there is None else f"{_ASK} {there}"
         if self.lack is None:
             return ""
         return f"pimcollect {command.format(server=self.server, form=self.form)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,10 +16,12 @@ from pimcollect.errors import ErrorCode, FaultyError, PimError
 from pimcollect.servers.odk import read_stated
 from pimcollect.servers.xforms import read_expressions, read_paths
 from pimcollect.tables.catalogue import read_directory
+from pimcollect.tables.connections import ConnectionRow
 from pimcollect.tables.form_files import find_heads
 from pimcollect.tables.forms import FormVersionRow, find_newest_version
 from pimcollect.tables.journal import write_journal
-from pimcollect.tables.phones import PhoneFormRow, close_phone_form, find_form_of, show_version
+from pimcollect.tables.phones import PhoneFormRow, close_phone_form, find_form_of, find_shown_version, show_version
+from pimcollect.tables.releases import find_released_version
 
 
 def release_to_phones(session: Session, actor: Actor, form: str) -> PhoneFormRow:
@@ -90,6 +93,19 @@ def require_releasable(session: Session, form: str, *, server: str = PHONES) -> 
             remedy=phrase("Mend that, build it again where the form must change, then release."),
         )
     return row
+
+
+def ends_encryption(session: Session, form: str, *, connection: UUID | None = None) -> bool:
+    """Whether the newest version of a form is readable, and would take the place of one that phones encrypt: at a
+    connected server, else on our own phones."""
+    newest = find_newest_version(session, form)
+    if connection is None:
+        shown = find_shown_version(session, form)
+        before = session.get(FormVersionRow, shown.version) if shown else None
+    else:
+        place = session.get(ConnectionRow, connection)
+        before = find_released_version(session, place) if place else None
+    return bool(before and newest and before.document.get("is_encrypted") and not newest.document.get("is_encrypted"))
 
 
 def close_on_phones(session: Session, actor: Actor, form: str) -> None:

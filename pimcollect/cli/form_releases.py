@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from pimcollect.actions.releases import check_for_phones, release_to_phones
+from pimcollect.actions.releases import check_for_phones, ends_encryption, release_to_phones
 from pimcollect.actions.server_releases import Wish, check_releases, release_version
 from pimcollect.cli.desk import Desk, open_desk, print_json, print_rows
 from pimcollect.cli.servers import find_connection_id
@@ -67,8 +67,11 @@ def release_command(
             asked = _ask_check(desk, form, connection)
         else:
             wish = Wish(form, connection or UUID(int=0), not no_hook, accept_warnings)
-            asked = [_ask_release(desk, wish)]
+            release, is_readable = _ask_release(desk, wish)
+            asked = [release]
         rows = _find_rows(desk, form, asked) if no_wait else _watch(desk, form, asked, is_check=is_check, quiet=as_json)
+        if not is_check:
+            rows = [{**row, "ends_encryption": is_readable} for row in rows]
     _tell_end(rows, as_json=as_json, is_check=is_check)
 
 
@@ -85,16 +88,27 @@ def _find_connection(desk: Desk, place: str) -> UUID:
 
 def _release_to_phones(desk: Desk, form: str, *, as_json: bool) -> None:
     with desk.transaction() as session:
+        is_readable = ends_encryption(session, form)
         shown = release_to_phones(session, COMMAND_LINE, form)
         version = session.get_one(FormVersionRow, shown.version).version
         told = {"form": form, "version": version, "place": PHONES, "state": State.DONE.value, "md5": shown.md5}
         told["stated"] = shown.stated
+    _warn_of_readable(form, is_readable=is_readable)
     if as_json:
-        print_json([told])
+        print_json([{**told, "ends_encryption": is_readable}])
         return
     click.echo(f"{form} {told['version']} is on the list of {PHONES}. Its MD5 is {told['md5']}.")
     if not told["stated"]:
         click.echo("Its workbook states no version: phones know it by this MD5, and its answers name no version.")
+
+
+def _warn_of_readable(form: str, *, is_readable: bool) -> None:
+    if is_readable:
+        click.echo(
+            "Warning: this readable version takes the place of one that phones encrypt: phones, and every server on "
+            f"the way, carry its answers readable. `pimcollect forms build {form}` and a release encrypt again.",
+            err=True,
+        )
 
 
 def _check_for_phones(desk: Desk, form: str, *, as_json: bool) -> None:
@@ -108,12 +122,15 @@ def _check_for_phones(desk: Desk, form: str, *, as_json: bool) -> None:
         click.echo(f"{form} {version} can be released: nothing is missing. It is not on the list of {PHONES} yet.")
 
 
-def _ask_release(desk: Desk, wish: Wish) -> UUID:
+def _ask_release(desk: Desk, wish: Wish) -> tuple[UUID, bool]:
+    """The release, and whether it ends encryption there."""
     keys = read_door_keys(desk.settings.door_keys)
     with desk.transaction() as session:
+        is_readable = ends_encryption(session, wish.form, connection=wish.connection)
         release = release_version(session, COMMAND_LINE, wish, keys=keys, public_url=desk.settings.public_url)
     Bell(desk.settings.redis_url).ring_release(release)
-    return release
+    _warn_of_readable(wish.form, is_readable=is_readable)
+    return release, is_readable
 
 
 def _ask_check(desk: Desk, form: str, connection: UUID | None) -> list[UUID]:

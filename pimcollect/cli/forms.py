@@ -81,6 +81,12 @@ def _say_frozen(frozen: Frozen) -> None:
     click.echo(f"{version.form} {version.version}: {items} items, {len(version.questions)} fields, {version.title}.")
     if version.is_encrypted:
         click.echo("Phones encrypt what they send of it; only the workers here can open it (docs/operators/keys.md).")
+    elif frozen.selection and frozen.selection.is_severe:
+        click.echo(
+            "Warning: it asks severe things, and nothing encrypts them: phones, and every server on the way, carry the "
+            "answers readable. For trials (docs/operators/encryption.md).",
+            err=True,
+        )
     if version.drafted:
         names = ", ".join(LANGUAGE_NAMES[one] for one in version.drafted)
         click.echo(f"Machine-drafted, not approved by anybody yet: {names}. For trials only.")

@@ -38,6 +38,10 @@ _LACKS = {
     Lack.ENVELOPE: "Not enough alone: phones encrypt this form, and a hook brings the envelope without its files.",
     Lack.PICTURES: "Not enough alone: this form keeps pictures for a case, and a hook brings no files.",
 }
+_READABLE = (
+    "A form that was built with --no-encrypt comes whole by a hook alone; then phones, and every server on the way, "
+    "carry what it asks readable, severe things too."
+)
 _ELSEWHERE = "To be entered at the sender."
 _LARGEST_MAPPING = 1024 * 1024
 
@@ -67,6 +71,8 @@ def _show(desk: Desk, opened: OpenedHook, *, as_json: bool) -> None:
     click.echo("The secret is shown this once and kept as a hash only.")
     if opened.lack is not None:
         click.echo(f"{_LACKS[opened.lack]} Next:\n  {opened.mend}")
+    if opened.lack is Lack.ENVELOPE and opened.server not in _WHERE:
+        click.echo(_READABLE)
 
 
 def _find(session: Session, text: str) -> UUID:

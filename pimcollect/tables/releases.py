@@ -170,6 +170,19 @@ def find_release(session: Session, version: UUID, connection: UUID) -> ReleaseRo
     )
 
 
+def find_released_version(session: Session, connection: ConnectionRow) -> FormVersionRow | None:
+    """The version of the connection's form that was released last to its server, also by a connection before it."""
+    return session.scalar(
+        select(FormVersionRow)
+        .join(ReleaseRow, ReleaseRow.version == FormVersionRow.id)
+        .join(ConnectionRow, ConnectionRow.id == ReleaseRow.connection)
+        .where(ReleaseRow.state == State.DONE, FormVersionRow.form == connection.form)
+        .where(ConnectionRow.base == connection.base)
+        .order_by(ReleaseRow.done_at.desc())
+        .limit(1)
+    )
+
+
 def replace_waiting(session: Session, connection: UUID, *, but: UUID | None) -> float:
     """A newer release to the same place takes over. Returns seconds until nobody can be at work on an older one."""
     left = func.extract("epoch", ReleaseRow.lease_until - func.clock_timestamp())

@@ -91,8 +91,8 @@ IMAGE = {"path": "/data/card", "type": "image", "treatment": {"kind": "vault"}}
         ),
         ("ona", {"questions": [IMAGE]}, "pictures", "servers connect --server ona"),
         ("central", {}, "hint", "--there PROJECT/FORM --user MAIL"),
-        ("mapped", json.loads(write_version(PLAIN)), "envelope", "pimcollect forms build f --no-encrypt"),
-        ("odk", {"is_encrypted": True}, "envelope", "pimcollect forms build f --no-encrypt"),
+        ("mapped", json.loads(write_version(PLAIN)), "envelope", "pimcollect forms release f --to phones"),
+        ("odk", {"is_encrypted": True}, "envelope", "pimcollect forms release f --to phones"),
         ("odk", {"questions": [IMAGE]}, "pictures", "pimcollect forms release f --to phones"),
         ("kobo", {"is_encrypted": False, "questions": [{**IMAGE, "treatment": {"kind": "drop"}}]}, None, ""),
     ],
@@ -112,6 +112,7 @@ def test_a_hook_that_is_not_enough_alone_says_why_and_what_comes_next_until_it_i
     said = run(*words).output
     assert ("Not enough alone" in said) == (lack is not None)
     assert next_command in said
+    assert ("carry what it asks readable" in " ".join(said.split())) == (lack == "envelope" and server != "kobo")
     if server == "kobo" and lack:
         connect = ("servers", "connect", "--url", "https://kf.kobotoolbox.org", "--form", "f", "--there", "aUid")
         run(*connect, "--token-file", "-", input="8c1ftoken\n")
@@ -171,7 +172,9 @@ def test_a_laptop_collects_for_the_office(
     household.door.post(b'{"_uuid": "1"}')
     (written,) = read("inbox", "carry", "-o", str(stick))
     assert (written["deliveries"], written["key"]) == (1, key_id)
-    with pytest.raises(PimError, match="there already"):
+    with pytest.raises(PimError, match="cannot be made: No such file or directory"):
+        run("inbox", "carry", "-o", str(tmp_path / "none" / "x"))
+    with pytest.raises(PimError, match="is there already"):
         run("inbox", "carry", "-o", str(stick))
     monkeypatch.setenv("PIMCOLLECT_DOOR_KEYS", str(settings.door_keys))
     (taken,) = read("inbox", "accept", str(stick))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from pimcollect.cli.form_qr import find_collect_address
 from pimcollect.cli.form_releases import say_progress
 from pimcollect.config import Settings
 from pimcollect.domain.collect_settings import unpack_settings
+from pimcollect.domain.version import write_version
 from pimcollect.errors import ErrorCode, PimError
+from pimcollect.tables.forms import FormVersionRow
 from pimcollect.tables.releases import find_releases
 from tests.factories.releases import PUBLIC, Press, freeze
 from tests.reenacted.central_forms import CentralForms
@@ -219,3 +222,24 @@ def test_what_our_own_phones_are_shown_stands_in_the_list(
     assert [row["phones"] for row in read("forms", "list")] == [freeze().version.version]
     run("forms", "close", "obs", "--yes")
     assert "our own phones" not in run("forms", "list").output
+
+
+@pytest.mark.parametrize("place", ["phones", "a server"])
+def test_a_readable_version_in_the_place_of_an_encrypted_one_is_told(
+    opened: Callable[[str], Press], run: Run, read: Callable[..., Any], place: str
+) -> None:
+    press = opened("kobo")
+    first = press.put_version()
+    with press.hands.sessions.begin() as session:
+        session.get_one(FormVersionRow, first).document = {
+            **json.loads(write_version(freeze().version)),
+            "is_encrypted": True,
+        }
+    words = ("forms", "release", "obs", "--to", place if place == "phones" else str(press.connect()))
+    with working(press):
+        assert [one["ends_encryption"] for one in read(*words)] == [False]
+        press.put_version(2)
+        told = run(*words, "--json")
+        assert [one["ends_encryption"] for one in json.loads(told.stdout)] == [True]
+        assert "readable version takes the place of one that phones encrypt" in told.stderr
+        assert "Warning" not in run(*words).stderr, "it has been told"

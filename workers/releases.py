@@ -195,7 +195,7 @@ def _record_trouble(own: Hands, run: Run, error: ServerError) -> None:
     if run.is_check and is_passing:
         let_go(own, run, seconds=choose_pause(run.attempts + 1), attempts=run.attempts + 1)
     elif not is_passing:
-        _record_stop(own, run, Stop(error.code.value))
+        _record_stop(own, run, Stop(error.reason))
     elif run.hours > MOST_HOURS:
         _record_stop(own, run, Stop("given_up"))
     else:

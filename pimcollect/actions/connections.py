@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from pimcollect.actions.hooks import require_form
-from pimcollect.domain.release_words import UNKNOWN_NAME
+from pimcollect.domain.release_words import ELSEWHERE, UNKNOWN_NAME
 from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.servers.addresses import check_address
@@ -134,17 +134,22 @@ def allow_erasing(session: Session, actor: Actor, form: str) -> None:
 
 
 MENDS = {
-    "refused": "The server refuses our token. Make a new one there, connect again with it, close this connection.",
+    "refused": "The server refuses our token. Make a new one there, close this connection "
+    "(`pimcollect servers close ID`), then connect again.",
     "not_found": "The server has no such form, or hides it from the token's account. Give that account access.",
     "away": "The server does not answer or is busy. It is tried again by itself.",
     UNKNOWN_NAME: "There is no host of the name {host}, or no name server is reached: compare the address. If it is "
     "wrong, `pimcollect servers close ID` and connect again; if only the line is down, it is tried again by itself.",
     "bad_answer": "The answers cannot be used. Is the address that of the server itself, and its version a known one?",
-    "bad_address": "The address may not be called, or leads to another host. See PIMCOLLECT_PRIVATE_HOSTS.",
+    "bad_address": "The address is a private one, or its certificate is not valid for {host}. Only a server of your "
+    "own network belongs into PIMCOLLECT_PRIVATE_HOSTS, its own authority into PIMCOLLECT_CA_FILE.",
+    ELSEWHERE: "{host} sends us to another host, and is not followed there: no setting changes that. If it has moved, "
+    "`pimcollect servers close ID` and connect its new address; else ask who looks after it.",
     "too_large": "One submission there is larger than we read. Ask the team what was sent.",
     "many_gone": "Many submissions are gone there at once; nothing was erased here. Find out why, then "
     "`pimcollect servers fetch FORM --erase`.",
-    "seal_broken": "The token was sealed with a key that the workers do not hold. Connect again.",
+    "seal_broken": "The token was sealed with a key that the workers do not hold. Close this connection, then connect "
+    "again.",
     "failing": "It failed for a reason of ours. Run `pimcollect doctor`, update, then fetch again.",
 }
 """Why a pull failed -> what it means and what to do, in plain words; `{host}` is the server's."""

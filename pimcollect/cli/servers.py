@@ -27,7 +27,7 @@ from pimcollect.actions.connections import (
     tell_pulls,
 )
 from pimcollect.cli.beginnings import find_id
-from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows
+from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_mends, print_rows
 from pimcollect.domain.release_words import UNKNOWN_NAME
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.doorbell import Bell
@@ -140,15 +140,12 @@ _COLUMNS = {
     "short": "id",
     "form": "form",
     "server": "server",
-    "there": "there",
     "state": "state",
-    "count_there": "at the server",
-    "known": "fetched of these",
-    "here": "here, by any door",
-    "waiting": "here, not settled",
+    "count_there": "there",
+    "known": "fetched",
+    "here": "here",
+    "waiting": "not settled",
     "pulled_at": "last whole pull",
-    "history_says": "project history",
-    "remedy": "what to do",
 }
 
 
@@ -161,10 +158,12 @@ def _print_pulls(desk: Desk, rows: list[PullState], *, as_json: bool) -> None:
         here = count_here(session, COMMAND_LINE, {one.form for one in rows})
     told = [{**asdict(one), **asdict(here[one.form])} for one in rows]
     if not as_json:
-        told = [
-            {**one, "short": str(one["id"])[:_SHORT], "history_says": HISTORIES.get(one["history"])} for one in told
-        ]
+        told = [{**one, "short": str(one["id"])[:_SHORT]} for one in told]
     print_rows(told, as_json=as_json, columns=_COLUMNS, empty="No servers connected.")
+    if not as_json:
+        print_mends((f"{one['short']} {one['form']}", one["remedy"]) for one in told)
+        histories = ((one["form"], HISTORIES.get(one["history"])) for one in told)
+        print_mends((f"Project history of {form}", says) for form, says in histories)
 
 
 @servers.command("status")

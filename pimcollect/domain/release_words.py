@@ -8,6 +8,8 @@ MOST_HOURS = 72.0
 """A server that was away for longer is given up; asking again begins anew."""
 UNKNOWN_NAME = "unknown_name"
 """Why a release waits: the host's name leads nowhere. It may pass, and mostly is a slip of the pen."""
+ELSEWHERE = "elsewhere"
+"""Why nothing is fetched or released: the server sends us to another host."""
 STEPS = {
     Step.LOOK_FORM: "looking for the form there",
     Step.CREATE: "making the form there",
@@ -40,9 +42,14 @@ REASONS = {
         "The server's address is not called, or its certificate is not valid.",
         "Mend the certificate; a server of your own network must be named in PIMCOLLECT_PRIVATE_HOSTS.",
     ),
+    ELSEWHERE: (
+        "The server sends us to another host, and is not followed there.",
+        "If it has moved, close the connection and connect its new address; else ask who looks after it.",
+    ),
     "refused": (
         "The server refuses our token.",
-        "Make a new one there for an account that may change this form, connect with it, release again.",
+        "Make a new one there for an account that may change this form, close the connection, connect anew, "
+        "release again.",
     ),
     "not_found": (
         "The server has no such project, or hides it from our token.",

@@ -9,7 +9,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pimcollect.domain.documents import read_json
-from pimcollect.domain.release_words import UNKNOWN_NAME
 from pimcollect.errors import ErrorCode, PimError
 
 _LONGEST_WAIT = 86_400.0
@@ -17,7 +16,7 @@ _LONGEST_WAIT = 86_400.0
 
 class ServerError(PimError):
     """A connected server did not give what was asked. `status` is its answer's; `wait` when it asked to be left
-    alone for so many seconds; `is_unknown` when nobody knows the address of its name."""
+    alone for so many seconds; `reason` is written down: the code, or a more exact word."""
 
     def __init__(
         self,
@@ -27,17 +26,12 @@ class ServerError(PimError):
         remedy: str = "",
         status: int | None = None,
         wait: float | None = None,
-        is_unknown: bool = False,
+        reason: str = "",
     ) -> None:
         super().__init__(code, message, remedy=remedy)
         self.status = status
         self.wait = wait
-        self.is_unknown = is_unknown
-
-    @property
-    def reason(self) -> str:
-        """What is written down as the reason: the code, or that nobody knows the name."""
-        return UNKNOWN_NAME if self.is_unknown else self.code.value
+        self.reason = reason or code.value
 
 
 @dataclass(frozen=True)

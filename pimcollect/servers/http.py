@@ -20,6 +20,7 @@ from requests_hardened.config import Config
 from requests_hardened.ip_filter import InvalidIPAddress
 from urllib3.exceptions import HTTPError, NameResolutionError
 
+from pimcollect.domain.release_words import ELSEWHERE, UNKNOWN_NAME
 from pimcollect.errors import ErrorCode
 from pimcollect.servers.addresses import check_address, is_named
 from pimcollect.servers.answers import Answer, ServerError, bad_answer, read_wait
@@ -168,6 +169,7 @@ class Client:
                     f"{self.host} sends us to another host or place.",
                     remedy="Connect the address that it really has; files kept at another host cannot be fetched.",
                     status=answer.status,
+                    reason=ELSEWHERE,
                 )
             parts = {name: value for name, value in parts.items() if name != "params"}
         raise bad_answer(self.host, "it redirects in a circle")
@@ -203,7 +205,7 @@ class Client:
                     ErrorCode.AWAY,
                     f"No address is found for the name {self.host}.",
                     remedy="Is it spelled right, and does this machine reach a name server? It is tried again.",
-                    is_unknown=True,
+                    reason=UNKNOWN_NAME,
                 ) from error
             raise ServerError(
                 ErrorCode.AWAY, f"{self.host} does not answer, or hung up.", remedy="It is tried again."
@@ -236,7 +238,7 @@ class Client:
             raise ServerError(
                 ErrorCode.REFUSED,
                 f"{self.host} refuses our token (status {status}).",
-                remedy="Make a new one there and connect again with it; the old connection can then be closed.",
+                remedy="Make a new one there, close this connection, then connect again.",
                 status=status,
             )
         if status in (404, 410):

@@ -45,9 +45,16 @@ REASONS = {
         _("The server's address is not called, or its certificate is not valid."),
         _("Mend the certificate; a server of your own network must be named in PIMCOLLECT_PRIVATE_HOSTS."),
     ),
+    "elsewhere": (
+        _("The server sends us to another host, and is not followed there."),
+        _("If it has moved, close the connection and connect its new address; else ask who looks after it."),
+    ),
     "refused": (
         _("The server refuses our token."),
-        _("Make a new one there for an account that may change this form, connect with it, release again."),
+        _(
+            "Make a new one there for an account that may change this form, close the connection, connect anew, "
+            "release again."
+        ),
     ),
     "not_found": (
         _("The server has no such project, or hides it from our token."),

@@ -147,7 +147,7 @@ PULL_STATES = {
 PULL_MENDS = {
     "new": _("It is not published there yet. Release the form."),
     "stale": _("Ask the administrator whether the fetching worker is up."),
-    "refused": _("The server refuses our token. Make a new one there, and connect again with it."),
+    "refused": _("The server refuses our token. Make a new one there, close this connection, then connect again."),
     "not_found": _("The server has no such form, or hides it from the token's account. Give that account access."),
     "away": _("The server does not answer or is busy. It is tried again by itself."),
     "unknown_name": _(
@@ -155,12 +155,18 @@ PULL_MENDS = {
         " to connect again; else it is tried again by itself."
     ),
     "bad_answer": _("Its answers cannot be used. Is the address that of the server itself?"),
-    "bad_address": _("The address may not be called, or leads to another host. Ask the administrator."),
+    "bad_address": _("The address is a private one, or its certificate is not valid. Ask the administrator."),
+    "elsewhere": _(
+        "The server sends us to another host, and is not followed there. If it has moved, ask the administrator to "
+        "connect its new address."
+    ),
     "too_large": _("One submission there is larger than we read. Ask the team what was sent."),
     "many_gone": _(
         "Many submissions are gone there at once; nothing was erased here. Find out why, then tell the administrator."
     ),
-    "seal_broken": _("The token was sealed with a key that is not here any more. Connect again."),
+    "seal_broken": _(
+        "The token was sealed with a key that is not here any more. Close this connection, then connect again."
+    ),
     "failing": _("That is our mistake. Ask the administrator to run the doctor command."),
 }
 PULL_HISTORIES = {

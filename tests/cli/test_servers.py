@@ -73,8 +73,11 @@ def test_status_and_doctor_say_what_is_wrong_and_what_to_do(run: Run, read: Read
         connection.execute(text("UPDATE connections SET failures = 3, reason = 'refused', tried_at = now()"))
     (one,) = read("servers", "status")
     assert one["state"] == "failing: refused"
-    assert "new one" in one["remedy"]
-    assert "failing: refused" in run("servers", "status").output
+    assert one["remedy"].index("new one") < one["remedy"].index("servers close") < one["remedy"].index("connect again")
+    told = run("servers", "status").output
+    assert "failing: refused" in told
+    assert f"\n{one['id'][:8]} pm_kac: {one['remedy']}\n" in told, "below the table, where no edge cuts it"
+    assert max(map(len, told.partition("\n\n")[0].splitlines())) <= 120
     with Session(engine) as session:
         (finding,) = check_connections(session)
     assert (finding.check, finding.state) == ("servers", "attention")

@@ -229,7 +229,7 @@ def test_a_server_that_is_down_is_told_as_away() -> None:
 def test_a_name_that_leads_nowhere_is_told_as_such(private: tuple[str, ...]) -> None:
     with closing(Client("https://nowhere.invalid", private_hosts=private, pause=lambda _: None)) as client:
         error = refusal(lambda: client.call("GET", "x"))
-    assert (error.code, error.is_unknown) == (ErrorCode.AWAY, True)
+    assert (error.code, error.reason) == (ErrorCode.AWAY, "unknown_name")
     assert "nowhere.invalid" in error.message
     assert "spelled right" in error.remedy
 
@@ -238,4 +238,4 @@ def test_a_server_that_is_down_has_a_name_all_the_same() -> None:
     with Echo().listen() as server:
         base, host = server.base, server.host
     with closing(Client(base, private_hosts=[host], pause=lambda _: None)) as client:
-        assert not refusal(lambda: client.call("GET", "x")).is_unknown
+        assert refusal(lambda: client.call("GET", "x")).reason == "away"

@@ -45,11 +45,14 @@ def _withdraw(settings: Settings, submission: str) -> None:
     configure_logging("withdraw")
     own = open_hands(settings)
     try:
-        withdraw(own, UUID(submission))
+        taken_back = withdraw(own, UUID(submission))
     finally:
         own.engine.dispose()
+    say(_RECALLED.format(taken_back) if taken_back else _NONE_OPEN)
 
 
+_RECALLED = "open referrals taken back: {}; a service that had been told of one is told so"
+_NONE_OPEN = "no referral was open: nothing is taken back, and nobody is told"
 _WITHDRAW = "withdraw"
 _ROLES = {(): _work, ("clock",): _keep_time}
 """What to be, by the words after `python -m workers`. Each imports only what it needs."""

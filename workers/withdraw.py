@@ -12,8 +12,9 @@ from workers.erase import Gone, erase_gone
 from workers.hands import Hands
 
 
-def withdraw(own: Hands, submission: UUID) -> None:
+def withdraw(own: Hands, submission: UUID) -> int:
     """Erase it as if it were gone at its server: answers, open referrals, cases, files; then ring for the recalls.
+    Returns how many referrals were taken back.
 
     Raises PimError(NOT_FOUND) when it is not kept (any more), BAD_KEYS where the door's keys are not here.
     """
@@ -28,3 +29,4 @@ def withdraw(own: Hands, submission: UUID) -> None:
         notices = erase_gone(own, session, form=row.form, gone=gone, keys=keys, why=WITHDRAWN)
     for notice in notices[:1]:
         own.bell.ring_notice(notice)
+    return len(notices)

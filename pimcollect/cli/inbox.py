@@ -104,7 +104,7 @@ def list_command(state: str | None, limit: int, as_json: bool) -> None:
 @click.argument("entry")
 @json_option
 def show_command(entry: str, as_json: bool) -> None:
-    """One entry: what is held, why, and what to do. Its content stays sealed."""
+    """One entry: what is held, why, and what to do. Its content stays sealed. --json gives a list of one."""
     with open_desk() as desk, desk.transaction() as session:
         told = show_entry(session, COMMAND_LINE, _find(session, entry))
     if as_json:
@@ -181,9 +181,13 @@ def _create(path: Path) -> BinaryIO:
     """A new file that only its owner may read; never over one that is there."""
     try:
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    except FileExistsError as error:
+        raise PimError(ErrorCode.BAD_FILE, f"{path} is there already.", remedy="Name a new file.") from error
     except OSError as error:
         raise PimError(
-            ErrorCode.BAD_FILE, "The file is there already, or cannot be made.", remedy="Name a new file."
+            ErrorCode.BAD_FILE,
+            f"{path} cannot be made: {error.strerror}.",
+            remedy="Name a file in a folder that is there and that you may write to.",
         ) from error
 
 

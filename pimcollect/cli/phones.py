@@ -93,7 +93,10 @@ def _find_name(session: Session, text: str) -> str:
 def add_command(
     name: str, is_device: bool, may_edit_all: bool, project: str, picture: Path | None, as_json: bool
 ) -> None:
-    """Let a phone in: NAME is the enumerator's user name, or what a device is called here. Prints the QR code, once."""
+    """Let a phone in: NAME is the enumerator's user name, or what a device is called here. Prints the QR code, once.
+
+    --json gives a list of one.
+    """
     kind = PhoneKind.DEVICE if is_device else PhoneKind.ACCOUNT
     with open_desk() as desk:
         keys = read_door_keys(desk.settings.door_keys)

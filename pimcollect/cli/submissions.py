@@ -147,7 +147,7 @@ def withdraw_command(form: str | None, yes: bool) -> None:
             "It was not erased; the line above says why.",
             remedy="Mend that, then give the code again.",
         )
-    click.echo("Erased. Open referrals are taken back, and their services are told so.")
+    click.echo("Erased.")
     for base in there:
         unnamed = " (there it has another id, which is no UUID)" if is_veiled(row.root_id) else ""
         click.echo(f"Delete it at {base} too: {row.root_id}{unnamed}")

@@ -12,7 +12,7 @@ from pimcollect.domain.roles import GRANTS, Role
 from pimcollect.errors import ErrorCode, PimError
 from tests.cli.conftest import Run
 from tests.factories.encrypted import ANSWERS
-from tests.factories.households import Household
+from tests.factories.households import SCENARIOS, Household
 
 Read = Callable[..., Any]
 CODE, OTHER = "0a1b2c3d", "ffffffff"
@@ -54,12 +54,24 @@ def test_who_thinks_again_at_the_question_has_erased_nothing(run: Run, engine: E
     assert query(engine, "SELECT count(*) FROM journal WHERE action = 'withdraw'") == [(0,)]
 
 
+def test_nobody_is_told_of_a_referral_that_never_was(
+    run: Run, engine: Engine, household: Household, capfd: pytest.CaptureFixture[str]
+) -> None:
+    household.post({**SCENARIOS["base_answers"], "clo_code": CODE})
+    household.settle()
+    assert query(engine, "SELECT count(*) FROM referrals") == [(0,)]
+    assert "Erased." in run("submissions", "withdraw", "--yes", input=f"{CODE}\n").output
+    told = capfd.readouterr().err
+    assert ("no referral was open" in told, "taken back:" in told) == (True, False)
+
+
 def test_with_the_code_on_the_card_everything_is_taken_back_and_no_late_copy_brings_it_again(
-    run: Run, read: Read, engine: Engine, household: Household
+    run: Run, read: Read, engine: Engine, household: Household, capfd: pytest.CaptureFixture[str]
 ) -> None:
     root, other = keep(household, CODE), keep(household, OTHER)
     assert query(engine, "SELECT count(*) FROM cases WHERE sealed IS NOT NULL")[0][0] >= 2
     done = run("submissions", "withdraw", "--yes", input=f" {CODE.upper()}\n")
+    assert "open referrals taken back: " in capfd.readouterr().err
     assert (done.exit_code, "Erased." in done.output, CODE in done.output.partition("\n")[2]) == (0, True, False)
     assert query(engine, f"SELECT state, shared, restricted FROM submissions WHERE root_id = '{root}'") == [
         ("tombstone", None, None)

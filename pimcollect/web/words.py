@@ -156,10 +156,7 @@ PULL_MENDS = {
     ),
     "bad_answer": _("Its answers cannot be used. Is the address that of the server itself?"),
     "bad_address": _("The address is a private one, or its certificate is not valid. Ask the administrator."),
-    "elsewhere": _(
-        "The server sends us to another host, and is not followed there. If it has moved, ask the administrator to "
-        "connect its new address."
-    ),
+    "elsewhere": _("The server sends us to another host, and is not followed there. Ask the administrator."),
     "too_large": _("One submission there is larger than we read. Ask the team what was sent."),
     "many_gone": _(
         "Many submissions are gone there at once; nothing was erased here. Find out why, then tell the administrator."

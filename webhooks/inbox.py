@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,10 @@ from uuid import UUID, uuid4
 from psycopg import Connection
 
 from pimcollect.db import Statement
-from pimcollect.domain.outcomes import HeldReason
+from pimcollect.domain.outcomes import SECOND, HeldReason
 from pimcollect.servers.base import Delivery
 from pimcollect.servers.flat import tell_answers
 from pimcollect.servers.ids import veil_id
-from pimcollect.tables.collisions import SECOND
 from pimcollect.tables.entries import HELD, INCOMPLETE, UNTOUCHED
 from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import DoorKeys, keyed_digest, seal_value
@@ -141,6 +141,16 @@ def identify(body: bytes, delivery: Delivery, *, form: str, key: bytes) -> str:
     return keyed_digest(key, "bytes", form, body.decode("latin-1"))
 
 
+def digest_body(body: bytes, *, form: str, key: bytes) -> str:
+    """By which two copies of what a phone sent are compared: it sends the same bytes again."""
+    return keyed_digest(key, "content", form, hashlib.sha256(body).hexdigest())
+
+
+def identify_beside(edition_id: str, content: str | None, *, form: str, key: bytes) -> str:
+    """The identity of what contradicts an edition and is kept beside it: once, however often it comes."""
+    return keyed_digest(key, "beside", form, veil_id(edition_id, key=key), content or "")
+
+
 def accept(
     connection: Connection[Any], body: bytes, delivery: Delivery, *, via: Hook | Way, keys: DoorKeys
 ) -> Receipt | None:
@@ -200,7 +210,7 @@ def _put_by_hook(
     is_held = is_plain_twin or is_full
     reason = (HeldReason.PLAIN_IN_ENCRYPTED if is_plain_twin else HeldReason.CONFLICT).value if is_held else SECOND
     edition = veil_id(delivery.edition_id or "", key=keys.digest)
-    identity = keyed_digest(keys.digest, "beside", hook.form, edition, content or "")
+    identity = identify_beside(edition, content, form=hook.form, key=keys.digest)
     beside = {
         **put,
         "id": uuid4(),

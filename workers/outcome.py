@@ -246,6 +246,10 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
         _hold(own, session, one, HeldReason.EDITION_UNCLEAR, awaited=row.root_id)  # any other may make it clear
         return
     chain = extend_chain(row.superseded, stored=row.edition_id, arriving=one.edition_id, order=order, **before)
+    if order is not Order.OLDER and row.erased_at is None and one.inside is None and _is_sealed(own, session, row):
+        # phones cannot read back what they encrypted, so no copy and no correction of it is readable
+        hold_entry(session, one.entry, HeldReason.PLAIN_IN_ENCRYPTED, contradicts=row.edition_id)
+        return
     if row.erased_at is not None:  # deleted at its server: nothing brings it back
         row.superseded = sorted({*chain, one.edition_id} - {row.edition_id})
         writing.settle(one, "erased", is_kept=False)
@@ -272,6 +276,11 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
     writing.entities[row.id] = one.decision.entities if isinstance(one.decision, Kept) else ()
     reroute(own, session, writing, one)
     writing.settle(one, outcome)
+
+
+def _is_sealed(own: Hands, session: Session, row: SubmissionRow) -> bool:
+    versions = own.find_versions(session, row.form)
+    return any(one.id == row.form_version and one.prepared.version.is_encrypted for one in versions)
 
 
 def _shred_strays(own: Hands, session: Session, form: str, editions: Collection[str]) -> bool:

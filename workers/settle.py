@@ -17,13 +17,12 @@ from pimcollect.db import is_lack_of_room, transaction
 from pimcollect.domain.decide import decide
 from pimcollect.domain.documents import BodyFault
 from pimcollect.domain.likeness import tell_answers
-from pimcollect.domain.outcomes import Decision, Directory, Held, HeldReason, Kept, Refused
+from pimcollect.domain.outcomes import RELEASED, SECOND, Decision, Directory, Held, HeldReason, Kept, Refused
 from pimcollect.doorbell import SETTLE
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.log import open_log
 from pimcollect.servers.base import MAPPED, Opened, Reader, find_reader
 from pimcollect.servers.instance import find_fault
-from pimcollect.tables.collisions import SECOND
 from pimcollect.tables.connections import ask_fetch
 from pimcollect.tables.entries import (
     INCOMPLETE,
@@ -270,16 +269,16 @@ def _decide(
         has_waited=row.reason == HeldReason.EDITION_EARLY,
         alike=own.digest("answers", tell_answers(opened.raw, asked_by.moments)),
         is_beside=row.reason == SECOND,
-        is_released=row.contradicts is not None and row.reason is None,
+        is_released=row.reason == RELEASED,
         identity=_find_identity(session, row, edition),
         inside=inside,
     )
 
 
 def _find_identity(session: Session, row: EntryRow, edition: str) -> str:
-    """Under which the files of this edition lie: of what came beside another of it, that of the other."""
+    """Under which its files lie: those of what a hook brought beside another copy are fetched for the edition."""
     other = None
-    if row.contradicts_entry is not None and row.contradicts == edition:
+    if row.hook is not None and row.contradicts_entry is not None and row.contradicts == edition:
         other = session.get(EntryRow, row.contradicts_entry)
     return row.identity if other is None else other.identity
 

@@ -22,13 +22,12 @@ from pimcollect.tables.entries import (
     EntryRow,
     find_entries,
     find_entry,
-    release_entry,
-    shred_entry,
 )
 from pimcollect.tables.held import Way, find_ways
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.marks import count_entries
 from pimcollect.tables.media import QUARANTINED, shred_media, weigh_media
+from pimcollect.tables.replays import release_entry, shred_entry
 
 _LIST_HELD = "Run `pimcollect inbox list --state held`."
 MENDS = {

@@ -61,6 +61,11 @@ class HeldReason(StrEnum):
     """Sealed with a key that is not here."""
 
 
+SECOND, RELEASED = "second", "released"
+"""Of an untouched entry: it came beside another of the same edition, and the worker sees whether it contradicts that;
+or it did, and a person lets it take the place."""
+
+
 @dataclass(frozen=True)
 class Service:
     """A service of the directory, as routing sees it. Empty sets mean: everybody, everywhere, always."""

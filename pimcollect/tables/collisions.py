@@ -16,8 +16,6 @@ from pimcollect.tables.phones import PhoneRow
 from pimcollect.tables.submissions import SubmissionRow
 
 CONTRADICTING = (HeldReason.CONFLICT, HeldReason.EDITION_UNCLEAR, HeldReason.PLAIN_IN_ENCRYPTED)
-SECOND = "second"
-"""Reason of an untouched entry that came beside another of the same edition: the worker sees whether it contradicts."""
 
 
 @dataclass(frozen=True)

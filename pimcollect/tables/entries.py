@@ -205,8 +205,8 @@ def hold_entry(
             reason=reason,
             waits_for=waits_for,
             fault=fault,
-            contradicts=contradicts,
-            contradicts_entry=None,
+            contradicts=func.coalesce(contradicts, EntryRow.contradicts),
+            contradicts_entry=None if contradicts else EntryRow.contradicts_entry,
         )
         .execution_options(synchronize_session=False)
     )
@@ -234,38 +234,6 @@ def free_waiting(session: Session, digests: list[str]) -> None:
 def free_early(session: Session, *, seconds: float, limit: int = 500) -> None:
     """Let edits be tried again whose forerunner did not come in so long."""
     session.execute(_FREE_EARLY, {"seconds": seconds, "limit": limit})
-
-
-def release_entry(session: Session, entry: UUID) -> bool:
-    """Let a held entry be tried again from the start; False when it is not held."""
-    result = session.execute(
-        update(EntryRow)
-        .where(EntryRow.id == entry, EntryRow.state == HELD)
-        .values(state=UNTOUCHED, reason=None, fault=None, attempts=0, rung_at=None)
-        .returning(EntryRow.id)
-        .execution_options(synchronize_session=False)
-    )
-    return result.first() is not None
-
-
-def shred_entry(session: Session, entry: UUID, *, reason: str) -> bool:
-    """Destroy the body of a held entry; False when it is not held."""
-    result = session.execute(
-        update(EntryRow)
-        .where(EntryRow.id == entry, EntryRow.state == HELD)
-        .values(
-            state=SETTLED,
-            reason=reason,
-            fault=None,
-            body=None,
-            contradicts=None,
-            contradicts_entry=None,
-            settled_at=func.clock_timestamp(),
-        )
-        .returning(EntryRow.id)
-        .execution_options(synchronize_session=False)
-    )
-    return result.first() is not None
 
 
 def find_forgotten(session: Session, *, seconds: float, limit: int = 500) -> list[UUID]:

@@ -9,6 +9,7 @@ from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.outcomes import HeldReason
+from pimcollect.tables.media import shred_media
 from pimcollect.tables.pictures import shred_pictures
 from pimcollect.tables.referrals import CaseRow, RevealRow
 
@@ -106,6 +107,7 @@ _ERASE_BESIDE = text("""
     UPDATE entries SET state = 'settled', reason = 'erased', body = NULL, settled_at = clock_timestamp(),
                        contradicts = NULL, contradicts_entry = NULL
      WHERE form = :form AND contradicts = ANY(:editions) AND state = 'held' AND reason = ANY(:reasons)
+    RETURNING id
 """)
 
 
@@ -113,4 +115,6 @@ def erase_beside(session: Session, form: str, editions: Collection[str], *, reas
     """Destroy what is held for one of these reasons and contradicts one of these editions, by their veiled ids: it
     tells of the same person, who is erased or has said no since."""
     held_for = [reason.value for reason in reasons]
-    session.execute(_ERASE_BESIDE, {"form": form, "editions": list(editions), "reasons": held_for})
+    found = session.execute(_ERASE_BESIDE, {"form": form, "editions": list(editions), "reasons": held_for})
+    erased = list(found.scalars())
+    shred_media(session, erased, unwanted=erased)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from pimcollect.log import configure_logging
-from pimcollect.tables.entries import release_entry, shred_entry
+from pimcollect.tables.replays import release_entry, shred_entry
 from tests.badinput.bodies import CANARY, EITHER, HELD, SETTLED, Case, list_json, list_mutations, list_xml
 from tests.factories.households import SCENARIOS, Household, freeze, write_kobo
 from tests.factories.kobo import read_asset

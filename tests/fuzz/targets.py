@@ -27,7 +27,7 @@ from pimcollect.vault import DoorKeys, HandsKeys, OpenKey, create_open_key
 from tests.factories.pictures import draw, write
 from tests.factories.versions import RECEIVED, directory, open_pseudonyms, question, small_version
 from tests.payloads import read_wire
-from webhooks.carried import check_carried
+from webhooks.carried_file import check_carried
 from webhooks.inbox import identify
 from webhooks.openrosa.digest import is_right, names_request, read_claim
 from webhooks.openrosa.posts import read_post

@@ -31,7 +31,8 @@ from pimcollect.vault import (
 )
 from tests.factories.door import OpenDoor, open_door
 from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
-from webhooks.carried import Taken, accept_carried, check_carried, shred_accepted, write_carried
+from webhooks.carried import Taken, accept_carried, shred_accepted, write_carried
+from webhooks.carried_file import check_carried
 from webhooks.inbox import identify
 from webhooks.media import open_file, store_media
 from webhooks.quarantine import quarantine
@@ -198,10 +199,11 @@ def test_a_file_that_is_cut_changed_or_extended_is_refused_whole(
         file.decode().encode("utf-7"),
         b"\xef\xbb\xbf" + file,
         gzip.compress(file),
-        b'{"pimcollect carried":1,"label":"own","key":{}}\n' + b"".join(lines[1:]),
+        b'{"pimcollect carried":2,"label":"own","key":{}}\n' + b"".join(lines[1:]),
         file.replace(b'"label":"', b'"label":"\\ud800'),
         b"".join(lines[:-1]) + lines[-1].replace(b'"seal": "', b'"seal": "\\u00e9'),
-        file.replace(b'"carried":1', b'"carried":2').replace(b'carried":1', b'carried":2'),
+        file.replace(b'carried":2', b'carried":3'),
+        file.replace(b'carried":2', b'carried":1'),
         *(file[:at] + bytes([file[at] ^ 1]) + file[at + 1 :] for at in range(0, len(file), len(file) // 60)),
     ]
     for number, one in enumerate(spoiled):
@@ -282,6 +284,61 @@ def test_with_the_receipt_the_laptop_shreds_what_it_carried_and_nothing_else(
         {"state": "settled", "reason": "carried", "gone": True},
         {"state": "untouched", "reason": None, "gone": False},
     ]
+
+
+def write_pair(office: Household) -> tuple[bytes, bytes]:
+    """A yes and a no under one id."""
+    yes, root = write_kobo(BASE, frozen=office.frozen)
+    return yes, write_kobo({**BASE, "con_interview": "no"}, frozen=office.frozen, root=root)[0]
+
+
+def states(engine: Engine) -> list[tuple[str, str | None]]:
+    found = rows(engine, "SELECT state, reason FROM entries ORDER BY state DESC, received_at")
+    return [(row["state"], row["reason"]) for row in found]
+
+
+def test_what_contradicts_another_is_carried_beside_it_and_held_once(
+    make_laptop: Callable[..., Laptop], office: Household, engine: Engine, door_keys: DoorKeys, hands_keys: HandsKeys
+) -> None:
+    laptop = make_laptop()
+    for body in write_pair(office):
+        assert laptop.door.post(body).status_code == 202
+    taken = [take(engine, laptop.write(), door_keys, hands_keys) for _ in range(2)]
+    assert [(one.new, one.known) for one in taken] == [(2, 0), (0, 2)]
+    office.settle()
+    assert states(engine) == [("settled", "kept"), ("held", "conflict")]
+    assert rows(engine, "SELECT contradicts_entry FROM entries WHERE state = 'held'") == rows(
+        engine, "SELECT id AS contradicts_entry FROM entries WHERE state = 'settled'"
+    )
+
+
+def test_what_one_phone_carried_contradicts_what_another_did(
+    make_laptop: Callable[..., Laptop], office: Household, engine: Engine, door_keys: DoorKeys, hands_keys: HandsKeys
+) -> None:
+    for body in write_pair(office):
+        laptop = make_laptop()
+        laptop.door.post(body)
+        with laptop.engine.begin() as connection:
+            connection.execute(text("UPDATE entries SET via = 'phone', hook = NULL"))
+        for new in (1, 0):
+            assert take(engine, laptop.write(), door_keys, hands_keys).new == new
+    office.settle()
+    assert states(engine) == [("settled", "kept"), ("held", "conflict")]
+
+
+def test_nothing_is_shredded_for_a_file_that_was_changed(
+    make_laptop: Callable[..., Laptop], office: Household, engine: Engine, door_keys: DoorKeys, hands_keys: HandsKeys
+) -> None:
+    laptop = make_laptop()
+    laptop.door.post(write_kobo(BASE, frozen=office.frozen)[0])
+    file = laptop.write()
+    receipt = take(engine, file, door_keys, hands_keys).receipt
+    changed = file.replace(b'"server":"kobo"', b'"server":"Kobo"')
+    for other in (changed, file[:-10], b""):
+        with Session(laptop.engine) as session, pytest.raises(PimError) as caught:
+            shred_accepted(session, COMMAND_LINE, BytesIO(other), receipt=receipt, keys=laptop.keys)
+        assert caught.value.code is ErrorCode.BAD_FILE
+    assert states(laptop.engine) == [("untouched", None)]
 
 
 @pytest.mark.parametrize("change", [{"intake": "AAAA"}, {"carry": ""}, {"label": ""}, {"pimcollect intake key": "2"}])

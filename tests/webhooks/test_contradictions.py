@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from pimcollect.config import Settings
-from pimcollect.tables.entries import release_entry
+from pimcollect.tables.replays import release_entry
 from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import HandsKeys, open_value
 from tests.factories.connections import to_xml

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -30,11 +29,21 @@ from pimcollect.log import open_log
 from pimcollect.servers.base import Delivery
 from pimcollect.servers.envelope import SUFFIX
 from pimcollect.servers.ids import veil_id
-from pimcollect.tables.entries import PHONE
+from pimcollect.tables.entries import CARRIED, PHONE
 from pimcollect.tables.forms import find_picture_paths
 from pimcollect.tables.submissions import find_root
-from pimcollect.vault import DoorKeys, keyed_digest
-from webhooks.inbox import Receipt, Way, accept, accept_as, find_entry, identify, identify_edition
+from pimcollect.vault import DoorKeys
+from webhooks.inbox import (
+    Receipt,
+    Way,
+    accept,
+    accept_as,
+    digest_body,
+    find_entry,
+    identify,
+    identify_beside,
+    identify_edition,
+)
 from webhooks.media import Stored, store_media
 from webhooks.openrosa.callers import Caller
 from webhooks.openrosa.door import PhoneDoor
@@ -77,6 +86,7 @@ STATUS = {
     Fate.NOT_YOURS: 403,
     Fate.TOO_LARGE: 413,
 }
+_TAKEN = (Fate.STORED, Fate.MORE, Fate.KNOWN)
 
 
 _TAKEN = (Fate.STORED, Fate.MORE, Fate.KNOWN)
@@ -170,7 +180,7 @@ def _find_picture_paths(door: PhoneDoor, form: str) -> frozenset[str]:
 
 
 def _digest_content(door: PhoneDoor, sent: Sent) -> str:
-    return keyed_digest(door.digest, "content", sent.form, hashlib.sha256(sent.post.xml).hexdigest())
+    return digest_body(sent.post.xml, form=sent.form, key=door.digest)
 
 
 def _place_edit(door: PhoneDoor, sent: Sent, way: Way) -> Way | Fate:
@@ -206,18 +216,24 @@ def _put(door: PhoneDoor, sent: Sent, way: Way, files: _Files) -> Fate | None:
 def _put_with_files(door: PhoneDoor, sent: Sent, way: Way, files: _Files) -> Fate | None:
     """The entry and its files in one transaction."""
     identity = identify(sent.post.xml, sent.delivery, form=sent.form, key=door.digest)
-    has_new = False
+    receipt, has_new = None, False
     try:
         with Session(door.engine) as session, session.begin():
             connection: Any = session.connection().connection.driver_connection
             receipt = accept(connection, sent.post.xml, sent.delivery, via=way, keys=door.keys)
             fate = _judge(door, connection, sent, way, receipt)
-            if fate not in (Fate.STORED, Fate.MORE, Fate.KNOWN):
-                return fate
-            has_new = _store_files(session, sent, files, identity=identity, keys=door.keys)
+            if fate in _TAKEN:
+                has_new = _store_files(session, sent, files, identity=identity, keys=door.keys)
     except UniqueViolation:
-        return _judge_second(door, sent, way)
-    if receipt is not None:
+        fate = _judge_second(door, sent, way)
+    if fate in (Fate.CONFLICT, Fate.STALE):  # what is held beside has its files with it
+        identity, receipt = _identify_beside(door, sent, way), None
+    elif fate not in _TAKEN:
+        return fate
+    if receipt is None:
+        with Session(door.engine) as session, session.begin():
+            has_new = _store_files(session, sent, files, identity=identity, keys=door.keys)
+    else:
         door.bell.ring_entry_soon(receipt.entry)
     return Fate.STORED if fate is Fate.KNOWN and has_new else fate
 
@@ -245,7 +261,7 @@ def _judge(door: PhoneDoor, connection: Connection[Any], sent: Sent, way: Way, r
     if connection.execute(_STILL_IN, check).fetchone() is None:
         return None
     is_plain_twin = receipt.is_encrypted and not sent.delivery.is_encrypted
-    if is_plain_twin or (receipt.via == PHONE and receipt.content not in (None, way.content)):
+    if is_plain_twin or (receipt.via in (PHONE, CARRIED) and receipt.content not in (None, way.content)):
         reason = HeldReason.PLAIN_IN_ENCRYPTED if is_plain_twin else HeldReason.CONFLICT
         _keep_beside(door, connection, sent, way, reason=reason, against=(sent.delivery.edition_id, receipt.entry))
         return Fate.CONFLICT
@@ -289,9 +305,12 @@ def _keep_beside(
 ) -> None:
     """Keep what contradicts an edition and its entry, sealed and held, under an identity of its own: nothing that came
     is lost."""
-    identity = keyed_digest(door.digest, "beside", way.form, sent.delivery.edition_id or "", way.content or "")
     edition, entry = against
     contradicted = None if edition is None else veil_id(edition, key=door.digest)
     beside = replace(way, held=reason.value, replaces=None, waits=None)
     beside = replace(beside, contradicts=contradicted, contradicts_entry=entry)
-    accept_as(identity, connection, sent.post.xml, sent.delivery, via=beside, keys=door.keys)
+    accept_as(_identify_beside(door, sent, way), connection, sent.post.xml, sent.delivery, via=beside, keys=door.keys)
+
+
+def _identify_beside(door: PhoneDoor, sent: Sent, way: Way) -> str:
+    return identify_beside(sent.delivery.edition_id or "", way.content, form=way.form, key=door.digest)

@@ -144,3 +144,57 @@ def test_a_readable_twin_goes_with_an_encrypted_interview_that_is_withdrawn(
     ((submission,),) = look("SELECT id FROM submissions")
     withdraw(household.hands, submission)
     assert look("SELECT count(*) FROM entries WHERE body IS NOT NULL") == [(0,)]
+
+
+def test_another_envelope_under_the_same_id_is_held_with_its_files_and_can_take_the_place(
+    phones: Phones, household: Household, frozen: Frozen, look: Look, engine: Engine
+) -> None:
+    first = encrypt(frozen, root="44444444-4444-4444-8444-444444444444")
+    other = encrypt(frozen, root="44444444-4444-4444-8444-444444444444")
+    assert phones.post(first.envelope, first.files).status_code == 201
+    names = list(other.files)
+    parts = [{names[0]: other.files[names[0]]}, {name: other.files[name] for name in names[1:]}, other.files]
+    assert [phones.post(other.envelope, part).status_code for part in parts] == [409] * 3
+    settle(household)
+    ((held,),) = look("SELECT id FROM entries WHERE state = 'held' AND reason = 'conflict'")
+    assert look("SELECT count(*) FROM media WHERE content IS NOT NULL") == [(len(names),)]
+    with Session(engine) as session, session.begin():
+        replay_entry(session, COMMAND_LINE, held)
+    settle(household)
+    assert look("SELECT state, reason FROM entries ORDER BY settled_at")[-1] == ("settled", "unchanged")
+    assert look("SELECT count(*) FROM media WHERE content IS NOT NULL") == [(0,)]
+
+
+def test_the_files_of_what_is_held_beside_go_with_an_interview_that_is_withdrawn(
+    phones: Phones, household: Household, frozen: Frozen, look: Look
+) -> None:
+    first = encrypt(frozen, root="44444444-4444-4444-8444-444444444444")
+    other = encrypt(frozen, root="44444444-4444-4444-8444-444444444444")
+    sent = [phones.post(one.envelope, one.files).status_code for one in (first, other)]
+    assert sent == [201, 409]
+    settle(household)
+    ((submission,),) = look("SELECT id FROM submissions")
+    withdraw(household.hands, submission)
+    assert look("SELECT count(*) FROM media WHERE content IS NOT NULL") == [(0,)]
+
+
+def test_no_readable_correction_takes_the_place_of_an_encrypted_submission(
+    phones: Phones, household: Household, frozen: Frozen, look: Look, engine: Engine
+) -> None:
+    sealed = encrypt(frozen, {}, root="44444444-4444-4444-8444-444444444444")
+    assert phones.post(sealed.envelope, sealed.files).status_code == 201
+    settle(household)
+    plain = build_form(read_starter(), FORM, places=read_starter_places())
+    with Session(engine) as session, session.begin():
+        keep_version(session, COMMAND_LINE, version=plain.version, xlsx=plain.xlsx, xform=plain.xform)
+        release_to_phones(session, COMMAND_LINE, FORM)
+    body, _ = write_odk(SCENARIOS["base_answers"], frozen=plain, deprecated="44444444-4444-4444-8444-444444444444")
+    assert phones.post(body).status_code == 201
+    settle(household)
+    assert look("SELECT state, reason FROM entries ORDER BY received_at") == [
+        ("settled", "kept"),
+        ("held", "plain_in_encrypted"),
+    ]
+    ((held,),) = look("SELECT id FROM entries WHERE state = 'held'")
+    with Session(engine) as session, pytest.raises(PimError):
+        replay_entry(session, COMMAND_LINE, held)

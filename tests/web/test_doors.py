@@ -109,7 +109,7 @@ def test_every_door_tells_what_came_what_is_wrong_and_what_to_do(site: Site) -> 
         "203.0.113.0/24",
         "team-north",
         "ODK Central",
-        "Make a new one there, and connect again with it.",
+        "Make a new one there, close this connection, then connect again.",
         "The version of the form that asked is not known here.",
         "Build or adopt that version, then try again.",
     ):

@@ -157,7 +157,7 @@ def _answer(job: str, source: IO[bytes]) -> dict[str, Any]:
     except RecursionError:
         return {"code": ErrorCode.BAD_FILE, "message": "The workbook was not read: it is nested too deeply.",
                 "remedy": _SAVE}  # fmt: skip
-    except Exception as error:
+    except Exception as error:  # told by its class: its text may quote the workbook
         ours = [one for one in traceback.extract_tb(error.__traceback__) if "/forms/" in one.filename]
         where = f", {os.path.basename(ours[-1].filename)} line {ours[-1].lineno}" if ours else ""
         return {"broke": f"{type(error).__name__}{where}"}

@@ -122,7 +122,7 @@ def make_outline(sheets: XlsForm, *, name: str) -> Outline:
         xform = str(survey.to_xml(validate=False, warnings=[]))
     except MemoryError:
         raise
-    except Exception as error:
+    except Exception as error:  # pyxform raises whatever its parts raise
         raise PimError(
             ErrorCode.BAD_FORM,
             f"The workbook is not a form that pyxform can read: {str(error)[:_SHOWN]}",

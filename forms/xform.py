@@ -41,7 +41,7 @@ def to_clean_xform(sheets: Sheets) -> str:
     warnings: list[str] = []
     try:
         xform = str(convert(tables, warnings=warnings).xform)
-    except Exception as error:
+    except Exception as error:  # pyxform raises whatever its parts raise
         raise PimError(
             ErrorCode.BAD_FORM, f"pyxform cannot convert the form: {str(error)[:_SHOWN]}", remedy="Correct the bank."
         ) from error

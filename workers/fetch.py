@@ -81,7 +81,7 @@ def fetch_one(own: Hands, connection: UUID, *, seconds: float = float("inf")) ->
             reason, wait = (error.reason, error.wait) if isinstance(error, ServerError) else (error.code.value, None)
             _fail(own, connection, reason, wait=wait)
             return False
-        except Exception as error:
+        except Exception as error:  # an error of ours is told by status, not to the queue
             _log.error("pull_failed", error=type(error).__name__)
             _fail(own, connection, "failing", wait=None)
             return False

@@ -238,7 +238,7 @@ def _deliver(own: Hands, letter: _Letter, channels: dict[str, Channel], stack: E
         channels[letter.channel].deliver(Message(key, letter.to, subject, text, is_urgent))
     except NotDelivered as failure:
         return failure
-    except Exception as error:
+    except Exception as error:  # told by its class: its text may quote the address
         _log.error("sending_failed", notice=letter.notice, error=type(error).__name__)
         return NotDelivered("failing", is_unclear=True)
     return None

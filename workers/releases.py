@@ -93,7 +93,7 @@ def _run_safely(own: Hands, run: Run, *, until: float) -> None:
         _record_stop(own, run, Stop(error.code.value))
     except SQLAlchemyError:
         raise  # then nothing can be written down either: the lease ends, and somebody goes on
-    except Exception as error:
+    except Exception as error:  # an error of ours is told by the release, not to the queue
         _log.error("release_failed", release=run.release, error=type(error).__name__)
         _record_failing(own, run)
 

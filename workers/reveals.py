@@ -59,7 +59,7 @@ def answer_one(own: Hands, reveal: UUID) -> bool:
             row.answered_at = func.clock_timestamp()
             write_journal(session, actor="workers", action="refuse_reveal", noun="reveals", noun_id=str(row.id))
             return False
-    except Exception as error:
+    except Exception as error:  # told by its class: its text may quote the case
         _log.error("reveal_failed", reveal=reveal, error=type(error).__name__)
         return False
 

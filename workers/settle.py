@@ -110,7 +110,7 @@ def _settle_some(own: Hands, ids: list[UUID], attempts: Mapping[UUID, int]) -> l
     """Settle them together, else each alone. Returns those for which there was no room."""
     try:
         _settle_together(own, ids)
-    except Exception as error:
+    except Exception as error:  # each is tried alone, and what fails alone is noted
         if is_lack_of_room(error):
             return ids
         if len(ids) == 1:

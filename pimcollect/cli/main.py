@@ -118,5 +118,5 @@ def main() -> None:
     """Exit status: 0 done; 1 failed, differences found, or Ctrl-C; 2 a mistake that the caller can mend."""
     try:
         group(standalone_mode=True)
-    except Exception as error:
+    except Exception as error:  # told by its class: a stack trace shows values
         sys.exit(_explain(error))

@@ -133,7 +133,7 @@ class Bell:
                 result_ttl=0,
                 failure_ttl=60,
             )
-        except RedisError:
+        except (RedisError, OSError, ValueError):  # the last two: the connection was closed in the middle of an answer
             self._rest()
             return False
         return True

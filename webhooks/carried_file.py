@@ -32,10 +32,12 @@ class Checked:
 
 
 def bad_file(what: str, *, remedy: str = "Write the file again on the machine that it comes from.") -> PimError:
+    """The error for a file that cannot be taken as it is: BAD_FILE."""
     return PimError(ErrorCode.BAD_FILE, f"Nothing was taken: {what}", remedy=remedy)
 
 
 def to_bytes(text: object) -> bytes:
+    """What stands where a code is expected, to be compared with that in constant time."""
     return str(text).encode("utf-8", "replace")
 
 
@@ -64,6 +66,7 @@ class Sealing:
 
 
 def read_lines(file: BinaryIO) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Each line as it stands and what it says. Raises PimError(BAD_FILE) for one that no machine of ours writes."""
     file.seek(0)
     while line := file.readline(_LONGEST_LINE):
         try:
@@ -133,7 +136,8 @@ def _check_header(header: dict[str, Any], hands: HandsKeys) -> str:
     if key not in [one.seal_key.key_id.hex() for one in hands.intake]:
         raise bad_file(
             "the file is sealed to an intake key that is not on this machine.",
-            remedy="Accept it on the machine whose key was imported; `pimcollect keys list` shows the keys of each.",
+            remedy="Accept it on the machine whose key was imported; `pimcollect keys list` shows the keys of each. "
+            "If it was this one, the key was forgotten: give the other machine the new key, and have it collected anew.",
         )
     return label
 

@@ -108,7 +108,7 @@ def test_a_severe_form_is_built_with_the_key_of_its_form_or_not_at_all(site: Sit
     assert (refused.status_code, "pimcollect forms keys create hh_core" in refused.text) == (422, True)
     assert "Your administrator makes it once" in read_text(refused.text)
     assert (
-        "يُنشئه المسؤول"
+        "يُنشئه مدير النظام"
         in visitor.client.post(
             "/forms",
             data={"csrf_token": visitor.token("/"), "form": "hh_core", "languages": "en"},

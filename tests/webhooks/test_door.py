@@ -6,6 +6,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, text
@@ -321,3 +322,17 @@ def test_the_receipt_tells_nothing_of_the_body(settings: Settings, engine: Engin
             put_form(session, form)
         receipts.append(open_door(settings, engine, form=form).post(WIRE["k01"]["body"]).json["receipt"])
     assert receipts[0] != receipts[1]
+
+
+@pytest.mark.parametrize("broken", [ValueError("closed file"), OSError(9, "closed"), ConnectionError("away")])
+def test_a_bell_whose_line_breaks_in_the_middle_says_so_and_rests(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, broken: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise broken
+
+    bell = Bell(settings.redis_url)
+    monkeypatch.setattr(bell._redis, "set", fail)
+    assert not bell.ring_entry(uuid4())
+    monkeypatch.undo()
+    assert not bell.ring_entry(uuid4()), "it rests for some seconds"

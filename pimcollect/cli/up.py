@@ -169,6 +169,22 @@ def run_service(settings: Settings, listener: socket.socket) -> None:
             forget_running(settings.home)
 
 
+def run_database(settings: Settings) -> None:
+    """The embedded servers alone, until a stop signal. No table is made, no key is read: a dump may come into them."""
+    supervisor = Supervisor()
+    with stop_signals() as stop:
+        try:
+            place = settle_in(settings.home)
+            start_servers(supervisor, place, valkey=not settings.redis_url)
+            found = with_servers(settings, database_url=place.database_url(), redis_url=place.redis_url)
+            write_running(settings.home, Running(os.getpid(), "", found.database_url, found.redis_url))
+            click.echo("READY for pg_dump and pg_restore; no web, no workers")
+            supervisor.watch_until(stop)
+        finally:
+            supervisor.stop()
+            forget_running(settings.home)
+
+
 def _children(settings: Settings, listening: int) -> list[Child]:
     def is_serving(_process: subprocess.Popen[bytes]) -> bool:
         return _answers_health(settings)
@@ -184,15 +200,30 @@ def _children(settings: Settings, listening: int) -> list[Child]:
 @click.command()
 @home_option
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on. [default: PIMCOLLECT_PORT, or 8000]")
-def up(port: int | None) -> None:
+@click.option("--only-database", is_flag=True, help="The database alone, empty in a new home: to restore a backup.")
+def up(*, port: int | None, only_database: bool) -> None:
     """Run the whole service: database and queue (unless configured), web, workers and clock."""
     forbid_core_dumps()
     settings = read_settings()
+    if only_database:
+        _up_only_database(settings)
+        return
     _check_first(settings)
     with take_listener(settings.bind, settings.port if port is None else port) as listener:
         open_home(settings.home)
         with lock_home(settings.home):
             run_service(_with_address(settings, listener), listener)
+
+
+def _up_only_database(settings: Settings) -> None:
+    if settings.database_url:
+        raise click.UsageError("DATABASE_URL names a server of your own: restore into an empty database there.")
+    running = find_running(settings.home)
+    if running is not None:
+        raise already_running(settings.home, str(running.pid))
+    open_home(settings.home)
+    with lock_home(settings.home):
+        run_database(settings)
 
 
 def _check_first(settings: Settings) -> None:

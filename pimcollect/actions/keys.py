@@ -137,12 +137,11 @@ def seal_anew(
     return rows[-1].key if rows else None
 
 
-def retire_intake_key(session: Session, actor: Actor, key_id: str, files: KeyFiles) -> bytes:
-    """Have the database refuse whatever is still sealed to an old key, by a door that was not told. Returns its id.
+def find_old_key(key_id: str, files: KeyFiles) -> bytes:
+    """The id of an intake key that was turned over.
 
     Raises PimError(NOT_FOUND) for a key that is not here, (NOT_POSSIBLE_NOW) for one that is sealed to.
     """
-    allow(actor, "keys.forget")
     door, hands = files.read()
     found = [key.seal_key for key in hands.intake if key.seal_key.key_id.hex() == key_id.strip().lower()]
     if not found:
@@ -153,10 +152,20 @@ def retire_intake_key(session: Session, actor: Actor, key_id: str, files: KeyFil
             "This is the key that deliveries are sealed to.",
             remedy="`pimcollect keys rotate` makes a new one first.",
         )
-    if not is_retired(session, found[0].key_id):
-        retire_key(session, found[0].key_id)
-        write_journal(session, actor=actor.id, action="retire", noun="keys", noun_id=key_id)
     return found[0].key_id
+
+
+def retire_intake_key(session: Session, actor: Actor, key_id: str, files: KeyFiles) -> bytes:
+    """Have the database refuse whatever is still sealed to an old key, by a door that was not told. Returns its id.
+
+    Raises what `find_old_key` raises.
+    """
+    allow(actor, "keys.forget")
+    found = find_old_key(key_id, files)
+    if not is_retired(session, found):
+        retire_key(session, found)
+        write_journal(session, actor=actor.id, action="retire", noun="keys", noun_id=key_id)
+    return found
 
 
 def forget_intake_key(session: Session, actor: Actor, key_id: bytes, files: KeyFiles) -> None:

@@ -17,12 +17,13 @@ from pimcollect.actions.connections import tell_pulls
 from pimcollect.actions.inbox import MENDS
 from pimcollect.actions.keys import list_old_keys, say_needed
 from pimcollect.cli.desk import json_option, print_json, print_mends, print_rows
-from pimcollect.cli.doctor_doors import check_refusals, check_unasked
+from pimcollect.cli.doctor_doors import check_refusals, check_unasked, count_to_carry
 from pimcollect.cli.doctor_told import check_key_marks, check_told, tell_nothing_told
 from pimcollect.cli.findings import ATTENTION, OK, Finding
 from pimcollect.cli.phone_refusals import check_phone_refusals
 from pimcollect.config import Settings, read_settings
 from pimcollect.db import is_migrated, open_engine, open_sessions, transaction
+from pimcollect.domain.outcomes import HeldReason
 from pimcollect.domain.referrals import State
 from pimcollect.domain.release_words import say_finding, say_reason
 from pimcollect.domain.releases import State as ReleaseState
@@ -103,7 +104,7 @@ def _examine_servers(settings: Settings, *, is_own: bool) -> Iterator[Finding]:
                 yield from check_key_marks(session, settings)
                 yield from check_beats(session)
                 yield from check_intake_keys(session, settings)
-                yield from check_entries(session)
+                yield from check_entries(session, count_to_carry(session, settings))
                 yield from check_refusals(session)
                 yield from check_unasked(session)
                 yield from check_phone_refusals(session)
@@ -220,15 +221,20 @@ def check_beats(session: Session) -> Iterator[Finding]:
         yield Finding(what, ATTENTION, detail, f"Start {program}, or `pimcollect up` for everything.", stops=True)
 
 
-def check_entries(session: Session) -> Iterator[Finding]:
-    """What is held, by reason, and what nobody has settled for a minute."""
+def check_entries(session: Session, to_carry: int = 0) -> Iterator[Finding]:
+    """What is held, by reason, and what nobody has settled for a minute. `to_carry` of them are as they should be."""
     held = count_held(session)
+    if to_carry:
+        detail = f"{to_carry} held for the machine whose key they are sealed to: `pimcollect inbox carry -o FILE`"
+        yield Finding("inbox", OK, detail)
+        held[HeldReason.KEY_MISSING] -= to_carry
+    held = {why: n for why, n in held.items() if n > 0}
     for why, n in held.items():
         yield Finding("inbox", ATTENTION, f"{n} held: {why}", MENDS.get(why, "Look at `pimcollect inbox list`."))
     late = len(find_forgotten(session, seconds=_BEAT_SECONDS))
     if late:
         yield Finding("inbox", ATTENTION, f"{late} or more wait longer than a minute", "See the workers above.")
-    if not held and not late:
+    if not held and not late and not to_carry:
         yield Finding("inbox", OK, "nothing held, nothing late")
 
 

@@ -9,9 +9,14 @@ from sqlalchemy.orm import Session
 from pimcollect.actions.hooks import list_hooks
 from pimcollect.cli.desk import count
 from pimcollect.cli.findings import ATTENTION, OK, Finding
+from pimcollect.config import Settings
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.errors import PimError
+from pimcollect.servers.base import MAPPED
+from pimcollect.tables.carried import count_carriable
 from pimcollect.tables.forms import find_unasked_hooks
 from pimcollect.tables.marks import HOOKS, RECENT_DAYS, Refusal, find_refused_strangers
+from pimcollect.vault import read_door_keys
 
 _MENDS = {
     Refusal.CLOSED: "Somebody still posts to a closed address: `pimcollect hooks open --form {form} --server {server}` "
@@ -55,3 +60,12 @@ def check_refusals(session: Session) -> Iterator[Finding]:
         yield Finding("doors", ATTENTION, f"{calls} that no hook has, the last lately", _STRANGERS)
     if not told and strangers is None:
         yield Finding("doors", OK, f"no hook refused anything in {RECENT_DAYS} days")
+
+
+def count_to_carry(session: Session, settings: Settings) -> int:
+    """How many are held because they are sealed for another machine, as they should be."""
+    try:
+        door = read_door_keys(settings.door_keys)
+    except PimError:
+        return 0  # said by check_keys
+    return 0 if door.carry is None else count_carriable(session, door.intake.key_id, without=MAPPED)

@@ -93,7 +93,9 @@ def list_command(state: str | None, limit: int, as_json: bool) -> None:
         "waits_for": "waiting for",
         "received_at": "received",
     }
-    print_rows(rows, as_json=as_json, columns=columns, empty="Nothing has arrived yet.")
+    print_rows(
+        rows, as_json=as_json, columns=columns, empty=f"Nothing is {state}." if state else "Nothing has arrived yet."
+    )
     if not as_json:
         print_mends((str(row["fault"] or row["reason"]), str(row["mend"] or "")) for row in rows)
     if more:
@@ -157,7 +159,9 @@ def accept_command(carried: BinaryIO, as_json: bool) -> None:
         print_json([vars(taken)])
         return
     new = count(taken.new, "new delivery", "new deliveries")
-    click.echo(f"{new}, {taken.known} that were here already, {count(taken.files, 'file')}.")
+    click.echo(
+        f"{new}, {count(taken.known, 'that was here already', 'that were here already')}, {count(taken.files, 'file')}."
+    )
     click.echo(f"Receipt {taken.receipt}: with it the other machine may shred what it carried:")
     click.echo(f"  pimcollect inbox shred-carried FILE --receipt {taken.receipt}")
 
@@ -209,9 +213,16 @@ def replay_command(entry: str, as_json: bool) -> None:
 
 @inbox.command("discard")
 @click.argument("entry")
-@click.confirmation_option(prompt="Its sealed body is shredded for good. Go on?")
-def discard_command(entry: str) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def discard_command(entry: str, yes: bool, as_json: bool) -> None:
     """Shred a held entry that will never be settled, such as a broken body."""
+    if not yes:
+        click.confirm("Its sealed body is shredded for good. Go on?", abort=True, err=as_json)
     with open_desk() as desk, desk.transaction() as session:
-        discard_entry(session, COMMAND_LINE, _find(session, entry))
+        found = _find(session, entry)
+        discard_entry(session, COMMAND_LINE, found)
+    if as_json:
+        print_json([{"id": found, "state": "settled", "reason": "discarded"}])
+        return
     click.echo("Shredded. That it was here stays on record.")

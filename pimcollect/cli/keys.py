@@ -12,6 +12,7 @@ import click
 from pimcollect.actions.key_marks import LOST, refuse_new_keys, start_anew
 from pimcollect.actions.keys import (
     KeyFiles,
+    find_old_key,
     forget_intake_key,
     list_old_keys,
     retire_intake_key,
@@ -103,16 +104,22 @@ def list_keys(*, as_json: bool) -> None:
             "purpose": purpose,
             "key": key.seal_key.key_id.hex(),
             "is_sealing": key.seal_key.raw == public.raw,
+            "opens_here": True,
             "made_on": str(hands.made_on.get(key.seal_key.key_id.hex(), "")),
         }
         for purpose, ring, public in (("intake", hands.intake, door.intake), ("cases", hands.cases, door.cases))
         for key in ring
     ]
+    if door.intake.key_id.hex() not in {row["key"] for row in rows}:
+        row = {"purpose": "intake", "key": door.intake.key_id.hex(), "is_sealing": True, "opens_here": False}
+        rows.insert(0, {**row, "made_on": ""})
     if as_json:
         click.echo(json.dumps(rows))
         return
     for row in rows:
         use = "seals now" if row["is_sealing"] else "opens what is sealed to it"
+        if not row["opens_here"]:
+            use += ", another machine opens it"
         click.echo(
             f"{row['purpose']:<8} {row['key']}  {use:<26} {row['made_on'] and 'made ' + str(row['made_on'])}".rstrip()
         )
@@ -196,8 +203,9 @@ def forget(key_id: str, *, yes: bool) -> None:
     """
     with open_desk() as desk:
         files = KeyFiles(desk.settings.door_keys, desk.settings.hands_keys)
-        files.read()
+        find_old_key(key_id, files)
         if not yes:
+            click.echo("What is still being carried here, sealed to this key, is lost for good.", err=True)
             click.confirm("Every machine that collects for this one has carried all and has the new key?", abort=True)
         _seal_all_anew(desk, files)
         with desk.transaction() as session:

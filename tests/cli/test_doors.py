@@ -261,7 +261,7 @@ def test_each_thing_that_is_done_at_a_door_is_told_to_programs_too(
     assert read("inbox", "replay", held["id"]) == [{"id": held["id"], "is_rung": True}]
     stick = tmp_path / "stick"
     assert run("inbox", "carry", "-o", str(stick)).output.startswith("1 delivery and 0 files, sealed")
-    assert run("inbox", "accept", str(stick)).output.startswith("0 new deliveries, 1 that were here already, 0 files.")
+    assert run("inbox", "accept", str(stick)).output.startswith("0 new deliveries, 1 that was here already, 0 files.")
     (taken,) = read("inbox", "accept", str(stick))
     assert read("inbox", "shred-carried", str(stick), "--receipt", taken["receipt"]) == [{"shredded": 1}]
 

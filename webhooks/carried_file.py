@@ -137,7 +137,7 @@ def _check_header(header: dict[str, Any], hands: HandsKeys) -> str:
         raise bad_file(
             "the file is sealed to an intake key that is not on this machine.",
             remedy="Accept it on the machine whose key was imported; `pimcollect keys list` shows the keys of each. "
-            "If it was this one, the key was forgotten: give the other machine the new key, and have it collected anew.",
+            "If it was this one, the key was forgotten: give the other machine the new one, and collect anew.",
         )
     return label
 

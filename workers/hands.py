@@ -87,7 +87,11 @@ class Hands:
         ids = session.scalars(
             select(FormVersionRow.id).where(FormVersionRow.form == form).order_by(FormVersionRow.frozen_at.desc())
         ).all()
-        return [self._versions.get(one) or self._prepare(session, one) for one in ids]
+        return [self.find_version(session, one) for one in ids]
+
+    def find_version(self, session: Session, version: UUID) -> KnownVersion:
+        """One version by its id, without a question once it was read in this process."""
+        return self._versions.get(version) or self._prepare(session, version)
 
     def find_pathways(self, session: Session, form: str) -> set[str]:
         """Codes of every pathway that any version of the form can raise."""

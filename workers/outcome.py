@@ -246,7 +246,7 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
         _hold(own, session, one, HeldReason.EDITION_UNCLEAR, awaited=row.root_id)  # any other may make it clear
         return
     chain = extend_chain(row.superseded, stored=row.edition_id, arriving=one.edition_id, order=order, **before)
-    if order is not Order.OLDER and row.erased_at is None and one.inside is None and _is_sealed(own, session, row):
+    if order is not Order.OLDER and row.erased_at is None and one.inside is None and _is_encrypted(own, session, row):
         # phones cannot read back what they encrypted, so no copy and no correction of it is readable
         hold_entry(session, one.entry, HeldReason.PLAIN_IN_ENCRYPTED, contradicts=row.edition_id)
         return
@@ -278,9 +278,9 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
     writing.settle(one, outcome)
 
 
-def _is_sealed(own: Hands, session: Session, row: SubmissionRow) -> bool:
-    versions = own.find_versions(session, row.form)
-    return any(one.id == row.form_version and one.prepared.version.is_encrypted for one in versions)
+def _is_encrypted(own: Hands, session: Session, row: SubmissionRow) -> bool:
+    """Whether the version that asked it has phones encrypt."""
+    return own.find_version(session, row.form_version).prepared.version.is_encrypted
 
 
 def _shred_strays(own: Hands, session: Session, form: str, editions: Collection[str]) -> bool:

@@ -12,7 +12,9 @@ from uuid import UUID, uuid4
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
+from pimcollect.domain.decide import REFUSED_LEVEL
 from pimcollect.domain.outcomes import Refused
+from pimcollect.domain.places import climb
 from pimcollect.servers.ids import veil_id
 from pimcollect.tables.collisions import CONTRADICTING
 from pimcollect.tables.forms import find_newest_version
@@ -72,7 +74,8 @@ def _erase(own: Hands, session: Session, writing: Writing, *, form: str, one: Go
     if is_refusal:  # counted once, as what it is now
         writing.tallies[REFUSED, form, row.month, row.place or NOWHERE, ""] -= 1
     _shred(session, form, {row.edition_id, *row.superseded}, keys)
-    row.state, row.may_share, row.erased_at = TOMBSTONE, False, func.clock_timestamp()
+    place = climb(own.read_directory(session), row.place, level=REFUSED_LEVEL)
+    row.state, row.may_share, row.erased_at, row.place = TOMBSTONE, False, func.clock_timestamp(), place
     row.screening = row.shared = row.restricted = row.findings = row.alike = row.twin = None
     row.digest = own.digest("erased")
     writing.entities[row.id] = ()

@@ -55,6 +55,7 @@ def test_a_backup_restored_into_a_new_home_is_the_same_installation(front: Front
         home = folder / ".pimcollect"
         home.symlink_to(front.service.home)
         _type("/pg_dump", folder)
+        assert (folder / "pim.dump").stat().st_mode & 0o777 == 0o600, "nobody else on the machine reads it"
         shutil.copytree(home / "keys", folder / "keys.backup")
         before = _look(home)
         home.unlink()

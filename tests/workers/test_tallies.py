@@ -15,6 +15,7 @@ from pimcollect.db import transaction
 from pimcollect.vault import read_door_keys
 from tests.factories.households import SCENARIOS, Household
 from workers.erase import Gone, erase_gone
+from workers.withdraw import withdraw
 
 YES = {**SCENARIOS["base_answers"], "clo_place_adm1": "XX01", "clo_place_adm2": "XX0101", "clo_place_adm3": "XX010101"}
 NO = {**YES, "con_interview": "no"}
@@ -83,6 +84,43 @@ def test_a_refusal_that_is_deleted_at_its_server_is_counted_as_deleted_alone(
     erase(household, settings, str(uuid4()))
     assert {kind for kind, _ in counted(engine)} == {"erased"}
     assert sum(counted(engine).values()) == 4
+
+
+def test_what_is_deleted_or_withdrawn_is_counted_in_the_first_level_area(
+    household: Household, engine: Engine, settings: Settings
+) -> None:
+    root = tell(household, YES)
+    erase(household, settings, tell(household, YES))
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT id, place FROM submissions WHERE root_id = :root"), {"root": root}).one()
+    assert row.place == "XX0101"
+    withdraw(household.hands, row.id)
+    assert counted(engine) == {("erased", "XX01"): 1, ("withdrawn", "XX01"): 1}
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT DISTINCT place FROM submissions")).all() == [("XX01",)]
+
+
+def test_what_was_counted_in_finer_areas_before_is_moved_up_once(
+    household: Household, engine: Engine, settings: Settings
+) -> None:
+    erase(household, settings, tell(household, YES))
+    moved = import_module("pimcollect.migrations.versions.0036_erased_areas").upgrade
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE submissions SET place = 'XX0101'"))
+        connection.execute(
+            text("""
+            INSERT INTO tallies (kind, form, month, place, detail, n)
+            SELECT added.kind, form, month, added.place, detail, added.n FROM tallies,
+                   (VALUES ('erased', 'XX0101', 2), ('withdrawn', 'XX0101', 3), ('withdrawn', 'XX0102', 4),
+                           ('withdrawn', 'gone', 1), ('unreferred', 'XX0101', 6)) AS added (kind, place, n)
+        """)
+        )
+        with Operations.context(MigrationContext.configure(connection)):
+            for _ in range(2):
+                moved()
+        assert connection.execute(text("SELECT DISTINCT place FROM submissions")).all() == [("XX01",)]
+    expected = {("erased", "XX01"): 3, ("withdrawn", "XX01"): 7, ("withdrawn", ""): 1, ("unreferred", "XX0101"): 6}
+    assert counted(engine) == expected
 
 
 def test_what_edits_left_wrong_before_is_counted_anew_once(

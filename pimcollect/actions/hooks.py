@@ -19,13 +19,14 @@ from pimcollect.domain.roles import Actor, allow
 from pimcollect.domain.version import read_version
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.plugins import find_plugin
-from pimcollect.schemas.mappings import IN_ADDRESS, check_targets, read_mapping
+from pimcollect.schemas.mappings import IN_ADDRESS, check_paths, check_targets, read_mapping
 from pimcollect.tables.connections import find_connections
 from pimcollect.tables.forms import (
     FormRow,
     HookRow,
     find_hooks,
     find_newest_version,
+    find_paths,
     find_picture_paths,
 )
 from pimcollect.tables.journal import find_doers, write_journal
@@ -207,6 +208,7 @@ def _read_fitting(session: Session, mapping: Mapping[str, Any], *, form: str) ->
     newest = find_newest_version(session, form)
     if newest is not None:
         check_targets(checked, read_version(newest.document))
+        check_paths(checked, find_paths(session, form))
     return checked
 
 

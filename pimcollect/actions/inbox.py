@@ -39,16 +39,18 @@ MENDS = {
     "`pimcollect forms keys create FORM --from FILE` with its private key, then replay.",
     "files_missing": "Its encrypted files have not all come. Phones bring them; from Kobo, Central and Ona they are "
     "fetched: `pimcollect servers connect`, then `servers fetch`. It goes on by itself.",
-    "tampered": "It was changed after the phone encrypted it, or parts of two submissions were mixed. Have the phone "
-    "send it again, tell the data protection officer, then discard this one.",
+    "tampered": "It was changed after the phone encrypted it, or parts of two submissions were mixed. Tell the data "
+    "protection officer, and have the phone send it again: good files take the place of the changed ones, and it goes "
+    "on by itself.",
     "mapping_unfit": "It can be read, but not as the mapping of its hook says: no answers stand there, or two of its "
     "fields lead to one question. `pimcollect hooks change HOOK --mapping FILE` with a better one, then replay.",
-    "no_instance_id": "It has no id where the mapping of its hook says, so a copy could not be told from another "
-    "person. `pimcollect hooks change HOOK --mapping FILE` if the id stands elsewhere, then replay; else ask the "
-    "sender for one.",
-    "consent_unclear": "Its mapping gives for the consent no code of the form: neither yes nor no was said, so it is "
-    "not taken for a refusal. Say what its values mean under `values` of the mapping, `pimcollect hooks change HOOK "
-    "--mapping FILE`, then replay.",
+    "no_instance_id": "It has no id where the mapping of its hook says, a text or a whole number, so a copy could not "
+    "be told from another person. `pimcollect hooks change HOOK --mapping FILE` if the id stands elsewhere, then "
+    "replay; else ask the sender for one.",
+    "consent_unclear": "Its mapping gives for the consent no code of the form, or no answer came: neither yes nor no "
+    "was said, so it is not taken for a refusal. If a value came, say under `values` of the mapping what it means, "
+    "`pimcollect hooks change HOOK --mapping FILE`, then replay. If none came, ask the sender to send that field: "
+    "what comes then under the same id is held as `conflict`; replay that one, and discard this.",
     "other_form": "It names another form, or nothing in it is a question of this one. If it is another form's, point "
     "that form's REST service, or that phone, at its own address. If a template wraps what the server sends "
     "(Kobo: `payload_template`), see that the whole submission is in it. Else it is no submission: discard it.",

@@ -64,18 +64,18 @@ def name_fault(error: ValueError) -> BodyFault:
     return BodyFault.SIGNS if error.msg.startswith("Invalid control character") else BodyFault.BROKEN
 
 
-def read_json(source: bytes | str, *, numbers_as_text: bool = False) -> Any:
+def read_json(source: bytes | str, *, numbers_as_text: bool = False, fraction: type[str] = str) -> Any:
     """Parse JSON (RFC 8259) in UTF-8, with or without a byte-order mark.
 
-    With `numbers_as_text` a number stays the digits that were sent. Raises ValueError, UnicodeDecodeError among them,
-    for what is no JSON, a key that stands twice in one object, NaN and Infinity, and nesting of more than 500 levels.
-    The depth is told before the parser goes there: how much a parser bears differs between interpreters, and one
-    beyond that ends the process.
+    With `numbers_as_text` a number stays the digits that were sent, one that is not whole as a `fraction`. Raises
+    ValueError, UnicodeDecodeError among them, for what is no JSON, a key that stands twice in one object, NaN and
+    Infinity, and nesting of more than 500 levels. The depth is told before the parser goes there: how much a parser
+    bears differs between interpreters, and one beyond that ends the process.
     """
     text = source.decode("utf-8-sig") if isinstance(source, bytes) else source
     if text.count("[") + text.count("{") > _DEEPEST and _measure_depth(text) > _DEEPEST:
         raise DoubtfulError(BodyFault.TOO_DEEP, "it is nested too deep")
-    number: dict[str, Any] = {"parse_int": str, "parse_float": str} if numbers_as_text else {}
+    number: dict[str, Any] = {"parse_int": str, "parse_float": fraction} if numbers_as_text else {}
     return json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_refuse_constant, **number)
 
 

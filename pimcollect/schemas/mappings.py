@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from pimcollect.domain.answers import is_metadata
 from pimcollect.domain.version import Version
 from pimcollect.errors import ErrorCode, PimError
 
@@ -97,6 +99,33 @@ def check_targets(mapping: Mapping[str, Any], version: Version) -> None:
                 f"The mapping gives {question.path} a value that the form does not have.",
                 remedy=f"Its codes are: {some}{' ...' if len(codes) > _SHOWN else ''}.",
             )
+
+
+def check_paths(mapping: Mapping[str, Any], known: Collection[str]) -> None:
+    """Whether each field leads to a path of some version of the form, `known`, or to a server's own one (`_...`).
+
+    Raises PimError(BAD_FILE) that names those that do not, and what is nearest to the first: a slip of the pen would
+    drop an answer of everybody.
+    """
+    lost = [path for path in mapping.get("fields", {}).values() if path not in known and not is_metadata(path)]
+    if not lost:
+        return
+    named = ", ".join(json.dumps(path) for path in lost[:_MOST_NAMED]) + (" ..." if len(lost) > _MOST_NAMED else "")
+    near = _find_near(lost[0], known)
+    nearest = f"Nearest to the first: {near}. " if near else ""
+    raise PimError(
+        ErrorCode.BAD_FILE,
+        f"The mapping leads to what no version of the form has: {named}.",
+        remedy=f"{nearest}Leave out what the form does not ask; what is to be dropped may lead to a name that begins "
+        'with "_".',
+    )
+
+
+def _find_near(path: str, known: Collection[str]) -> str:
+    """The path with the same last name, else the one most alike; empty when none is."""
+    last = path.rpartition("/")[2]
+    same = [one for one in sorted(known) if one.rpartition("/")[2] == last]
+    return next(iter(same or get_close_matches(path, sorted(known), n=1)), "")
 
 
 _SHOWN = 12

@@ -28,13 +28,14 @@ def is_json(body: bytes) -> bool:
     return body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"<"
 
 
-def parse_object(body: bytes, *, numbers_as_text: bool = False) -> dict[str, Any]:
+def parse_object(body: bytes, *, numbers_as_text: bool = False, fraction: type[str] = str) -> dict[str, Any]:
     """A strict JSON object: UTF-8, no doubled keys, no NaN, bounded depth. Raises PimError(BAD_BODY).
 
-    With `numbers_as_text` a number stays the digits that were sent, as Kobo sends every answer.
+    With `numbers_as_text` a number stays the digits that were sent, as Kobo sends every answer; `fraction` is what
+    those of one that is not whole become.
     """
     try:
-        found = read_json(body, numbers_as_text=numbers_as_text)
+        found = read_json(body, numbers_as_text=numbers_as_text, fraction=fraction)
     except ValueError as error:
         what = "it is not JSON in UTF-8 that can be read in one way only"
         raise unreadable(_name_fault(body, error), what) from error

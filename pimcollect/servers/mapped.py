@@ -53,6 +53,10 @@ class Mapped:
         """What a worker must know. Raises PimError, without content in it: BAD_BODY, or MAPPING_UNFIT or
         NO_INSTANCE_ID where the body can be read, but not as this mapping says."""
         flat = self._flatten(body, repeats)
+        if _NO_ID in (flat.get(path) for path in (self.instance_id, self.root_id, self.deprecated_id)):
+            raise PimError(
+                ErrorCode.NO_INSTANCE_ID, "What stands where its mapping says is neither a text nor a whole number."
+            )
         edition, deprecated = self._read_id(flat, self.instance_id), self._read_id(flat, self.deprecated_id)
         raw = self._choose(flat)
         if not raw:  # rather a mapping that is wrong than a person who refused without a word
@@ -75,7 +79,8 @@ class Mapped:
 
     def _flatten(self, body: bytes, repeats: Collection[str]) -> dict[str, Any]:
         if is_json(body):
-            return _flatten_object(parse_object(body, numbers_as_text=True), "")
+            ids = {self.instance_id, self.root_id, self.deprecated_id} - {""}
+            return _flatten_object(parse_object(body, numbers_as_text=True, fraction=_Fraction), "", ids)
         above = f"{self.answers}/" if self.answers else ""
         ours_to_theirs = {ours: theirs for theirs, ours in self.fields.items()}
         return flatten(parse_xml(body), {above + ours_to_theirs.get(path, path) for path in repeats})
@@ -134,21 +139,33 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _flatten_object(found: Mapping[str, Any], above: str) -> dict[str, Any]:
-    """Kobo's flat shape of a nested object; what is null or empty is absent."""
+class _Fraction(str):
+    """The digits of a number that is not whole."""
+
+    __slots__ = ()
+
+
+_NO_ID = ("no id",)
+"""Stands where an id should, and something else was sent. No id and no answer is equal to it."""
+
+
+def _flatten_object(found: Mapping[str, Any], above: str, ids: Collection[str] = ()) -> dict[str, Any]:
+    """Kobo's flat shape of a nested object; what is null or empty is absent, what can be no id `_NO_ID` at `ids`."""
     flat: dict[str, Any] = {}
     for name, value in found.items():
         path = f"{above}/{name}" if above else name
         if isinstance(value, dict):
-            for inner, one in _flatten_object(value, path).items():
+            for inner, one in _flatten_object(value, path, ids).items():
                 _put(flat, inner, one)
+        elif path in ids and (isinstance(value, bool | _Fraction) or (isinstance(value, list) and value)):
+            _put(flat, path, _NO_ID)
         elif isinstance(value, list):
             if value:
                 _put(flat, path, _flatten_list(value, path))
         elif isinstance(value, bool):
             _put(flat, path, "true" if value else "false")
         elif value is not None and value != "":
-            _put(flat, path, value)
+            _put(flat, path, str(value))
     return flat
 
 

@@ -26,6 +26,13 @@ _PICTURE_PATHS = text("""
      WHERE form = :form AND question ->> 'type' = 'image' AND question -> 'treatment' ->> 'kind' = 'vault'
 """)
 
+_PATHS = text("""
+    SELECT DISTINCT path FROM form_versions, LATERAL (
+        SELECT question ->> 'path' FROM jsonb_array_elements(document -> 'questions') AS question
+         UNION ALL SELECT jsonb_array_elements_text(document -> 'repeats')) AS asked (path)
+     WHERE form = :form
+""")
+
 
 class FormRow(Base):
     """A form by its id; its versions hang below."""
@@ -134,6 +141,11 @@ def find_versions(session: Session, form: str) -> list[FormVersionRow]:
             select(FormVersionRow).where(FormVersionRow.form == form).order_by(FormVersionRow.frozen_at.desc())
         )
     )
+
+
+def find_paths(session: Session, form: str) -> frozenset[str]:
+    """Paths of the questions and repeats of all versions of a form."""
+    return frozenset(session.scalars(_PATHS, {"form": form}))
 
 
 def find_picture_paths(session: Session, form: str) -> frozenset[str]:

@@ -55,7 +55,7 @@ HELD_REASONS = {
     "tampered": _("It was changed after the phone encrypted it."),
     "mapping_unfit": _("It can be read, but not as the mapping of its sender says."),
     "no_instance_id": _("It has no id where the mapping of its sender says."),
-    "consent_unclear": _("Its mapping gives for the consent neither a yes nor a no of the form."),
+    "consent_unclear": _("Its mapping gives for the consent neither a yes nor a no of the form, or no answer came."),
     "other_form": _("It names another form, or nothing in it is a question of this form."),
     "plain_in_encrypted": _("A plain submission came for an encrypted form."),
     "not_a_submission": _("It only says that something happened on a server."),
@@ -74,10 +74,16 @@ MENDS = {
         "Phones bring them; from Kobo, Central and Ona they are fetched once that server is connected. Then "
         "it goes on by itself."
     ),
-    "tampered": _("Have the phone send it again, tell the data protection officer, then discard this one."),
+    "tampered": _(
+        "Tell the data protection officer, and have the phone send it again: good files take the place of the "
+        "changed ones, and it goes on by itself."
+    ),
     "mapping_unfit": _("Ask the administrator to change the mapping, then try again."),
     "no_instance_id": _("Ask the administrator whether the id stands elsewhere; else the sender must give one."),
-    "consent_unclear": _("Ask the administrator to say in the mapping what its values mean, then try again."),
+    "consent_unclear": _(
+        "If an answer came, ask the administrator to say in the mapping what it means, then try again. If none came, "
+        "ask the sender to send that field, try again what comes then, and discard this."
+    ),
     "other_form": _(
         "Let that form's server post to its own address. If a template wraps it, the submission must be in "
         "it. Else it is none: discard it."

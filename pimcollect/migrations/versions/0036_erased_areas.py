@@ -5,36 +5,34 @@ from alembic import op
 revision = "0036"
 down_revision = "0035"
 
-_KINDS = "kind IN ('erased', 'withdrawn') AND place <> ''"
-_ABOVE = """
-    WITH RECURSIVE above AS (
-        SELECT code, code AS up, level, parent FROM places
-         UNION
-        SELECT above.code, places.code, places.level, places.parent
-          FROM above JOIN places ON places.code = above.parent WHERE above.level > 1)
-"""
-
 
 def upgrade() -> None:
-    # of a place that is not known any more nothing tells what lies above it: none is named then
-    op.execute(f"""
-        CREATE TEMPORARY TABLE moved ON COMMIT DROP AS
-        {_ABOVE}
-        SELECT kind, form, month, coalesce(above.up, '') AS place, detail, sum(n) AS n
-          FROM tallies LEFT JOIN above ON above.code = place AND above.level <= 1
-         WHERE {_KINDS} GROUP BY 1, 2, 3, 4, 5
+    op.execute("""
+        CREATE TEMPORARY TABLE above ON COMMIT DROP AS
+        WITH RECURSIVE climbed AS (
+            SELECT code, code AS up, level, parent FROM places
+             UNION
+            SELECT climbed.code, places.code, places.level, places.parent
+              FROM climbed JOIN places ON places.code = climbed.parent WHERE climbed.level > 1)
+        SELECT code, up FROM climbed WHERE level <= 1
     """)
-    op.execute(f"DELETE FROM tallies WHERE {_KINDS}")
+    # of a place that is not known any more nothing tells what lies above it: none is named then
+    op.execute("""
+        CREATE TEMPORARY TABLE moved ON COMMIT DROP AS
+        SELECT kind, form, month, coalesce(up, '') AS place, detail, sum(n) AS n
+          FROM tallies LEFT JOIN above ON above.code = place
+         WHERE kind IN ('erased', 'withdrawn') AND place <> '' GROUP BY kind, form, month, up, detail
+    """)
+    op.execute("DELETE FROM tallies WHERE kind IN ('erased', 'withdrawn') AND place <> ''")
     op.execute("""
         INSERT INTO tallies (kind, form, month, place, detail, n) SELECT * FROM moved
             ON CONFLICT (kind, form, month, place, detail) DO UPDATE SET n = tallies.n + excluded.n
     """)
-    op.execute("DROP TABLE moved")
-    op.execute(f"""
-        {_ABOVE}
-        UPDATE submissions SET place = above.up FROM above
-         WHERE erased_at IS NOT NULL AND above.code = place AND above.level <= 1 AND above.up <> place
+    op.execute("""
+        UPDATE submissions SET place = up FROM above
+         WHERE erased_at IS NOT NULL AND above.code = place AND up <> place
     """)
+    op.execute("DROP TABLE above, moved")
 
 
 def downgrade() -> None:

@@ -11,6 +11,12 @@ HOOK_PLACES = {
     "odk": _("To be entered at the sender."),
 }
 """Where an address and its header are entered."""
+HOOK_LACKS = {
+    "hint": _("Not enough alone: what this server posts is only a hint. The form must be connected too."),
+    "envelope": _("Not enough alone: phones encrypt this form, and a hook brings the envelope without its files."),
+    "pictures": _("Not enough alone: this form keeps pictures for a case, and a hook brings no files."),
+}
+"""Why a hook alone is not enough."""
 DONE = {
     "once": _(
         "This was done already, or somebody changed it meanwhile. A secret is shown once; if lost, make another."

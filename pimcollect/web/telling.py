@@ -16,7 +16,7 @@ from flask_security import current_user
 from forms.reasons import recall_left_out, recall_remarks
 from pimcollect.web import words
 from pimcollect.web.access import allows
-from pimcollect.web.door_words import DONE, HOOK_PLACES
+from pimcollect.web.door_words import DONE, HOOK_LACKS, HOOK_PLACES
 from pimcollect.web.phrases import is_spoken, list_words, speak
 
 _TWO = 2
@@ -70,6 +70,7 @@ def teach_templates(app: Flask, *, timezone: str) -> None:
     app.jinja_env.globals.update(
         {name: table for name, table in vars(words).items() if name.isupper()},
         DONE=DONE,
+        HOOK_LACKS=HOOK_LACKS,
         HOOK_PLACES=HOOK_PLACES,
         MOVE_REASONS=words.DECLINE_REASONS | words.CLOSE_REASONS,
         say=say,

@@ -119,11 +119,6 @@ CALL_REFUSALS = {
     "network": _("The secret was right, but the call came from a network that is not allowed."),
     "too_large": _("The delivery was too large."),
 }
-HOOK_LACKS = {
-    "hint": _("Not enough alone: what this server posts is only a hint. The form must be connected too."),
-    "envelope": _("Not enough alone: phones encrypt this form, and a hook brings the envelope without its files."),
-    "pictures": _("Not enough alone: this form keeps pictures for a case, and a hook brings no files."),
-}
 PHONE_KINDS = {"account": _("An account, for one enumerator"), "device": _("A device, for whoever holds it")}
 PHONE_REFUSALS = {
     "password": _("The password was not right. If this phone does not get in, give it a new code."),

@@ -23,8 +23,9 @@ from webhooks.hooks import Hook
 # One edition is one entry however many arrive at once and by whatever way, and a fuller copy of the same edition
 # (another hook sends a subset) takes the poorer one's place and is decided anew. Two copies by phone are whole both:
 # they are compared by content instead; so are two that one hook brings in one shape. A readable copy never takes the
-# place of an encrypted one, whoever made it up; an encrypted one takes that of a readable one that is held. An envelope
-# that was settled was whole.
+# place of an encrypted one, whoever made it up; an encrypted one takes that of a readable one that is held because it
+# should have been encrypted, by whatever way the two came. An envelope that was settled was whole. What nobody has read
+# yet is not overwritten by a hook or a phone: it may be a no.
 UNLESS_KNOWN = """
     ON CONFLICT (form, identity) DO UPDATE
        SET body = excluded.body, hook = excluded.hook, server = excluded.server, via = excluded.via,
@@ -33,13 +34,15 @@ UNLESS_KNOWN = """
            phone = excluded.phone, dropped_files = excluded.dropped_files,
            contradicts = excluded.contradicts, contradicts_entry = excluded.contradicts_entry,
            state = excluded.state, reason = excluded.reason, attempts = 0, settled_at = NULL
-     WHERE NOT (entries.via = 'phone' AND excluded.via = 'phone')
+     WHERE (excluded.is_encrypted AND entries.state = 'held' AND entries.reason = 'plain_in_encrypted')
+        OR NOT (entries.via = 'phone' AND excluded.via = 'phone')
        AND (entries.hook = excluded.hook AND entries.kind = excluded.kind AND entries.content <> excluded.content)
            IS NOT TRUE
        AND CASE WHEN entries.is_encrypted OR excluded.is_encrypted
                 THEN excluded.is_encrypted AND entries.state <> 'settled'
                      AND (NOT entries.is_encrypted AND entries.state = 'held' OR entries.fullness < excluded.fullness)
-                ELSE entries.fullness < excluded.fullness END
+                ELSE entries.fullness < excluded.fullness
+                     AND NOT (entries.state = 'untouched' AND excluded.via IN ('hook', 'phone')) END
     RETURNING entries.id
 """
 # the hook must still be open and unchanged
@@ -71,13 +74,16 @@ _PUT_BY_PHONE = Statement(f"""
                       AND phone_forms.closed_at IS NULL)
     {UNLESS_KNOWN}
 """)  # noqa: S608 - pieces of ours
-_FIND = "SELECT id, via, content, is_encrypted FROM entries WHERE form = %(form)s AND identity = %(identity)s"
+_FIND = """
+    SELECT id, via, content, is_encrypted, state = 'settled' FROM entries
+     WHERE form = %(form)s AND identity = %(identity)s
+"""
 # What came before tells nothing to whoever comes by a hook that was changed or closed meanwhile. Two copies are
-# compared where the same hook brought them in one shape. Equally full they contradict each other; else one may be a
-# subset, and the worker sees.
+# compared here where the same hook brought them in one shape: equally full they contradict each other. Else one may be
+# a subset or spelled in another way, and the worker sees.
 _FIND_BY_HOOK = """
-    SELECT id, via, content, is_encrypted,
-           hook = %(hook)s AND kind = %(kind)s AND content <> %(content)s AS is_other,
+    SELECT id, via, content, is_encrypted, state = 'settled',
+           hook = %(hook)s AND kind = %(kind)s AS is_same_way, content <> %(content)s AS is_other,
            fullness = %(fullness)s AS is_full
       FROM entries
      WHERE form = %(form)s AND identity = %(identity)s
@@ -103,7 +109,7 @@ class Way:
     waits: float | None = None
     """Seconds to wait for what belongs to it and is still on its way; None when it is whole."""
     held: str | None = None
-    """Why a person must look at it before it is settled; None for nearly all."""
+    """Why a person must look at it before it is settled, or SECOND: the worker must; None for nearly all."""
     contradicts: str | None = None
     """With `held`: the id, veiled if need be, of what it contradicts."""
     contradicts_entry: UUID | None = None
@@ -127,6 +133,8 @@ class Receipt:
     """The digest of that entry's content; of a phone's, of the whole body."""
     is_encrypted: bool = False
     """Whether that entry is an envelope."""
+    is_settled: bool = False
+    """Whether it was decided already, by a worker or a person."""
 
 
 def identify_edition(edition_id: str, *, form: str, key: bytes) -> str:
@@ -180,7 +188,7 @@ def accept_as(
     if isinstance(via, Hook):
         return _put_by_hook(connection, values, body, delivery, hook=via, keys=keys)
     reason = via.held or (INCOMPLETE if via.waits else None)
-    fate = {"state": HELD if via.held else UNTOUCHED, "reason": reason}
+    fate = {"state": UNTOUCHED if via.held in (None, SECOND) else HELD, "reason": reason}
     statement = _PUT_BY_PHONE if via.phone else _PUT_BY_WAY
     put = statement.find_id(connection, {**values, **vars(via), **fate})
     if put is not None:
@@ -203,14 +211,16 @@ def _put_by_hook(
     known = connection.execute(_FIND_BY_HOOK, put).fetchone()
     if known is None:
         return None
-    *told, is_other, is_full = known
-    is_plain_twin = told[3] and not delivery.is_encrypted and delivery.fullness > 0
-    if not (is_other or is_plain_twin):
-        return _read_known(told)
-    is_held = is_plain_twin or is_full
+    *told, is_same_way, is_other, is_full = known
+    receipt = _read_known(told)
+    is_plain_twin = receipt.is_encrypted and not delivery.is_encrypted and delivery.fullness > 0
+    if not is_plain_twin and not (is_other if is_same_way else may_contradict(delivery, receipt)):
+        return receipt
+    is_held = is_plain_twin or (is_same_way and is_full)
     reason = (HeldReason.PLAIN_IN_ENCRYPTED if is_plain_twin else HeldReason.CONFLICT).value if is_held else SECOND
     edition = veil_id(delivery.edition_id or "", key=keys.digest)
-    identity = identify_beside(edition, content, form=hook.form, key=keys.digest)
+    own_content = content or digest_body(body, form=hook.form, key=keys.digest)
+    identity = identify_beside(edition, own_content, form=hook.form, key=keys.digest)
     beside = {
         **put,
         "id": uuid4(),
@@ -225,7 +235,14 @@ def _put_by_hook(
     if first is not None:
         return Receipt(first, is_new=not is_held)
     again = connection.execute(_FIND_BY_HOOK, beside).fetchone()
-    return None if again is None else _read_known(again)
+    return None if again is None else _read_known(again[:5])
+
+
+def may_contradict(delivery: Delivery, known: Receipt) -> bool:
+    """Whether a copy of an edition that came by another way must be looked at by a worker: it may say no where that
+    says yes, or answer something else. What is encrypted on either side tells nothing."""
+    is_readable = not delivery.is_encrypted and not known.is_encrypted
+    return is_readable and delivery.edition_id is not None and delivery.fullness > 0
 
 
 def find_entry(connection: Connection[Any], *, form: str, identity: str) -> Receipt | None:
@@ -235,4 +252,5 @@ def find_entry(connection: Connection[Any], *, form: str, identity: str) -> Rece
 
 
 def _read_known(row: Sequence[Any]) -> Receipt:
-    return Receipt(row[0], is_new=False, via=row[1], content=row[2], is_encrypted=row[3])
+    entry, via, content, is_encrypted, is_settled = row
+    return Receipt(entry, is_new=False, via=via, content=content, is_encrypted=is_encrypted, is_settled=is_settled)

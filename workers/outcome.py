@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from pimcollect.domain.editions import Order, differ, extend_chain, order_editions
 from pimcollect.domain.outcomes import Course, HeldReason, Kept, Refused
 from pimcollect.errors import PimError
+from pimcollect.tables.base import as_stored
 from pimcollect.tables.connections import ask_fetch
 from pimcollect.tables.entries import free_waiting, hold_entry
 from pimcollect.tables.phones import find_forms_on_phones
@@ -142,7 +143,7 @@ def _drop_strange_entities(session: Session, placed: list[Decided]) -> list[Deci
 
 def _is_contradiction(one: Decided, *, row: SubmissionRow | None) -> bool:
     """Whether it is another copy of an edition that is here, and says something else: a yes where somebody said no, a
-    no where there was a yes, or of one hook another answer. A person decides which is right, and lets that in again."""
+    no where there was a yes, or another answer. A person decides which is right, and lets that in again."""
     if one.is_released:
         return False
     if row is None:
@@ -155,7 +156,7 @@ def _is_contradiction(one: Decided, *, row: SubmissionRow | None) -> bool:
     if row.state == TOMBSTONE:
         return row.said_no
     return one.is_beside and any(
-        differ(was, dict(now))
+        differ(was, as_stored(now))
         for was, now in ((row.shared, decision.treated.shared), (row.restricted, decision.treated.restricted))
     )
 
@@ -255,8 +256,7 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
         writing.settle(one, "erased", is_kept=False)
         return
     row.superseded = list(chain)
-    is_poorer = order is Order.SAME and one.fullness < row.fullness  # a subset that came when its entry was long purged
-    if order is Order.OLDER or is_poorer:
+    if order is Order.OLDER or (order is Order.SAME and _adds_nothing(one, row=row)):
         writing.settle(one, "superseded", is_kept=row.state == KEPT)
         return
     if isinstance(one.decision, Refused):
@@ -276,6 +276,12 @@ def _write_edition(own: Hands, session: Session, writing: Writing, one: Decided,
     writing.entities[row.id] = one.decision.entities if isinstance(one.decision, Kept) else ()
     reroute(own, session, writing, one)
     writing.settle(one, outcome)
+
+
+def _adds_nothing(one: Decided, *, row: SubmissionRow) -> bool:
+    """Whether another copy of the edition that is kept is to be forgotten: it agrees, and is not fuller. What a person
+    let in counts, however short it is: a no is shorter than a yes."""
+    return not one.is_released and row.state == KEPT and one.fullness < row.fullness + one.is_beside
 
 
 def _is_encrypted(own: Hands, session: Session, row: SubmissionRow) -> bool:

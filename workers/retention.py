@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from pimcollect.db import transaction
 from pimcollect.log import open_log
 from pimcollect.tables.app_users import drop_app_users
+from pimcollect.tables.collisions import CONTRADICTING
 from pimcollect.tables.entries import free_early
 from pimcollect.tables.journal import write_journal
 from pimcollect.tables.media import shred_strays
 from pimcollect.tables.pictures import shred_files_of_nobody
 from pimcollect.tables.quarantine import shred_due_strays
-from pimcollect.tables.retention import drop_reveals, purge_entries, purge_journal, shred_cases
+from pimcollect.tables.retention import drop_reveals, erase_orphans, purge_entries, purge_journal, shred_cases
 
 BATCH = 500
 _CASES = 200
@@ -40,6 +41,7 @@ def retain(sessions: sessionmaker[Session], *, entry_days: int, quarantine_days:
         drop_app_users(session)
         free_early(session, seconds=_EARLY_SECONDS)
         shred_files_of_nobody(session)
+        erase_orphans(session, reasons=CONTRADICTING, limit=_CASES)
         shred_strays(session, days=_STRAY_DAYS, limit=_CASES)
         quarantined = shred_due_strays(session, days=quarantine_days, limit=_CASES)
     if quarantined:

@@ -43,7 +43,7 @@ from pimcollect.vault import open_value
 from workers.envelopes import BESIDE, Inside, Parked, unwrap
 from workers.hands import Hands, KnownVersion, hands
 from workers.outcome import store_outcomes
-from workers.pictures import develop_waiting
+from workers.pictures import develop_waiting, list_names
 from workers.writing import Decided
 
 BATCH = 250
@@ -270,17 +270,19 @@ def _decide(
         alike=own.digest("answers", tell_answers(opened.raw, asked_by.moments)),
         is_beside=row.reason == SECOND,
         is_released=row.reason == RELEASED,
-        identity=_find_identity(session, row, edition),
+        identity=_find_identity(own, session, row, edition),
         inside=inside,
     )
 
 
-def _find_identity(session: Session, row: EntryRow, edition: str) -> str:
-    """Under which its files lie: those of what a hook brought beside another copy are fetched for the edition."""
-    other = None
-    if row.hook is not None and row.contradicts_entry is not None and row.contradicts == edition:
-        other = session.get(EntryRow, row.contradicts_entry)
-    return row.identity if other is None else other.identity
+def _find_identity(own: Hands, session: Session, row: EntryRow, edition: str) -> str:
+    """Under which its files lie: what came beside another copy has those of the edition, unless it has its own."""
+    if row.contradicts_entry is None or row.contradicts != edition:
+        return row.identity
+    other = session.get(EntryRow, row.contradicts_entry)
+    if other is None or list_names(own, session, form=row.form, identity=row.identity):
+        return row.identity
+    return other.identity
 
 
 def _is_of_other_form(session: Session, row: EntryRow, opened: Opened, versions: list[KnownVersion]) -> bool:

@@ -62,7 +62,11 @@ def extend_chain(
     return tuple(sorted(chain))
 
 
-def differ(one: Mapping[str, object] | None, other: Mapping[str, object] | None) -> bool:
-    """Whether two copies of one edition answer a question that both have in two ways."""
-    one, other = one or {}, other or {}
-    return any(one[name] != other[name] for name in one.keys() & other.keys())
+def differ(one: object, other: object) -> bool:
+    """Whether two copies of one edition, as stored, answer a question that both have in two ways. Members of a repeat
+    are compared one by one, in their order; more or fewer of them are another answer."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return any(differ(one[name], other[name]) for name in one.keys() & other.keys())
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return any(differ(*pair) for pair in zip(one, other, strict=True))
+    return one is not None and other is not None and one != other

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from typing import Any, ClassVar
@@ -48,6 +48,11 @@ def put_rows(session: Session, table: type[Base], rows: Sequence[dict[str, Any]]
         raise ValueError(f"rows of {table.__tablename__} name different columns")
     filled = [{**row, **{name: make(None) for name, make in missing.items()}} for row in rows] if missing else rows
     session.connection().execute(_put(table, columns), {"rows": json.dumps(filled, default=_spell)})
+
+
+def as_stored(document: Mapping[str, Any]) -> Any:
+    """A document as it is read back once it was stored: lists for tuples, texts for dates."""
+    return json.loads(json.dumps(dict(document), default=_spell))
 
 
 def _defaults(table: type[Base], named: Any) -> dict[str, Any]:

@@ -103,6 +103,15 @@ def erase_entries(session: Session, form: str, identities: Collection[str]) -> N
     session.execute(_ERASE, {"form": form, "identities": list(identities)})
 
 
+_FIND_ORPHANS = text("""
+    SELECT entries.form, entries.contradicts FROM entries
+     WHERE entries.state = 'held' AND entries.reason = ANY(:reasons) AND EXISTS (
+        SELECT FROM submissions
+         WHERE submissions.form = entries.form AND submissions.erased_at IS NOT NULL
+           AND (submissions.edition_id = entries.contradicts
+                OR submissions.superseded @> jsonb_build_array(entries.contradicts)))
+     LIMIT :limit
+""")
 _ERASE_BESIDE = text("""
     UPDATE entries SET state = 'settled', reason = 'erased', body = NULL, settled_at = clock_timestamp(),
                        contradicts = NULL, contradicts_entry = NULL
@@ -118,3 +127,11 @@ def erase_beside(session: Session, form: str, editions: Collection[str], *, reas
     found = session.execute(_ERASE_BESIDE, {"form": form, "editions": list(editions), "reasons": held_for})
     erased = list(found.scalars())
     shred_media(session, erased, unwanted=erased)
+
+
+def erase_orphans(session: Session, *, reasons: Collection[HeldReason], limit: int) -> None:
+    """The same for what came since, and contradicts what was erased before: nobody can decide any more which is right,
+    and nothing may stay of that person."""
+    found = session.execute(_FIND_ORPHANS, {"reasons": [reason.value for reason in reasons], "limit": limit})
+    for form, edition in found.all():
+        erase_beside(session, form, [edition], reasons=reasons)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,3 +79,22 @@ def test_one_other_answer_is_a_difference(answers: dict[str, object], data: st.D
     name = data.draw(st.sampled_from(sorted(answers)))
     assert differ(answers, {**answers, name: "another"})
     assert differ({name: "another"}, answers)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": "x"}, {"a": "y", "b": "z"}),
+        ({"a": ["x", "y"]}, {"a": ["x"]}),
+        ({"a": [{"m": 1}, {"m": 2}]}, {"a": [{"m": 1}, {"m": 3, "n": 4}]}),
+        ({"a": [{"m": 1}]}, {"a": [{"m": 1}, {"m": 2}]}),
+    ],
+)
+def test_another_answer_or_another_member_differs(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert differ(one, other)
+    assert differ(other, one)
+
+
+def test_members_that_leave_a_question_out_do_not_differ() -> None:
+    assert not differ({"a": [{"m": 1, "n": 2}]}, {"a": [{"m": 1}]})
+    assert not differ({"a": None}, {"a": "x"})

@@ -72,16 +72,22 @@ def test_what_a_server_changes_of_its_own_between_two_copies_is_no_contradiction
     assert len(rows(engine, "SELECT id FROM entries")) == 1
 
 
-def test_another_shape_and_another_hook_are_no_contradiction(
-    household: Household, settings: Settings, engine: Engine
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_another_shape_and_another_hook_are_compared_by_what_they_say(
+    household: Household, settings: Settings, engine: Engine, *, is_settled: bool
 ) -> None:
     other = replace(household, door=open_door(settings, engine, form="hh"))
     yes, root = write_kobo(YES, frozen=household.frozen)
     no, _ = write_kobo(NO, frozen=household.frozen, root=root)
     household.door.post(yes)
-    household.door.post(to_xml(json.loads(no), version=household.frozen.version.version))
-    other.door.post(no)
-    assert len(rows(engine, "SELECT id FROM entries")) == 1
+    if is_settled:
+        household.settle()
+    for body in (yes, no):
+        household.door.post(to_xml(json.loads(body), version=household.frozen.version.version))
+        other.door.post(body)
+        for _ in range(3):
+            household.settle()
+        assert states(engine) == (["kept"], [] if body is yes else [("held", "conflict")]), "the no is there once"
 
 
 def without(answers: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -135,7 +141,11 @@ def test_a_poorer_or_fuller_copy_that_says_otherwise_is_held_and_changes_nothing
     with Session(engine) as session, session.begin():
         release_entry(session, held.id)
     household.settle()
-    assert states(engine)[1] == [], "a person's word counts"
+    says_no = second["con_interview"] == "no"
+    assert states(engine) == (["tombstone" if says_no else "kept"], []), "a person's word counts"
+    if not says_no:
+        (found,) = rows(engine, "SELECT shared || restricted AS said FROM submissions")
+        assert found.said["hlp_proof"] == second["hlp_proof"]
 
 
 @pytest.mark.parametrize("is_settled", [False, True])

@@ -24,7 +24,7 @@ from psycopg.errors import UniqueViolation
 from sqlalchemy.orm import Session
 
 from pimcollect.db import LostConnectionError, borrow
-from pimcollect.domain.outcomes import HeldReason
+from pimcollect.domain.outcomes import SECOND, HeldReason
 from pimcollect.log import open_log
 from pimcollect.servers.base import Delivery
 from pimcollect.servers.envelope import SUFFIX
@@ -43,6 +43,7 @@ from webhooks.inbox import (
     identify,
     identify_beside,
     identify_edition,
+    may_contradict,
 )
 from webhooks.media import Stored, store_media
 from webhooks.openrosa.callers import Caller
@@ -86,9 +87,6 @@ STATUS = {
     Fate.NOT_YOURS: 403,
     Fate.TOO_LARGE: 413,
 }
-_TAKEN = (Fate.STORED, Fate.MORE, Fate.KNOWN)
-
-
 _TAKEN = (Fate.STORED, Fate.MORE, Fate.KNOWN)
 
 
@@ -260,11 +258,19 @@ def _judge(door: PhoneDoor, connection: Connection[Any], sent: Sent, way: Way, r
     check = {"phone": way.phone, "revision": way.revision}
     if connection.execute(_STILL_IN, check).fetchone() is None:
         return None
+    against = sent.delivery.edition_id, receipt.entry
     is_plain_twin = receipt.is_encrypted and not sent.delivery.is_encrypted
-    if is_plain_twin or (receipt.via in (PHONE, CARRIED) and receipt.content not in (None, way.content)):
+    is_same_way = receipt.via in (PHONE, CARRIED) and receipt.content is not None
+    if is_plain_twin or (is_same_way and receipt.content != way.content):
         reason = HeldReason.PLAIN_IN_ENCRYPTED if is_plain_twin else HeldReason.CONFLICT
-        _keep_beside(door, connection, sent, way, reason=reason, against=(sent.delivery.edition_id, receipt.entry))
-        return Fate.CONFLICT
+        beside = _keep_beside(door, connection, sent, way, reason=reason.value, against=against)
+        return None if beside is None else Fate.KNOWN if beside.is_settled else Fate.CONFLICT
+    if not is_same_way and may_contradict(sent.delivery, receipt):
+        beside = _keep_beside(door, connection, sent, way, reason=SECOND, against=against)
+        if beside is None:
+            return None
+        if beside.is_new:
+            door.bell.ring_entry_soon(beside.entry)
     if sent.post.is_incomplete:
         return Fate.MORE
     if connection.execute(_COMPLETE, {"id": receipt.entry, "dropped": way.dropped}).fetchone() is not None:
@@ -282,8 +288,9 @@ def _judge_second(door: PhoneDoor, sent: Sent, way: Way) -> Fate | None:
             return _judge(door, connection, sent, way, receipt)
         other = connection.execute(_OTHER_EDIT, {"form": sent.form, "replaces": way.replaces}).fetchone()
         against = (sent.delivery.deprecated_id, other[0] if other else None)
-        _keep_beside(door, connection, sent, way, reason=HeldReason.EDITION_UNCLEAR, against=against)
-    return Fate.STALE
+        reason = HeldReason.EDITION_UNCLEAR.value
+        beside = _keep_beside(door, connection, sent, way, reason=reason, against=against)
+    return None if beside is None else Fate.KNOWN if beside.is_settled else Fate.STALE
 
 
 def is_known(door: PhoneDoor, sent: Sent) -> bool:
@@ -300,16 +307,18 @@ def _keep_beside(
     sent: Sent,
     way: Way,
     *,
-    reason: HeldReason,
+    reason: str,
     against: tuple[str | None, UUID | None],
-) -> None:
-    """Keep what contradicts an edition and its entry, sealed and held, under an identity of its own: nothing that came
-    is lost."""
+) -> Receipt | None:
+    """Keep what contradicts an edition and its entry, or may, sealed, under an identity of its own: nothing that came
+    is lost. It is settled once a person has decided which is right: then the phone need not keep it any more. None when
+    the phone or the form was changed meanwhile."""
     edition, entry = against
     contradicted = None if edition is None else veil_id(edition, key=door.digest)
-    beside = replace(way, held=reason.value, replaces=None, waits=None)
+    beside = replace(way, held=reason, replaces=None, waits=None)
     beside = replace(beside, contradicts=contradicted, contradicts_entry=entry)
-    accept_as(_identify_beside(door, sent, way), connection, sent.post.xml, sent.delivery, via=beside, keys=door.keys)
+    identity = _identify_beside(door, sent, way)
+    return accept_as(identity, connection, sent.post.xml, sent.delivery, via=beside, keys=door.keys)
 
 
 def _identify_beside(door: PhoneDoor, sent: Sent, way: Way) -> str:

@@ -198,3 +198,17 @@ def test_no_readable_correction_takes_the_place_of_an_encrypted_submission(
     ((held,),) = look("SELECT id FROM entries WHERE state = 'held'")
     with Session(engine) as session, pytest.raises(PimError):
         replay_entry(session, COMMAND_LINE, held)
+
+
+def test_an_envelope_takes_the_place_of_a_readable_twin_that_came_first(
+    phones: Phones, household: Household, frozen: Frozen, look: Look
+) -> None:
+    plain, root = write_odk(SCENARIOS["base_answers"], frozen=frozen)
+    assert phones.post(plain).status_code == 201
+    settle(household)
+    assert look("SELECT state, reason FROM entries") == [("held", "plain_in_encrypted")]
+    sealed = encrypt(frozen, {}, root=root)
+    assert [phones.post(sealed.envelope, sealed.files).status_code for _ in range(2)] == [201, 202]
+    settle(household)
+    assert look("SELECT state, reason FROM entries") == [("settled", "kept")]
+    assert phones.post(plain).status_code == 409

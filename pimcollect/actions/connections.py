@@ -147,7 +147,7 @@ MENDS = {
     "`pimcollect servers close ID` and connect its new address; else ask who looks after it.",
     "too_large": "One submission there is larger than we read. Ask the team what was sent.",
     "many_gone": "Many submissions are gone there at once; nothing was erased here. Find out why, then "
-    "`pimcollect servers fetch FORM --erase`.",
+    "`pimcollect servers fetch FORM --erase`, which asks once more.",
     "seal_broken": "The token was sealed with a key that the workers do not hold. Close this connection, then connect "
     "again.",
     "failing": "It failed for a reason of ours. Run `pimcollect doctor`, update, then fetch again.",
@@ -185,6 +185,10 @@ class PullState:
     """How the server's own log of changes was read, a key of HISTORIES; None where none is asked for."""
     is_done: bool
     """True when nothing was asked for since the last pull."""
+    waits_until: datetime | None
+    """When what was asked for begins, if that is later: two pulls do not follow each other at once."""
+    under_way_since: datetime | None
+    """When the pull began that has not come to its end; None when there is none, or the last one failed."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +226,9 @@ def _tell(row: ConnectionRow, known: int, now: datetime) -> PullState:
         state = "new"
     elif now - row.pulled_at > _STALE:
         state, remedy = "stale", "Is the fetching worker up? Run `pimcollect doctor`."
+    is_done = ended is not None and (row.asked_at is None or ended >= row.asked_at) and row.next_at > now
+    is_waiting = not is_done and row.asked_at is not None and row.next_at > now
+    is_begun = row.tried_at is not None and not row.failures and (row.pulled_at is None or row.tried_at > row.pulled_at)
     return PullState(
         id=row.id,
         form=row.form,
@@ -236,7 +243,9 @@ def _tell(row: ConnectionRow, known: int, now: datetime) -> PullState:
         failures=row.failures,
         remedy=remedy,
         history=row.cursor.get("history", {}).get("state"),
-        is_done=ended is not None and (row.asked_at is None or ended >= row.asked_at) and row.next_at > now,
+        is_done=is_done,
+        waits_until=row.next_at if is_waiting else None,
+        under_way_since=row.tried_at if is_begun else None,
     )
 
 

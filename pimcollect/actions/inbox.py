@@ -138,6 +138,7 @@ def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:
     row, size = found
     count, weight = weigh_media(session, form=row.form, identity=row.identity)
     collision = find_collisions(session, [row]).get(row.id)
+    way = find_ways(session, [row])[row.id]
     strays, _ = weigh_media(session, form=row.form, identity=row.identity, states=(QUARANTINED,))
     return {
         "id": row.id,
@@ -146,7 +147,7 @@ def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:
         "reason": row.reason,
         "fault": tell_fault(row),
         "missing": say_missing(row),
-        "phone": find_ways(session, [row])[row.id].phone,
+        "phone": way.phone,
         "against_submission": collision and collision.submission,
         "against_entry": collision and collision.entry,
         "against_phone": collision and collision.other_phone,
@@ -155,6 +156,7 @@ def show_entry(session: Session, actor: Actor, entry: UUID) -> dict[str, Any]:
         "way": row.via,
         "read_as": row.server,
         "hook": row.hook,
+        "note": way.note,
         "is_encrypted": row.is_encrypted,
         "sealed_bytes": size,
         "files": count,

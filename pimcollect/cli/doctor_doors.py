@@ -57,7 +57,8 @@ def check_refusals(session: Session) -> Iterator[Finding]:
     strangers = find_refused_strangers(session, HOOKS)
     if strangers is not None:
         calls = count(strangers.n, "call of an address", "calls of addresses")
-        yield Finding("doors", ATTENTION, f"{calls} that no hook has, the last lately", _STRANGERS)
+        last = f"last {strangers.last_at:%Y-%m-%d %H:%M} UTC"
+        yield Finding("doors", ATTENTION, f"{calls} that no hook has, {last}", _STRANGERS)
     if not told and strangers is None:
         yield Finding("doors", OK, f"no hook refused anything in {RECENT_DAYS} days")
 

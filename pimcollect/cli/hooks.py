@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,16 @@ from pimcollect.actions.hooks import (
     rotate_hook,
 )
 from pimcollect.cli.beginnings import find_id
-from pimcollect.cli.desk import Desk, json_option, open_desk, print_json, print_rows, warn_of_address
+from pimcollect.cli.desk import (
+    Desk,
+    count,
+    json_option,
+    open_desk,
+    print_json,
+    print_mends,
+    print_rows,
+    warn_of_address,
+)
 from pimcollect.domain.documents import read_json
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
@@ -135,7 +145,9 @@ def open_command(
 def change_command(hook: str, mapping: Path | None, networks: tuple[str, ...], allow_all: bool, as_json: bool) -> None:
     """Change where it may be called from, or its mapping (what is held is then read with the new one: replay it)."""
     document = _read_mapping_file(mapping)
-    if not (networks or allow_all or document is not None) or (networks and allow_all):
+    if networks and allow_all:
+        raise click.UsageError("--allow and --allow-all exclude each other: only from there, or from anywhere.")
+    if not (networks or allow_all or document is not None):
         raise click.UsageError("Say what to change: --allow NETWORK, --allow-all or --mapping FILE.")
     with open_desk() as desk, desk.transaction() as session:
         found = _find(session, hook)
@@ -213,22 +225,38 @@ def list_command(as_json: bool) -> None:
             for hook in list_hooks(session, COMMAND_LINE)
             for row in (hook.row,)
         ]
-    columns = {
-        "id": "id",
-        "address": "address",
-        "server": "server",
-        "form": "form",
-        "note": "note",
-        "state": "state",
-        "networks": "only from",
-        "arrived": "arrived",
-        "arrived_at": "last",
-        "held": "held",
-        "unasked": "no consent question",
-        "refused": "refused",
-        "refused_at": "last refused",
-        "because": "because",
-        "closed_at": "closed",
-        "closed_by": "by",
-    }
-    print_rows(rows, as_json=as_json, columns=columns, empty="No hooks yet: pimcollect hooks open --form ID")
+    told = rows if as_json else [{**row, "short": str(row["id"])[:_SHORT]} for row in rows]
+    print_rows(told, as_json=as_json, columns=_COLUMNS, empty="No hooks yet: pimcollect hooks open --form ID")
+    if not as_json:
+        print_mends((f"{row['short']} {row['form']}", _say_more(row)) for row in told)
+
+
+_SHORT = 8
+"""Characters of an id in a table that is wide already; commands take them."""
+_COLUMNS = {
+    "short": "id",
+    "address": "address",
+    "server": "server",
+    "form": "form",
+    "state": "state",
+    "arrived": "arrived",
+    "arrived_at": "last",
+    "held": "held",
+    "refused": "refused",
+}
+
+
+def _say_more(row: Mapping[str, Any]) -> str:
+    """What is told of a few hooks only, and may be long: below the table, so that nothing in it wraps."""
+    told = []
+    if row["note"]:
+        told.append(row["note"])
+    if row["networks"]:
+        told.append(f"only from {', '.join(row['networks'])}")
+    if row["unasked"]:
+        told.append(f"no consent question in its last {count(row['unasked'], 'delivery', 'deliveries')}")
+    if row["refused"]:
+        told.append(f"refused: {row['because']}, last {row['refused_at']:%Y-%m-%d %H:%M} UTC")
+    if row["closed_at"] is not None:
+        told.append(f"closed {row['closed_at']:%Y-%m-%d %H:%M} UTC by {row['closed_by']}")
+    return "; ".join(told)

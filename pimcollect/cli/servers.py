@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -162,8 +163,18 @@ def _print_pulls(desk: Desk, rows: list[PullState], *, as_json: bool) -> None:
     print_rows(told, as_json=as_json, columns=_COLUMNS, empty="No servers connected.")
     if not as_json:
         print_mends((f"{one['short']} {one['form']}", one["remedy"]) for one in told)
+        print_mends((f"{one['short']} {one['form']}", _say_under_way(one["under_way_since"])) for one in told)
         histories = ((one["form"], HISTORIES.get(one["history"])) for one in told)
         print_mends((f"Project history of {form}", says) for form, says in histories)
+
+
+def _say_under_way(since: datetime | None) -> str:
+    if since is None:
+        return ""
+    return (
+        f"A pull is under way since {since:%H:%M:%S} UTC. Where its numbers stand still, the server is slow or asked "
+        "to be left alone for a while; it goes on by itself."
+    )
 
 
 @servers.command("status")
@@ -178,12 +189,15 @@ def status_command(as_json: bool) -> None:
 
 @servers.command("fetch")
 @click.argument("form")
-@click.option("--erase", is_flag=True, help="Let many deletions there erase here too, this once.")
+@click.option("--erase", is_flag=True, help="Let many deletions there erase here too, this once. Asks first.")
+@click.option("--yes", is_flag=True, help="With --erase: do not ask.")
 @click.option("--wait", "seconds", default=600, show_default=True, type=click.IntRange(0), help="Seconds to look on; 0 = none.")  # fmt: skip  # noqa: E501
 @json_option
-def fetch_command(form: str, erase: bool, seconds: int, as_json: bool) -> None:
+def fetch_command(form: str, erase: bool, yes: bool, seconds: int, as_json: bool) -> None:
     """Pull a form's connections now, and look on until it is done. Ends with 1 when a pull failed or did not end."""
     with open_desk() as desk:
+        if erase and not yes:
+            _ask_to_erase(desk, form, as_json=as_json)
         with desk.transaction() as session:
             if erase:
                 allow_erasing(session, COMMAND_LINE, form)
@@ -198,6 +212,17 @@ def fetch_command(form: str, erase: bool, seconds: int, as_json: bool) -> None:
         raise SystemExit(1)
     if any(one.failures for one in rows):
         raise SystemExit(1)
+
+
+def _ask_to_erase(desk: Desk, form: str, *, as_json: bool) -> None:
+    """With the numbers that whoever says yes should have seen; nothing is asked of a form that is not connected."""
+    with desk.transaction() as session:
+        rows = [one for one in tell_pulls(session, COMMAND_LINE) if one.form == form]
+    if rows:
+        counts = "; ".join(_say_progress(one) for one in rows)
+        asked = f"{form}, as last counted: {counts}. What the server does not have any more is erased here for good, "
+        asked += "with its referrals, cases and files, however many they are. Go on?"
+        click.confirm(asked, abort=True, err=as_json)
 
 
 def _look_on(desk: Desk, asked: list[UUID], *, seconds: int, is_quiet: bool) -> list[PullState]:
@@ -216,7 +241,10 @@ def _look_on(desk: Desk, asked: list[UUID], *, seconds: int, is_quiet: bool) -> 
 
 
 def _say_progress(one: PullState) -> str:
-    return f"{one.server}: {one.known} of {'?' if one.count_there is None else one.count_there} fetched"
+    said = f"{one.server}: {one.known} of {'?' if one.count_there is None else one.count_there} fetched"
+    if one.waits_until is None:
+        return said
+    return f"{said}; the next pull waits for its turn until {one.waits_until:%H:%M:%S} UTC"
 
 
 @servers.command("close")

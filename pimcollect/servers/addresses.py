@@ -60,7 +60,8 @@ def check_address(url: str, *, private_hosts: Collection[str] = ()) -> str:
         raise PimError(
             ErrorCode.BAD_ADDRESS,
             "Only https on port 443 or 8443 is called.",
-            remedy=f"For a server in your own network add {host} to PIMCOLLECT_PRIVATE_HOSTS."
+            remedy=f"For a server in your own network add {host} to PIMCOLLECT_PRIVATE_HOSTS, where the service starts "
+            "and here, where you type this."
             if _looks_own(host)
             else f"Write https: https://{host}{parts.path.rstrip('/')}",
         )

@@ -217,7 +217,7 @@ def test_doctor_tells_which_door_refused_why_and_what_to_do_closed_ones_too(
     short = [one["id"][:8] for one in opened]
     assert any(f"hook {short[0]} of hh: 3 refused" in one and f"hooks rotate {short[0]}" in one for one in told)
     assert any(f"closed hook {short[1]}" in one and "hooks open --form hh --server kobo" in one for one in told)
-    assert any("5 calls of addresses that no hook has" in one for one in told)
+    assert any("5 calls of addresses that no hook has, last 20" in one for one in told)
     assert len(told) == 3, "a closed hook's only: that somebody still posts there"
 
 
@@ -241,6 +241,8 @@ def test_each_reason_of_a_hook_has_its_own_count_and_no_advice_shuts_a_door_that
     (listed,) = [row for row in read("hooks", "list") if row["id"] == hook["id"]]
     assert {one["reason"]: one["n"] for one in listed["refusals"]} == counts
     assert listed["refused"] == 4
+    both = run("hooks", "change", hook["id"], "--allow-all", "--allow", "203.0.113.0/24")
+    assert (both.exit_code, "exclude each other" in both.output) == (2, True)
     run("hooks", "change", hook["id"], "--allow-all")
     assert not [one for one in tell() if "network" in one]
     assert len(tell()) == 3

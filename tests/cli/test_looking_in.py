@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import Engine, select, text
@@ -66,6 +67,32 @@ def test_a_hook_is_listed_with_its_note_and_how_much_of_its_is_held(run: Run, re
     listed = {row["id"]: (row["note"], row["held"]) for row in read("hooks", "list")}
     assert listed == {noted["id"]: ("The ministry's gateway", 0), str(household.door.hook.id): (None, 1)}
     assert "The ministry's gateway" in run("hooks", "list").output
+
+
+def test_hooks_are_listed_in_a_table_that_fits_and_what_is_long_stands_below_it(
+    run: Run, read: Read, household: Household
+) -> None:
+    allowed = ("203.0.113.0/24", "2001:db8:aaaa:bbbb::/64")
+    words = [word for network in allowed for word in ("--allow", network)]
+    made = read("hooks", "open", "--form", "hh", "--note", "The ministry's gateway in the capital " * 2, *words)
+    run("hooks", "close", read("hooks", "open", "--form", "hh")["id"], "--yes")
+    table, *below = run("hooks", "list").output.split("\n\n")
+    assert len(table.splitlines()) == 4, "nothing wraps"
+    assert max(map(len, table.splitlines())) <= 120
+    (line,) = [one for one in below if one.startswith(f"{made['id'][:8]} hh: The ministry's gateway")]
+    assert f"only from {', '.join(allowed)}" in line
+    assert [one for one in below if "closed 20" in one and "by command line" in one]
+
+
+def test_what_is_shown_of_a_hook_s_entry_names_the_hook_s_note(run: Run, read: Read, household: Household) -> None:
+    made = read("hooks", "open", "--form", "hh", "--note", "The ministry's gateway")
+    path, headers = urlsplit(made["url"]).path, made["headers"]
+    household.door.client.post(path, data=b"{", headers=headers)
+    household.settle()
+    (held,) = read("inbox", "list")
+    (shown,) = read("inbox", "show", held["id"])
+    assert (shown["hook"], shown["note"]) == (made["id"], "The ministry's gateway")
+    assert "The ministry's gateway" in run("inbox", "show", held["id"]).output
 
 
 def test_what_could_not_be_used_is_told_by_question_and_reason_and_never_what_it_was(

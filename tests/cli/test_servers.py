@@ -137,7 +137,11 @@ def test_fetching_asks_and_looks_on_and_erasing_is_for_those_who_may(run: Run, e
         run("servers", "fetch", "pm_kac")
     assert caught.value.code is ErrorCode.NOT_FOUND
     run(*CONNECT, "--token-file", "-", input=f"{TOKEN}\n")
-    told = run("servers", "fetch", "pm_kac", "--erase", "--wait", "0")
+    unsure = run("servers", "fetch", "pm_kac", "--erase", "--wait", "0", input="n\n")
+    assert (unsure.exit_code, "0 of ? fetched" in unsure.output, "for good" in unsure.output) == (1, True, True)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT may_erase OR asked_at IS NOT NULL FROM connections")) is False
+    told = run("servers", "fetch", "pm_kac", "--erase", "--yes", "--wait", "0")
     assert "kobo: 0 of ? fetched" in told.output
     with engine.connect() as connection:
         row = connection.execute(text("SELECT may_erase, asked_at IS NOT NULL FROM connections")).one()
@@ -147,6 +151,26 @@ def test_fetching_asks_and_looks_on_and_erasing_is_for_those_who_may(run: Run, e
     with Session(engine) as session, pytest.raises(PimError) as caught:
         allow_erasing(session, Actor("m", frozenset({Role.IMO})), "pm_kac")
     assert caught.value.code is ErrorCode.NOT_ALLOWED
+
+
+def test_fetching_right_after_a_pull_says_that_it_waits_for_its_turn(run: Run, read: Read, engine: Engine) -> None:
+    run(*CONNECT, "--token-file", "-", input=f"{TOKEN}\n")
+    with engine.begin() as connection:
+        pulled = "tried_at = now(), pulled_at = now(), next_at = now() + interval '15 minutes'"
+        connection.execute(text(f"UPDATE connections SET {pulled}"))
+    assert "waits for its turn until " in run("servers", "fetch", "pm_kac", "--wait", "0").stderr
+    (one,) = read("servers", "status")
+    assert (one["waits_until"], one["under_way_since"]) == (one["next_at"], None)
+
+
+def test_status_says_since_when_a_pull_is_under_way(run: Run, read: Read, engine: Engine) -> None:
+    run(*CONNECT, "--token-file", "-", input=f"{TOKEN}\n")
+    assert "under way" not in run("servers", "status").output
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE connections SET tried_at = now(), pulled_at = now() - interval '15 minutes'"))
+    assert "under way since" in run("servers", "status").output
+    (one,) = read("servers", "status")
+    assert (one["state"], one["waits_until"], one["under_way_since"] is None) == ("well", None, False)
 
 
 def test_a_connection_is_closed_only_after_a_yes(run: Run, read: Read) -> None:

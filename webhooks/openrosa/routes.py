@@ -40,6 +40,7 @@ _USUAL = 10_000_000
 _COUNTED = frozenset(PhoneRefusal)
 """What is told and was kept nowhere; what else is refused lies in the inbox, held."""
 _REFUSED = {ErrorCode.BAD_BODY: PhoneRefusal.UNREADABLE, ErrorCode.TOO_LARGE: PhoneRefusal.TOO_LARGE}
+_WORDS = {413: "too_large", 405: "other_method"}
 _log = open_log("phones")
 _View = Callable[..., Response]
 
@@ -194,7 +195,7 @@ def _answer_error(error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
         code = ErrorCode.TOO_LARGE if error.code == 413 else ErrorCode.NOT_FOUND
         _log.warning("refused", code=code, status=error.code)
-        answer = tell("too_large" if error.code == 413 else "nothing_here", error.code)
+        answer = tell(_WORDS.get(error.code, "nothing_here"), error.code)
         if isinstance(error, MethodNotAllowed):
             answer.allow.update(error.valid_methods or ())
         return answer

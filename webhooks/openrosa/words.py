@@ -95,5 +95,11 @@ WORDS: dict[str, dict[str, str]] = {
         "fr": "Il n'y a rien à cette adresse. Vérifiez l'adresse du serveur du projet.",
         "ar": "لا يوجد شيء في هذا العنوان. تحقق من عنوان خادم المشروع.",
     },
+    "other_method": {
+        "en": "This address does not take that method. Forms are fetched with GET, interviews are sent with POST.",
+        "fr": "Cette adresse n'accepte pas cette méthode. Les formulaires se lisent avec GET, les entretiens "
+        "s'envoient avec POST.",
+        "ar": "هذا العنوان لا يقبل هذه الطريقة. تُجلب الاستمارات بـ GET، وتُرسل المقابلات بـ POST.",
+    },
 }
 """What is said -> language -> words."""

@@ -191,6 +191,7 @@ def test_a_method_that_is_not_taken_is_405_and_says_which_are(phones: Phones, ab
     ):
         answer = phones.client.delete(path)
         assert (answer.status_code, set(answer.allow)) == (405, allowed)
+        assert "does not take that method" in answer.text
 
 
 def test_a_token_lets_a_device_in_and_a_wrong_one_is_403_without_a_challenge(phones: Phones) -> None:

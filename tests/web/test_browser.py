@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,9 @@ from playwright.sync_api import Browser
 from sqlalchemy import func
 
 from pimcollect.domain.roles import Role
+from pimcollect.tables.forms import FormRow
 from pimcollect.tables.referrals import ReferralRow
+from pimcollect.tables.submissions import TallyRow
 from tests.factories.referrals import CANARY
 from tests.web.browser import DESKTOP, PHONE, Window, open_browser, open_window
 from tests.web.site import PASSWORD, Site
@@ -150,6 +153,24 @@ def test_every_page_fits_its_window(monitored: Site, chromium: Browser, size: st
             window.go(path)
             check(window, f"{language}-{size}-{name}")
             assert name != "unserved" or first.reference in window.page.inner_text(".notice")
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "ar"])
+def test_what_came_in_is_read_on_a_phone_without_scrolling_sideways(
+    monitored: Site, chromium: Browser, language: str
+) -> None:
+    kept = {"form": "hh_core", "month": date(2026, 9, 1)}
+    with monitored.desk.hands.sessions.begin() as session:
+        session.add(FormRow(id="hh_core", title="hh_core"))
+        session.flush()
+        session.add(TallyRow(kind="unreferred", place="XX01", detail="GBV", n=1207, **kept))
+        session.add(TallyRow(kind="withdrawn", place="XX01", detail="", n=12, **kept))
+    with monitored.served() as url, open_window(chromium, url, size=(390, 844), language=language) as window:
+        window.log_in(IMO, PASSWORD)
+        window.go("/submissions")
+        check(window, f"{language}-came-in-390")
+        hidden = "found => found.map(one => one.scrollWidth - one.clientWidth)"
+        assert window.page.locator(".wide").evaluate_all(hidden) == [0], language
 
 
 def test_the_window_hears_what_the_policy_forbids(monitored: Site, chromium: Browser) -> None:

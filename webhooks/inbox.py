@@ -24,8 +24,8 @@ from webhooks.hooks import Hook
 # (another hook sends a subset) takes the poorer one's place and is decided anew. Two copies by phone are whole both:
 # they are compared by content instead; so are two that one hook brings in one shape. A readable copy never takes the
 # place of an encrypted one, whoever made it up; an encrypted one takes that of a readable one that is held because it
-# should have been encrypted, by whatever way the two came. An envelope that was settled was whole. What nobody has read
-# yet is not overwritten by a hook or a phone: it may be a no.
+# should have been encrypted, by whatever way the two came. An envelope that was settled was whole. A hook or a
+# phone overwrites only what is held: what no worker has read yet may be a no, and what was settled stays told.
 UNLESS_KNOWN = """
     ON CONFLICT (form, identity) DO UPDATE
        SET body = excluded.body, hook = excluded.hook, server = excluded.server, via = excluded.via,
@@ -42,7 +42,7 @@ UNLESS_KNOWN = """
                 THEN excluded.is_encrypted AND entries.state <> 'settled'
                      AND (NOT entries.is_encrypted AND entries.state = 'held' OR entries.fullness < excluded.fullness)
                 ELSE entries.fullness < excluded.fullness
-                     AND NOT (entries.state = 'untouched' AND excluded.via IN ('hook', 'phone')) END
+                     AND (entries.state = 'held' OR excluded.via NOT IN ('hook', 'phone')) END
     RETURNING entries.id
 """
 # the hook must still be open and unchanged

@@ -19,6 +19,7 @@ from pimcollect.tables.entries import free_waiting, hold_entry
 from pimcollect.tables.phones import find_forms_on_phones
 from pimcollect.tables.quarantine import has_strays, shred_strays_of_editions
 from pimcollect.tables.referrals import find_origins
+from pimcollect.tables.replays import is_first_waiting
 from pimcollect.tables.retention import erase_beside
 from pimcollect.tables.submissions import (
     KEPT,
@@ -56,8 +57,12 @@ def store_outcomes(own: Hands, session: Session, decided: list[Decided]) -> list
         if one.edition_id != one.root_id and (one.form, one.edition_id) in stored:
             # a later edition waited for this one in vain and stands for itself: which are one, a person says
             hold_entry(session, one.entry, HeldReason.EDITION_UNCLEAR, contradicts=one.edition_id)
+        elif row is None and one.is_beside and is_first_waiting(session, one.entry):
+            awaited = own.edition(one.form, one.edition_id)
+            hold_entry(session, one.entry, HeldReason.EDITION_EARLY, waits_for=awaited)
         elif _is_contradiction(one, row=row):
-            hold_entry(session, one.entry, HeldReason.CONFLICT, contradicts=one.edition_id)
+            against = None if one.is_beside else one.edition_id  # what came beside names its entry too
+            hold_entry(session, one.entry, HeldReason.CONFLICT, contradicts=against)
         elif row is None:
             _write_new(own, writing, one)
         else:
@@ -147,7 +152,7 @@ def _is_contradiction(one: Decided, *, row: SubmissionRow | None) -> bool:
     if one.is_released:
         return False
     if row is None:
-        return one.is_beside  # what came first is held or on its way: not overtaken
+        return one.is_beside  # what came first is held: not overtaken
     if row.edition_id != one.edition_id or row.erased_at is not None:
         return False
     decision = one.decision

@@ -268,7 +268,8 @@ def _decide(
         follows=row.follows,
         has_waited=row.reason == HeldReason.EDITION_EARLY,
         alike=own.digest("answers", tell_answers(opened.raw, asked_by.moments)),
-        is_beside=row.reason == SECOND,
+        is_beside=row.reason == SECOND
+        or (row.reason == HeldReason.EDITION_EARLY and row.contradicts_entry is not None),
         is_released=row.reason == RELEASED,
         identity=_find_identity(own, session, row, edition),
         inside=inside,

@@ -1,14 +1,25 @@
-"""What a person decides about a held entry: to let it be tried again, or to shred it."""
+"""What came beside another entry of its edition waits for that; what a person decides about a held one."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import case, func, update
+from sqlalchemy import case, func, text, update
 from sqlalchemy.orm import Session
 
 from pimcollect.domain.outcomes import RELEASED, HeldReason
 from pimcollect.tables.entries import HELD, SETTLED, UNTOUCHED, EntryRow
+
+_FIRST_WAITS = text("""
+    SELECT EXISTS (SELECT FROM entries AS beside JOIN entries AS first ON first.id = beside.contradicts_entry
+                    WHERE beside.id = :entry AND first.state = 'untouched')
+""")
+
+
+def is_first_waiting(session: Session, entry: UUID) -> bool:
+    """Whether the entry that it came beside is still to be settled: another worker or a door has it in hand."""
+    return bool(session.scalar(_FIRST_WAITS, {"entry": entry}))
+
 
 _RELEASED = case((EntryRow.reason == HeldReason.CONFLICT.value, RELEASED), else_=None)
 

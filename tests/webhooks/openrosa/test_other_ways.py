@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from pimcollect.actions.inbox import discard_entry, replay_entry
@@ -112,3 +112,22 @@ def test_what_still_comes_for_an_interview_that_was_withdrawn_does_not_stay(
     assert look("SELECT count(*) FROM entries WHERE body IS NOT NULL") == [(0,)]
     assert phones.post(other).status_code == 202
     assert look("SELECT state FROM submissions") == [("tombstone",)]
+
+
+@pytest.mark.parametrize(("then", "held"), [(YES, []), (SHORT_NO, ["conflict"])])
+def test_what_comes_beside_waits_for_what_came_first_when_a_door_has_that_in_hand(
+    phones: Phones, household: Household, engine: Engine, look: Look, then: dict[str, Any], held: list[str]
+) -> None:
+    xml, root = write_odk(YES, frozen=household.frozen)
+    body, _ = write_kobo(then, frozen=household.frozen, root=root)
+    phones.post(xml)
+    household.door.post(body)
+    with engine.connect() as other:
+        other.execute(text("SELECT FROM entries WHERE reason IS NULL FOR UPDATE"))
+        household.settle()
+        other.rollback()
+    assert look("SELECT reason FROM entries WHERE state = 'held'") == [("edition_early",)]
+    for _ in range(3):
+        household.settle()
+    assert look("SELECT reason FROM entries WHERE state = 'held'") == [(one,) for one in held]
+    assert look("SELECT state FROM submissions") == [("kept",)]

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import base64
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import chain
 from typing import Any, BinaryIO, cast
+from uuid import UUID
 
 from psycopg import Connection
 from sqlalchemy.orm import Session, sessionmaker
@@ -21,7 +25,13 @@ from pimcollect.domain.roles import Actor, allow
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.servers.base import MAPPED, Delivery, find_reader
 from pimcollect.servers.ids import veil_id
-from pimcollect.tables.carried import find_waiting, shred_carried
+from pimcollect.tables.carried import (
+    count_incomplete,
+    find_waiting,
+    has_other_files,
+    lock_carried,
+    shred_carried,
+)
 from pimcollect.tables.entries import CARRIED, PHONE, EntryRow
 from pimcollect.tables.forms import find_known_forms
 from pimcollect.tables.journal import write_journal
@@ -32,7 +42,6 @@ from pimcollect.tables.media import (
     list_files,
     name_context,
     read_content,
-    shred_media,
 )
 from pimcollect.tables.sealed import entry_context
 from pimcollect.vault import DoorKeys, HandsKeys, keyed_digest, open_value
@@ -46,12 +55,13 @@ from webhooks.carried_file import (
     group_lines,
     to_bytes,
 )
-from webhooks.inbox import Way, accept_as, digest_body, find_entry, identify, identify_beside
-from webhooks.media import store_media
+from webhooks.inbox import Way, accept_as, digest_body, find_entry, identify, identify_beside, put_back
+from webhooks.media import Stored, store_media
 from webhooks.quarantine import quarantine
 
 _BESIDE = (HeldReason.CONFLICT, HeldReason.PLAIN_IN_ENCRYPTED, SECOND)
 """Reasons of what stands beside another of the same edition."""
+_REFUSED = {Stored.OTHER, Stored.TOO_MUCH}
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,17 @@ class Written:
     """Sealed before the intake key of the other machine was imported: it could not open them."""
     mapped: int
     """Of senders with a mapping, which only the machine of their hook can read."""
+    incomplete: int
+    """Parts of them are on their way: whole, or after a while without them, they can be carried."""
+
+
+@dataclass(frozen=True)
+class Shredded:
+    """What became here of what was carried."""
+
+    shredded: int
+    left: int
+    """Left whole, to be carried again: files of theirs are not in this file."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +103,13 @@ def _encode(value: bytes) -> str:
 
 
 def write_carried(session: Session, actor: Actor, out: BinaryIO, *, keys: DoorKeys) -> Written:
-    """Write all deliveries that wait here, sealed as they are, with their files. They stay here too."""
+    """Write all deliveries that wait here and are whole, sealed as they are, with their files. They stay here too."""
     allow(actor, "inbox.carry")
     label, key = find_seal_key(keys)
     sealing = Sealing(out, key)
     sealing.write({NAME: VERSION, "label": label, "key": keys.intake.key_id.hex()})
     count = dict.fromkeys(("deliveries", "files", "other_key", "mapped"), 0)
+    count["incomplete"] = count_incomplete(session)
     for row in find_waiting(session):
         if row.server == MAPPED:
             count["mapped"] += 1
@@ -108,7 +130,8 @@ def _write_delivery(session: Session, sealing: Sealing, row: EntryRow, body: byt
         named |= {"beside": row.reason if row.reason == HeldReason.PLAIN_IN_ENCRYPTED else HeldReason.CONFLICT.value}
     sealing.write({"delivery": {**named, "body": _encode(body)}})
     files = 0
-    for file in list_files(session, form=row.form, identity=row.identity, states=(*HERE, QUARANTINED)):
+    listed = (list_files(session, form=row.form, identity=row.identity, states=one) for one in (HERE, (QUARANTINED,)))
+    for file in chain.from_iterable(listed):
         content = read_content(session, file.id)
         if file.name is not None and content is not None:
             files += 1
@@ -144,8 +167,9 @@ def make_receipt(keys: DoorKeys, label: str | None, seal: str) -> str:
     return keyed_digest(find_seal_key(keys, label)[1], "accepted", seal)[:12]
 
 
-def shred_accepted(session: Session, actor: Actor, file: BinaryIO, *, receipt: str, keys: DoorKeys) -> int:
-    """On the machine that wrote a file: shred what it carried, now that the other has it. Returns how many.
+def shred_accepted(session: Session, actor: Actor, file: BinaryIO, *, receipt: str, keys: DoorKeys) -> Shredded:
+    """On the machine that wrote a file: shred what it carried, now that the other has it, and nothing else. An entry
+    with a file here that was not carried is left whole.
 
     Raises PimError(WRONG_SECRET) for a receipt that is not of this very file, BAD_FILE when that was changed.
     """
@@ -157,12 +181,20 @@ def shred_accepted(session: Session, actor: Actor, file: BinaryIO, *, receipt: s
             "Nothing was shredded: this is not the receipt of this file.",
             remedy="`pimcollect inbox accept` prints it on the machine that took the file.",
         )
-    carried = [(one["form"], one["identity"], base64.b64decode(one["body"])) for one, _ in group_lines(file)]
-    found = [shred_carried(session, form=form, identity=identity, body=body) for form, identity, body in carried]
-    gone = [entry for entry in found if entry is not None]
-    shred_media(session, gone, unwanted=gone)
-    write_journal(session, actor=actor.id, action="shred_carried", noun="entries", noun_id=str(len(gone)))
-    return len(gone)
+    gone = left = 0
+    for one, media in group_lines(file):
+        body = base64.b64decode(one["body"])
+        entry = lock_carried(session, form=one["form"], identity=one["identity"], body=body)
+        if entry is None:
+            continue
+        files = {each["name_digest"]: sha256(base64.b64decode(each["content"])).digest() for each in media}
+        if has_other_files(session, entry, files):
+            left += 1
+        else:
+            shred_carried(session, entry, files)
+            gone += 1
+    write_journal(session, actor=actor.id, action="shred_carried", noun="entries", noun_id=str(gone))
+    return Shredded(gone, left)
 
 
 def _require_forms(session: Session, file: BinaryIO) -> None:
@@ -195,15 +227,24 @@ def _place(
         reason = HeldReason.CONFLICT if known.content not in (None, content) else None
     if reason not in _BESIDE:
         return identity, way
-    veiled, against = veil_id(edition, key=keys.digest), None if known is None else known.entry
-    held = replace(way, held=str(reason), contradicts=veiled, contradicts_entry=against)
+    return _place_beside(delivery, body, told, str(reason), keys=keys, against=None if known is None else known.entry)
+
+
+def _place_beside(
+    delivery: dict[str, Any], body: bytes, told: Delivery, reason: str, *, keys: DoorKeys, against: UUID | None
+) -> tuple[str, Way]:
+    form, edition = delivery["form"], told.edition_id or ""
+    content = digest_body(body, form=form, key=keys.digest)
+    way = Way(CARRIED, form, delivery["server"], content=content if delivery.get("is_by_phone") else None)
+    held = replace(way, held=reason, contradicts=veil_id(edition, key=keys.digest), contradicts_entry=against)
     return identify_beside(edition, content, form=form, key=keys.digest), held
 
 
 def _put(
     session: Session, delivery: dict[str, Any], media: list[dict[str, Any]], *, keys: DoorKeys, hands: HandsKeys
 ) -> bool:
-    """Open one delivery and its files in memory and put them under the identity that our own keys make of it."""
+    """Open one delivery and its files in memory and put them under the identity that our own keys make of it; with a
+    file that cannot lie beside those that are here already, all of it is held beside them."""
     form, there = delivery["form"], delivery["identity"]
 
     def open_one(value: str, context: str) -> bytes:
@@ -213,15 +254,33 @@ def _put(
     told = find_reader(delivery["server"]).read_delivery(body)
     driver = cast("Connection[Any]", session.connection().connection.driver_connection)
     identity, way = _place(driver, delivery, body, told, keys=keys)
+    named: dict[str, bytes] = {}
     strays: dict[str, bytes] = {}
     for file in media:
         name = open_one(file["name"], name_context(form, there, file["name_digest"])).decode()
         content = open_one(file["content"], file_context(form, there, file["name_digest"]))
-        if file.get("is_stray"):
-            strays[name] = content
-        else:
-            store_media(session, form=form, identity=identity, name=name, content=content, keys=keys)
+        (strays if file.get("is_stray") else named)[name] = content
+    came = _store_all(session, named, form=form, identity=identity, keys=keys)
+    if came & _REFUSED and way.held is None and told.edition_id is not None:
+        known = find_entry(driver, form=form, identity=identity)
+        against = None if known is None else known.entry
+        identity, way = _place_beside(delivery, body, told, HeldReason.CONFLICT.value, keys=keys, against=against)
+        came = _store_all(session, named, form=form, identity=identity, keys=keys)
     receipt = accept_as(identity, driver, body, told, via=way, keys=keys)
     if strays:
-        quarantine(session, strays, form=form, identity=identity, edition_id=told.edition_id, keys=keys)
+        came.add(quarantine(session, strays, form=form, identity=identity, edition_id=told.edition_id, keys=keys))
+    if receipt is not None and not receipt.is_new and Stored.NEW in came:
+        put_back(identity, driver, body, told, via=way, keys=keys)
     return receipt is not None and receipt.is_new
+
+
+def _store_all(
+    session: Session, files: Mapping[str, bytes], *, form: str, identity: str, keys: DoorKeys
+) -> set[Stored]:
+    """All of these files, or none when one is refused."""
+    with session.begin_nested() as nested:
+        where: dict[str, Any] = {"form": form, "identity": identity, "keys": keys}
+        came = {store_media(session, name=name, content=content, **where) for name, content in files.items()}
+        if came & _REFUSED:
+            nested.rollback()
+    return came

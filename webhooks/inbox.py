@@ -74,6 +74,18 @@ _PUT_BY_PHONE = Statement(f"""
                       AND phone_forms.closed_at IS NULL)
     {UNLESS_KNOWN}
 """)  # noqa: S608 - pieces of ours
+# What was carried to another machine and shredded here, and has got a file since: it has to be carried once more.
+_IS_CARRIED = "form = %(form)s AND identity = %(identity)s AND state = 'settled' AND reason = 'carried'"
+_LOCK_CARRIED = f"SELECT id FROM entries WHERE {_IS_CARRIED} FOR UPDATE"  # noqa: S608 - ours
+_PUT_BACK = f"""
+    UPDATE entries
+       SET body = %(body)s, hook = NULL, server = %(server)s, via = %(via)s, kind = %(kind)s, fullness = %(fullness)s,
+           content = %(content)s, is_encrypted = %(is_encrypted)s, phone = %(phone)s, dropped_files = %(dropped)s,
+           waits_until = clock_timestamp() + make_interval(secs => %(waits)s), contradicts = %(contradicts)s,
+           contradicts_entry = %(contradicts_entry)s, state = %(state)s, reason = %(reason)s, attempts = 0,
+           rung_at = NULL, settled_at = NULL
+     WHERE {_IS_CARRIED}
+"""  # noqa: S608 - ours
 _FIND = """
     SELECT id, via, content, is_encrypted, state = 'settled' FROM entries
      WHERE form = %(form)s AND identity = %(identity)s
@@ -176,7 +188,28 @@ def accept_as(
     identity: str, connection: Connection[Any], body: bytes, delivery: Delivery, *, via: Hook | Way, keys: DoorKeys
 ) -> Receipt | None:
     """The same under an identity that the caller chose: what contradicts an entry is kept beside it."""
-    values = {
+    values = _seal(identity, body, delivery, via=via, keys=keys)
+    if isinstance(via, Hook):
+        return _put_by_hook(connection, values, body, delivery, hook=via, keys=keys)
+    statement = _PUT_BY_PHONE if via.phone else _PUT_BY_WAY
+    put = statement.find_id(connection, {**values, **_tell_fate(via)})
+    if put is not None:
+        return Receipt(put, is_new=True)
+    return find_entry(connection, form=via.form, identity=identity)
+
+
+def put_back(
+    identity: str, connection: Connection[Any], body: bytes, delivery: Delivery, *, via: Way, keys: DoorKeys
+) -> None:
+    """Put the body again of an entry that was carried and shredded here, because a file of it has just been stored in
+    the same transaction: both are then carried. Nothing happens to any other entry."""
+    if connection.execute(_LOCK_CARRIED, {"form": via.form, "identity": identity}).fetchone() is not None:
+        values = _seal(identity, body, delivery, via=via, keys=keys)
+        connection.execute(_PUT_BACK, {**values, **_tell_fate(via)})
+
+
+def _seal(identity: str, body: bytes, delivery: Delivery, *, via: Hook | Way, keys: DoorKeys) -> dict[str, Any]:
+    return {
         "id": uuid4(),
         "form": via.form,
         "identity": identity,
@@ -185,15 +218,11 @@ def accept_as(
         "is_encrypted": delivery.is_encrypted,
         "body": seal_value(body, to=keys.intake, context=entry_context(via.form, identity)),
     }
-    if isinstance(via, Hook):
-        return _put_by_hook(connection, values, body, delivery, hook=via, keys=keys)
-    reason = via.held or (INCOMPLETE if via.waits else None)
-    fate = {"state": UNTOUCHED if via.held in (None, SECOND) else HELD, "reason": reason}
-    statement = _PUT_BY_PHONE if via.phone else _PUT_BY_WAY
-    put = statement.find_id(connection, {**values, **vars(via), **fate})
-    if put is not None:
-        return Receipt(put, is_new=True)
-    return find_entry(connection, form=via.form, identity=identity)
+
+
+def _tell_fate(way: Way) -> dict[str, Any]:
+    reason = way.held or (INCOMPLETE if way.waits else None)
+    return {**vars(way), "state": UNTOUCHED if way.held in (None, SECOND) else HELD, "reason": reason}
 
 
 def _put_by_hook(

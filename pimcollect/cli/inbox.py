@@ -122,7 +122,9 @@ def show_command(entry: str, as_json: bool) -> None:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The new file.")
 @json_option
 def carry_command(output: Path, as_json: bool) -> None:
-    """Write what waits here into a file, sealed as it is, for another machine to accept. It stays here too."""
+    """Write what waits here into a file, sealed as it is, for another machine to accept. It stays here too.
+
+    What a phone is still sending waits for its rest, a quarter of an hour at most."""
     with open_desk() as desk:
         keys = read_door_keys(desk.settings.door_keys)
         with _create(output) as file, desk.transaction() as session:
@@ -144,6 +146,11 @@ def carry_command(output: Path, as_json: bool) -> None:
         click.echo(f"{written.other_key} stay here: they are sealed to another key than the one in use now.", err=True)
     if written.mapped:
         click.echo(f"{written.mapped} stay here: only this machine has the mapping of their sender.", err=True)
+    if written.incomplete:
+        click.echo(
+            f"{written.incomplete} stay here: the phone is still sending the rest. Carry again in a quarter of an hour.",
+            err=True,
+        )
 
 
 @inbox.command("accept")
@@ -171,14 +178,17 @@ def accept_command(carried: BinaryIO, as_json: bool) -> None:
 @click.option("--receipt", required=True, help="What `pimcollect inbox accept` printed on the other machine.")
 @json_option
 def shred_carried_command(carried: BinaryIO, receipt: str, as_json: bool) -> None:
-    """Shred here what another machine has accepted; then delete the file too."""
+    """Shred here what another machine has accepted, but nothing that came since; then delete the file too."""
     with open_desk() as desk, desk.transaction() as session:
         keys = read_door_keys(desk.settings.door_keys)
-        gone = shred_accepted(session, COMMAND_LINE, carried, receipt=receipt, keys=keys)
+        done = shred_accepted(session, COMMAND_LINE, carried, receipt=receipt, keys=keys)
     if as_json:
-        print_json([{"shredded": gone}])
+        print_json([vars(done)])
         return
-    click.echo(f"{gone} shredded here. Now delete the file itself.")
+    click.echo(f"{done.shredded} shredded here. Now delete the file itself.")
+    if done.left:
+        left = f"{done.left} stay here whole: files of theirs came since."
+        click.echo(f"{left} `pimcollect inbox carry` takes them once more.", err=True)
 
 
 def _create(path: Path) -> BinaryIO:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from pimcollect.tables.entries import SETTLED, EntryRow
+from pimcollect.tables.entries import CARRIED, SETTLED, EntryRow
 from pimcollect.tables.media import QUARANTINED, MediaRow
 from pimcollect.tables.submissions import KEPT, SubmissionRow
 
@@ -35,9 +35,10 @@ class Strays:
 
 def may_stray(session: Session, *, form: str, identity: str, edition: str) -> bool:
     """Whether files that it does not name may be kept for a while: its entry is not settled yet, so that settling will
-    say, or its submission is kept. Until the caller commits, neither changes."""
-    entry = select(EntryRow.state).where(EntryRow.form == form, EntryRow.identity == identity).with_for_update()
-    if session.scalar(entry) != SETTLED:
+    say here or where it was carried to, or its submission is kept. Until the caller commits, neither changes."""
+    is_entry = EntryRow.form == form, EntryRow.identity == identity
+    entry = session.execute(select(EntryRow.state, EntryRow.reason).where(*is_entry).with_for_update()).first()
+    if entry is None or entry.state != SETTLED or entry.reason == CARRIED:
         return True
     is_edition = or_(SubmissionRow.edition_id == edition, SubmissionRow.superseded.contains([edition]))
     submission = select(SubmissionRow.state).where(SubmissionRow.form == form, is_edition)

@@ -272,7 +272,9 @@ def test_with_the_receipt_the_laptop_shreds_what_it_carried_and_nothing_else(
 
     def shred(receipt: str) -> int:
         with Session(laptop.engine) as session, session.begin():
-            return shred_accepted(session, COMMAND_LINE, BytesIO(file), receipt=receipt, keys=laptop.keys)
+            done = shred_accepted(session, COMMAND_LINE, BytesIO(file), receipt=receipt, keys=laptop.keys)
+        assert done.left == 0
+        return done.shredded
 
     for wrong in ("", "000000000000", receipt[::-1], "é"):
         with pytest.raises(PimError) as caught:

@@ -44,6 +44,7 @@ from webhooks.inbox import (
     identify_beside,
     identify_edition,
     may_contradict,
+    put_back,
 )
 from webhooks.media import Stored, store_media
 from webhooks.openrosa.callers import Caller
@@ -205,9 +206,9 @@ def _put(door: PhoneDoor, sent: Sent, way: Way, files: _Files) -> Fate | None:
         try:
             with borrow(door.puts) as connection:
                 receipt = accept(connection, sent.post.xml, sent.delivery, via=way, keys=door.keys)
-                return _judge(door, connection, sent, way, receipt)
+                return _judge(door, connection, sent, way, receipt)[0]
         except UniqueViolation:
-            return _judge_second(door, sent, way)
+            return _judge_second(door, sent, way)[0]
     return _put_with_files(door, sent, way, files)
 
 
@@ -219,24 +220,24 @@ def _put_with_files(door: PhoneDoor, sent: Sent, way: Way, files: _Files) -> Fat
         with Session(door.engine) as session, session.begin():
             connection: Any = session.connection().connection.driver_connection
             receipt = accept(connection, sent.post.xml, sent.delivery, via=way, keys=door.keys)
-            fate = _judge(door, connection, sent, way, receipt)
-            if fate in _TAKEN:
-                has_new = _store_files(session, sent, files, identity=identity, keys=door.keys)
+            fate, beside = _judge(door, connection, sent, way, receipt)
+            if fate in _TAKEN and beside is None:
+                has_new = _store_files(session, sent, way, files, identity=identity, keys=door.keys)
     except UniqueViolation:
-        fate = _judge_second(door, sent, way)
-    if fate in (Fate.CONFLICT, Fate.STALE):  # what is held beside has its files with it
+        fate, beside = _judge_second(door, sent, way)
+    if beside is not None:  # what is kept beside has its files with it
         identity, receipt = _identify_beside(door, sent, way), None
     elif fate not in _TAKEN:
         return fate
     if receipt is None:
         with Session(door.engine) as session, session.begin():
-            has_new = _store_files(session, sent, files, identity=identity, keys=door.keys)
+            has_new = _store_files(session, sent, beside or way, files, identity=identity, keys=door.keys)
     else:
         door.bell.ring_entry_soon(receipt.entry)
     return Fate.STORED if fate is Fate.KNOWN and has_new else fate
 
 
-def _store_files(session: Session, sent: Sent, files: _Files, *, identity: str, keys: DoorKeys) -> bool:
+def _store_files(session: Session, sent: Sent, way: Way, files: _Files, *, identity: str, keys: DoorKeys) -> bool:
     """Whether any was not here yet. Raises RejectedError: then nothing of the post is stored."""
     where: dict[str, Any] = {"form": sent.form, "identity": identity, "keys": keys}
     came = [store_media(session, name=name, content=content, **where) for name, content in files.kept.items()]
@@ -245,41 +246,49 @@ def _store_files(session: Session, sent: Sent, files: _Files, *, identity: str, 
     for fate, stored in ((Fate.OTHER_FILE, Stored.OTHER), (Fate.TOO_LARGE, Stored.TOO_MUCH)):
         if stored in came:
             raise RejectedError(fate)
-    return Stored.NEW in came
+    if Stored.NEW not in came:
+        return False
+    connection: Any = session.connection().connection.driver_connection
+    put_back(identity, connection, sent.post.xml, sent.delivery, via=way, keys=keys)
+    return True
 
 
-def _judge(door: PhoneDoor, connection: Connection[Any], sent: Sent, way: Way, receipt: Receipt | None) -> Fate | None:
-    """What a put came to. What was known already is compared, completed, or contradicted."""
+_Judged = tuple[Fate | None, Way | None]
+"""What a put came to; and how it was put when it is kept beside another."""
+
+
+def _judge(door: PhoneDoor, connection: Connection[Any], sent: Sent, way: Way, receipt: Receipt | None) -> _Judged:
+    """What was known already is compared, completed, or contradicted."""
     if receipt is None:
-        return None
+        return None, None
     if receipt.is_new:
         door.bell.ring_entry_soon(receipt.entry)
-        return Fate.MORE if sent.post.is_incomplete else Fate.STORED
+        return Fate.MORE if sent.post.is_incomplete else Fate.STORED, None
     check = {"phone": way.phone, "revision": way.revision}
     if connection.execute(_STILL_IN, check).fetchone() is None:
-        return None
+        return None, None
     against = sent.delivery.edition_id, receipt.entry
     is_plain_twin = receipt.is_encrypted and not sent.delivery.is_encrypted
     is_same_way = receipt.via in (PHONE, CARRIED) and receipt.content is not None
     if is_plain_twin or (is_same_way and receipt.content != way.content):
         reason = HeldReason.PLAIN_IN_ENCRYPTED if is_plain_twin else HeldReason.CONFLICT
-        beside = _keep_beside(door, connection, sent, way, reason=reason.value, against=against)
-        return None if beside is None else Fate.KNOWN if beside.is_settled else Fate.CONFLICT
+        held = _hold(door, way, reason=reason.value, against=against)
+        return _keep_beside(door, connection, sent, held, otherwise=Fate.CONFLICT)
     if not is_same_way and may_contradict(sent.delivery, receipt):
-        beside = _keep_beside(door, connection, sent, way, reason=SECOND, against=against)
-        if beside is None:
-            return None
-        if beside.is_new:
-            door.bell.ring_entry_soon(beside.entry)
+        second = _put_beside(door, connection, sent, _hold(door, way, reason=SECOND, against=against))
+        if second is None:
+            return None, None
+        if second.is_new:
+            door.bell.ring_entry_soon(second.entry)
     if sent.post.is_incomplete:
-        return Fate.MORE
+        return Fate.MORE, None
     if connection.execute(_COMPLETE, {"id": receipt.entry, "dropped": way.dropped}).fetchone() is not None:
         door.bell.ring_entry_soon(receipt.entry)
-        return Fate.STORED
-    return Fate.KNOWN
+        return Fate.STORED, None
+    return Fate.KNOWN, None
 
 
-def _judge_second(door: PhoneDoor, sent: Sent, way: Way) -> Fate | None:
+def _judge_second(door: PhoneDoor, sent: Sent, way: Way) -> _Judged:
     """Another correction of the same edition is here: perhaps this very one, that was put at the same moment."""
     identity = identify(sent.post.xml, sent.delivery, form=sent.form, key=door.digest)
     with borrow(door.puts) as connection:
@@ -288,9 +297,8 @@ def _judge_second(door: PhoneDoor, sent: Sent, way: Way) -> Fate | None:
             return _judge(door, connection, sent, way, receipt)
         other = connection.execute(_OTHER_EDIT, {"form": sent.form, "replaces": way.replaces}).fetchone()
         against = (sent.delivery.deprecated_id, other[0] if other else None)
-        reason = HeldReason.EDITION_UNCLEAR.value
-        beside = _keep_beside(door, connection, sent, way, reason=reason, against=against)
-    return None if beside is None else Fate.KNOWN if beside.is_settled else Fate.STALE
+        held = _hold(door, way, reason=HeldReason.EDITION_UNCLEAR.value, against=against)
+        return _keep_beside(door, connection, sent, held, otherwise=Fate.STALE)
 
 
 def is_known(door: PhoneDoor, sent: Sent) -> bool:
@@ -301,24 +309,25 @@ def is_known(door: PhoneDoor, sent: Sent) -> bool:
     return receipt is not None and receipt.content == _digest_content(door, sent)
 
 
-def _keep_beside(
-    door: PhoneDoor,
-    connection: Connection[Any],
-    sent: Sent,
-    way: Way,
-    *,
-    reason: str,
-    against: tuple[str | None, UUID | None],
-) -> Receipt | None:
-    """Keep what contradicts an edition and its entry, or may, sealed, under an identity of its own: nothing that came
-    is lost. It is settled once a person has decided which is right: then the phone need not keep it any more. None when
-    the phone or the form was changed meanwhile."""
+def _hold(door: PhoneDoor, way: Way, *, reason: str, against: tuple[str | None, UUID | None]) -> Way:
+    """How to put what contradicts an edition and its entry, or may."""
     edition, entry = against
     contradicted = None if edition is None else veil_id(edition, key=door.digest)
     beside = replace(way, held=reason, replaces=None, waits=None)
-    beside = replace(beside, contradicts=contradicted, contradicts_entry=entry)
-    identity = _identify_beside(door, sent, way)
-    return accept_as(identity, connection, sent.post.xml, sent.delivery, via=beside, keys=door.keys)
+    return replace(beside, contradicts=contradicted, contradicts_entry=entry)
+
+
+def _keep_beside(door: PhoneDoor, connection: Connection[Any], sent: Sent, held: Way, *, otherwise: Fate) -> _Judged:
+    """`otherwise`, unless it is settled since: a person has decided which is right, or it was carried to where one
+    will; then the phone need not keep it any more. None when the phone or the form was changed meanwhile."""
+    beside = _put_beside(door, connection, sent, held)
+    return (None, None) if beside is None else (Fate.KNOWN if beside.is_settled else otherwise, held)
+
+
+def _put_beside(door: PhoneDoor, connection: Connection[Any], sent: Sent, held: Way) -> Receipt | None:
+    """Sealed, under an identity of its own: nothing that came is lost."""
+    identity = _identify_beside(door, sent, held)
+    return accept_as(identity, connection, sent.post.xml, sent.delivery, via=held, keys=door.keys)
 
 
 def _identify_beside(door: PhoneDoor, sent: Sent, way: Way) -> str:

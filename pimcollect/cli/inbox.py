@@ -147,10 +147,8 @@ def carry_command(output: Path, as_json: bool) -> None:
     if written.mapped:
         click.echo(f"{written.mapped} stay here: only this machine has the mapping of their sender.", err=True)
     if written.incomplete:
-        click.echo(
-            f"{written.incomplete} stay here: the phone is still sending the rest. Carry again in a quarter of an hour.",
-            err=True,
-        )
+        waiting = f"{written.incomplete} stay here: a phone is still sending the rest."
+        click.echo(f"{waiting} Carry again in a quarter of an hour.", err=True)
 
 
 @inbox.command("accept")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -15,7 +14,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from pimcollect.config import Settings
-from pimcollect.db import open_engine, open_sessions
+from pimcollect.db import open_sessions
 from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode, PimError
 from pimcollect.key_rings import create_keys
@@ -25,12 +24,12 @@ from pimcollect.vault import (
     HandsKeys,
     carry_key,
     import_intake_key,
-    read_door_keys,
     read_hands_keys,
     write_intake_key,
 )
 from tests.factories.door import OpenDoor, open_door
 from tests.factories.households import SCENARIOS, Household, open_household, write_kobo
+from tests.factories.laptops import set_up_machine
 from webhooks.carried import Taken, accept_carried, shred_accepted, write_carried
 from webhooks.carried_file import check_carried
 from webhooks.inbox import identify
@@ -70,14 +69,12 @@ def make_laptop(
     engines: list[Engine] = []
 
     def make(*, imported: bool = True, form: str = "hh") -> Laptop:
-        door, hands = tmp_path / f"door{len(engines)}.json", tmp_path / f"hands{len(engines)}.json"
-        create_keys(door, hands)
-        if imported:
-            given = json.loads(json.dumps(write_intake_key(door_keys, "laptop-3")))
-            import_intake_key(given, door, told_id=door_keys.intake.key_id.hex())
-        own = replace(settings, database_url=fresh_database(), door_keys=door, hands_keys=hands)
-        engines.append(open_engine(own.database_url))
-        return Laptop(engines[-1], read_door_keys(door), open_door(own, engines[-1], form=form))
+        folder = tmp_path / f"laptop{len(engines)}"
+        folder.mkdir()
+        own = {"database_url": fresh_database(), "folder": folder, "is_imported": imported}
+        machine = set_up_machine(settings, door_keys, **own)
+        engines.append(machine.engine)
+        return Laptop(machine.engine, machine.keys, open_door(machine.settings, machine.engine, form=form))
 
     yield make
     for engine in engines:
@@ -120,7 +117,9 @@ def test_the_laptop_that_collected_it_cannot_open_it(
     laptop = make_laptop()
     laptop.door.post(write_kobo(BASE, frozen=office.frozen)[0])
     with pytest.raises(PimError) as caught:
-        check_carried(BytesIO(laptop.write()), keys=laptop.keys, hands=read_hands_keys(tmp_path / "hands0.json"))
+        check_carried(
+            BytesIO(laptop.write()), keys=laptop.keys, hands=read_hands_keys(tmp_path / "laptop0" / "hands.json")
+        )
     assert caught.value.code is ErrorCode.BAD_FILE
     assert "not on this machine" in caught.value.message
 

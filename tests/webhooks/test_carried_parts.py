@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,24 +14,30 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
+from forms.release import Frozen
 from pimcollect.actions.form_keys import choose_public_key, create_form_key
 from pimcollect.actions.forms import keep_version
+from pimcollect.actions.releases import release_to_phones
 from pimcollect.config import Settings
 from pimcollect.db import open_sessions
 from pimcollect.domain.roles import COMMAND_LINE
+from pimcollect.tables.carried import shred_carried
 from pimcollect.vault import DoorKeys, HandsKeys
 from tests.factories.encrypted import FORM, PEM, Post, freeze_encrypted
 from tests.factories.envelopes import Sealed
 from tests.factories.households import open_household
 from tests.factories.laptops import Machine, set_up_machine
-from tests.factories.phones import Phones, open_phones
+from tests.factories.phones import Phones, open_phones, write_odk
+from tests.webhooks.openrosa.conftest import XFORM
+from tests.workers.test_pictures import ANSWERS, JPEG, PHOTO, picture_version
+from tests.workers.test_pictures import FORM as SMALL
 from webhooks.carried import Shredded, Taken, accept_carried
-from webhooks.media import Stored, store_media
+from webhooks.media import Stored
 from workers.hands import open_hands
 from workers.retention import retain
 from workers.settle import settle_waiting
 
-PHOTO = "1.jpg.enc"
+PICTURE = "1.jpg.enc"
 WHOLE = "submission.xml.enc"
 
 
@@ -107,7 +114,7 @@ def field(
 
 
 def test_what_still_waits_for_its_rest_is_not_carried_and_is_counted(field: Field) -> None:
-    assert field.send(PHOTO, more=True) == 201
+    assert field.send(PICTURE, more=True) == 201
     _, written = field.laptop.carry()
     assert (written.deliveries, written.files, written.incomplete) == (0, 0, 1)
     assert field.send(WHOLE) == 201
@@ -121,7 +128,7 @@ def test_what_still_waits_for_its_rest_is_not_carried_and_is_counted(field: Fiel
 
 @pytest.mark.parametrize("has_workers", [False, True])
 def test_what_waited_for_its_time_is_carried_as_it_is_and_its_rest_after_it(field: Field, has_workers: bool) -> None:
-    field.send(PHOTO, more=True)
+    field.send(PICTURE, more=True)
     field.give_up_waiting()
     if has_workers:
         field.work()
@@ -135,7 +142,7 @@ def test_what_waited_for_its_time_is_carried_as_it_is_and_its_rest_after_it(fiel
 
 
 def test_a_file_that_came_after_the_stick_was_written_is_not_shredded_with_it(field: Field) -> None:
-    field.send(PHOTO, more=True)
+    field.send(PICTURE, more=True)
     field.give_up_waiting()
     file, receipt = field.bring()
     assert field.send(WHOLE) == 201
@@ -150,10 +157,10 @@ def test_a_file_that_came_after_the_stick_was_written_is_not_shredded_with_it(fi
 
 
 def test_a_file_that_comes_after_the_shredding_is_kept_and_carried_once(field: Field) -> None:
-    field.send(PHOTO)
+    field.send(PICTURE)
     first, receipt = field.bring()
     assert field.laptop.shred(first, receipt) == Shredded(1, 0)
-    assert field.send(PHOTO) == 202
+    assert field.send(PICTURE) == 202
     assert field.look("SELECT state, reason FROM entries") == [("settled", "carried")], "it brought nothing new"
     assert field.send(WHOLE) == 201
     assert field.laptop.shred(first, receipt) == Shredded(0, 0), "what came since is not in that file"
@@ -165,7 +172,7 @@ def test_a_file_that_comes_after_the_shredding_is_kept_and_carried_once(field: F
     assert field.office.states() == [("settled", "kept")]
     assert field.office.rows("SELECT DISTINCT state, content FROM media") == [{"state": "shredded", "content": None}]
     assert field.laptop.shred(second, receipt) == Shredded(1, 0)
-    assert [field.send(PHOTO), field.send(WHOLE), field.send(PHOTO, WHOLE)] == [202] * 3
+    assert [field.send(PICTURE), field.send(WHOLE), field.send(PICTURE, WHOLE)] == [202] * 3
     assert field.laptop.carry()[1].deliveries == 0
 
 
@@ -174,7 +181,7 @@ def test_parts_that_go_on_after_the_shredding_are_waited_for_as_those_before_it(
     field.give_up_waiting()
     first, receipt = field.bring()
     field.laptop.shred(first, receipt)
-    assert field.send(PHOTO, more=True) == 201
+    assert field.send(PICTURE, more=True) == 201
     assert field.look("SELECT state, reason FROM entries") == [("untouched", "incomplete")]
     assert field.laptop.carry()[1].incomplete == 1
     assert field.send(WHOLE) == 201
@@ -183,7 +190,7 @@ def test_parts_that_go_on_after_the_shredding_are_waited_for_as_those_before_it(
 
 
 def test_a_file_that_nothing_names_is_kept_too_when_it_comes_after_the_shredding(field: Field) -> None:
-    field.send(PHOTO, WHOLE)
+    field.send(PICTURE, WHOLE)
     first, receipt = field.bring()
     field.laptop.shred(first, receipt)
     post = (field.sealed.envelope, {"audit.csv": b"Canary"})
@@ -194,7 +201,7 @@ def test_a_file_that_nothing_names_is_kept_too_when_it_comes_after_the_shredding
 
 
 def test_what_came_since_outlives_the_days_after_which_settled_entries_go(field: Field) -> None:
-    field.send(PHOTO)
+    field.send(PICTURE)
     first, receipt = field.bring()
     field.laptop.shred(first, receipt)
     field.change("UPDATE entries SET settled_at = settled_at - interval '400 days'")
@@ -209,7 +216,7 @@ def test_whatever_is_at_the_same_moment_what_the_phone_was_told_of_reaches_the_o
     for _ in range(6):
         sealed = field.office.encrypt(media={"1.jpg": b"Canary picture"})
         one = Field(field.laptop, field.phones, field.office, field.hands, sealed)
-        one.send(PHOTO)
+        one.send(PICTURE)
         file, receipt = one.bring()
         with ThreadPoolExecutor(2) as pool:
             shredding = pool.submit(one.laptop.shred, file, receipt)
@@ -222,9 +229,9 @@ def test_whatever_is_at_the_same_moment_what_the_phone_was_told_of_reaches_the_o
 
 def test_another_file_of_a_name_that_the_office_has_is_held_beside_and_not_lost(field: Field) -> None:
     field.office.bring(field.sealed.envelope)
-    assert field.office.bring_file(field.sealed, PHOTO, b"an intruder's") is Stored.NEW
+    assert field.office.bring_file(field.sealed, PICTURE, b"an intruder's") is Stored.NEW
     field.office.settle()
-    field.send(PHOTO, WHOLE)
+    field.send(PICTURE, WHOLE)
     file, _ = field.bring()
     assert field.office.states() == [("held", "files_missing"), ("held", "conflict")]
     assert field.office.rows("SELECT count(*) FROM media WHERE state = 'waiting'") == [{"count": 3}]
@@ -232,37 +239,77 @@ def test_another_file_of_a_name_that_the_office_has_is_held_beside_and_not_lost(
     assert field.office.rows("SELECT count(*) FROM media WHERE state = 'waiting'") == [{"count": 3}]
 
 
-def test_a_late_file_for_a_machine_that_carried_it_on_is_carried_on_too(
-    field: Field, hands_keys: HandsKeys, door_keys: DoorKeys
-) -> None:
-    field.send(PHOTO)
+def test_a_late_file_for_a_machine_that_carried_it_on_is_carried_on_too(field: Field) -> None:
+    field.send(PICTURE)
     field.bring()
     with field.office.engine.begin() as connection:  # the office carried it on, and shredded it
         connection.execute(text("UPDATE entries SET state = 'settled', reason = 'carried', body = NULL"))
     field.send(WHOLE)
     file, _ = field.laptop.carry()
+    sessions, office = open_sessions(field.office.engine), field.office.keys
     for _ in range(2):
-        accept_carried(
-            open_sessions(field.office.engine), COMMAND_LINE, BytesIO(file), keys=door_keys, hands=hands_keys
-        )
+        accept_carried(sessions, COMMAND_LINE, BytesIO(file), keys=office, hands=field.hands)
     assert field.office.states() == [("untouched", None)]
     assert field.office.rows("SELECT via, body IS NULL AS gone FROM entries") == [{"via": "carried", "gone": False}]
 
 
+def test_files_of_a_contradicting_copy_that_was_carried_go_with_that_copy_and_leave_the_other_alone(
+    field: Field,
+) -> None:
+    field.send(PICTURE, WHOLE)
+    root = field.sealed.fields["instance_id"].removeprefix("uuid:")
+    other = field.office.encrypt(root=root, media={"1.jpg": b"another Canary picture"})
+
+    def send_other(*names: str) -> int:
+        status: int = field.phones.post(other.envelope, {name: other.files[name] for name in names}).status_code
+        return status
+
+    assert send_other(PICTURE) == 409
+    first, written = field.laptop.carry()
+    assert (written.deliveries, written.files) == (2, 3)
+    assert field.laptop.shred(first, field.accept(first).receipt) == Shredded(2, 0)
+    assert [send_other(PICTURE), send_other(WHOLE), send_other(WHOLE)] == [202, 201, 409], "it waits for a person again"
+    assert field.send(PICTURE, WHOLE) == 202
+    second, receipt = field.bring()
+    assert field.office.states() == [("settled", "kept"), ("held", "conflict")]
+    assert field.office.rows("SELECT count(*) FROM media WHERE state = 'waiting'") == [{"count": 2}]
+    assert field.laptop.shred(second, receipt) == Shredded(1, 0)
+    assert send_other(PICTURE, WHOLE) == 202
+
+
+def test_a_picture_that_comes_after_its_interview_was_carried_and_settled_reaches_its_case_once(field: Field) -> None:
+    body, _ = write_odk(ANSWERS, frozen=Frozen(picture_version(), b"", XFORM))
+    for one in (field.office.engine, field.laptop.engine):
+        with Session(one) as session, session.begin():
+            keep_version(session, COMMAND_LINE, version=picture_version(), xlsx=b"", xform=XFORM)
+            release_to_phones(session, COMMAND_LINE, SMALL)
+    assert field.phones.post(body).status_code == 201
+    first, receipt = field.bring()
+    assert field.office.rows("SELECT state FROM pictures") == [{"state": "awaited"}]
+    field.laptop.shred(first, receipt)
+    assert field.phones.post(body, {PHOTO: JPEG}).status_code == 201
+    second, _ = field.bring()
+    for _ in range(2):
+        assert field.office.rows("SELECT state FROM pictures") == [{"state": "kept"}]
+        assert field.office.rows("SELECT state, content FROM media") == [{"state": "shredded", "content": None}]
+        field.accept(second)
+    assert field.office.states() == [("settled", "kept")]
+
+
 def test_more_files_than_one_list_holds_are_left_and_not_lost(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pimcollect.tables.media.MOST_FILES", 1)
-    field.send(PHOTO, WHOLE)
+    field.send(PICTURE, WHOLE)
     file, written = field.laptop.carry()
     assert written.files == 1
     assert field.laptop.shred(file, field.accept(file).receipt) == Shredded(0, 1)
 
 
-def test_a_file_beside_that_slipped_in_unlocked_is_not_shredded_by_its_entry(field: Field) -> None:
-    field.send(PHOTO, WHOLE)
-    file, receipt = field.bring()
-    ((identity,),) = field.look("SELECT identity FROM entries")
+def test_shredding_takes_the_files_that_were_carried_and_no_other(field: Field) -> None:
+    """Also one that comes between the look and the shredding, on a way that does not lock the entry."""
+    field.send(PICTURE, WHOLE)
+    ((entry, name, content),) = field.look(
+        "SELECT entries.id, name_digest, media.content FROM entries JOIN media USING (form, identity) LIMIT 1"
+    )
     with Session(field.laptop.engine) as session, session.begin():
-        named = {"form": FORM, "identity": identity, "keys": field.laptop.keys}
-        store_media(session, name="late.enc", content=b"late", **named)
-    assert field.laptop.shred(file, receipt) == Shredded(0, 1)
-    assert field.look("SELECT count(*) FROM media WHERE state = 'waiting'") == [(3,)]
+        shred_carried(session, entry, {name: sha256(content).digest()})
+    assert field.look("SELECT state FROM media ORDER BY state") == [("shredded",), ("waiting",)]

@@ -167,15 +167,11 @@ def _choose_files(door: PhoneDoor, sent: Sent) -> _Files:
         unnamed = {name: content for name, content in files.items() if name not in kept}
         strays = {name: content for name, content in unnamed.items() if f"{name}{SUFFIX}" not in delivery.files}
         return _Files(kept, strays, len(unnamed))
-    pictures = _find_picture_paths(door, sent.form) if delivery.mentioned else frozenset()
+    with Session(door.engine) as session:
+        pictures = find_picture_paths(session, sent.form) if delivery.mentioned else frozenset()
     kept = {name: files[name] for name, path in delivery.mentioned.items() if path in pictures}
     strays = {name: content for name, content in files.items() if name not in delivery.mentioned}
     return _Files(kept, strays, len(strays))
-
-
-def _find_picture_paths(door: PhoneDoor, form: str) -> frozenset[str]:
-    with Session(door.engine) as session:
-        return find_picture_paths(session, form)
 
 
 def _digest_content(door: PhoneDoor, sent: Sent) -> str:
@@ -313,8 +309,7 @@ def _hold(door: PhoneDoor, way: Way, *, reason: str, against: tuple[str | None, 
     """How to put what contradicts an edition and its entry, or may."""
     edition, entry = against
     contradicted = None if edition is None else veil_id(edition, key=door.digest)
-    beside = replace(way, held=reason, replaces=None, waits=None)
-    return replace(beside, contradicts=contradicted, contradicts_entry=entry)
+    return replace(way, held=reason, replaces=None, waits=None, contradicts=contradicted, contradicts_entry=entry)
 
 
 def _keep_beside(door: PhoneDoor, connection: Connection[Any], sent: Sent, held: Way, *, otherwise: Fate) -> _Judged:

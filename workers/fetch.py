@@ -140,7 +140,7 @@ def _end(own: Hands, connection: UUID, *, began: datetime, is_whole: bool) -> No
         if row is None:
             return
         now = session.scalars(select(func.clock_timestamp())).one()
-        row.failures, row.reason = 0, None
+        row.failures, row.reason, row.not_before = 0, None, None
         if is_whole:
             was_asked = row.asked_at is not None and row.asked_at > began - _SOON
             row.pulled_at, row.next_at = now, now + (_SOON if was_asked else EVERY)
@@ -158,4 +158,5 @@ def _fail(own: Hands, connection: UUID, reason: str, *, wait: float | None) -> N
         if reason in (ErrorCode.REFUSED, ErrorCode.MANY_GONE):
             pause = EVERY  # only a person can mend these
         now: Any = session.scalars(select(func.clock_timestamp())).one()
-        row.next_at = now + max(pause, timedelta(seconds=wait or 0))
+        row.not_before = now + timedelta(seconds=wait) if wait else None
+        row.next_at = max(now + pause, row.not_before or now)

@@ -53,6 +53,8 @@ class ConnectionRow(Base):
     """How far it was pulled: what the client needs to go on; ids and times of the server, no answers."""
     next_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     """When it is pulled again; a hint brings it forward."""
+    not_before: Mapped[datetime | None]
+    """Until when the server asked to be left alone, by Retry-After: nothing brings it forward beyond that."""
     asked_at: Mapped[datetime | None]
     """When somebody last asked for a pull: a hint, or a person."""
     tried_at: Mapped[datetime | None]
@@ -128,7 +130,7 @@ _SHORTEST_SECONDS = 30
 ASK_FETCH = text(f"""
     UPDATE connections
        SET asked_at = clock_timestamp(),
-           next_at = least(next_at, greatest(clock_timestamp(),
+           next_at = least(next_at, greatest(clock_timestamp(), not_before,
                                              tried_at + make_interval(secs => {_SHORTEST_SECONDS})))
      WHERE form = :form AND closed_at IS NULL AND there IS NOT NULL AND server = coalesce(:server, server)
     RETURNING id

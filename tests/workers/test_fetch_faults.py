@@ -157,3 +157,18 @@ def test_a_name_that_leads_nowhere_is_not_told_as_a_server_that_is_away(connecte
     row = connected.row()
     assert (row["reason"], row["failures"]) == ("unknown_name", 1)
     assert row["next_at"] > row["tried_at"]
+
+
+def test_a_server_that_asked_to_be_left_alone_is_whoever_asks_for_a_pull_meanwhile(
+    kobo: ReenactedKobo, connected: Connected
+) -> None:
+    kobo.trouble(Reply(429, headers={"Retry-After": "3600"}))
+    assert not connected.pull()
+    connected.change("UPDATE connections SET tried_at = tried_at - interval '5 minutes'")
+    with connected.hands.sessions.begin() as session:
+        ask_fetch(session, connected.row()["form"])
+    row = connected.row()
+    assert (row["next_at"] - row["tried_at"]).total_seconds() > 3500
+    connected.change("UPDATE connections SET next_at = now(), not_before = now()")
+    assert connected.pull()
+    assert connected.row()["not_before"] is None

@@ -62,8 +62,8 @@ MENDS = {
     "unknown_version": "The form version that asked is not known here. Build or adopt that version, then replay.",
     "edition_unclear": "An edit whose place is not clear: what it changes was changed otherwise, or never came. "
     "Ask the team which one is right and discard the other; replay helps only once what it changes is here.",
-    "edition_early": "An edit that came before the edition that it changes, or a copy of what is just being settled. It "
-    "is tried again by itself when that one comes, or after a quarter of an hour.",
+    "edition_early": "An edit that came before the edition that it changes, or a copy of what is just being settled. "
+    "It is tried again by itself when that one comes, or after a quarter of an hour.",
     "conflict": "Something else came under the id of a submission that is here. Ask the enumerator which one "
     "is right: replay puts this one in its place, unless that one was corrected since; discard drops it.",
     "failing": "It failed several times: an error of ours. Run `pimcollect doctor`, update, then replay.",

@@ -55,7 +55,17 @@ from webhooks.carried_file import (
     group_lines,
     to_bytes,
 )
-from webhooks.inbox import Way, accept_as, digest_body, find_entry, identify, identify_beside, put_back
+from webhooks.inbox import (
+    Way,
+    accept_as,
+    digest_answers,
+    digest_body,
+    find_entry,
+    identify,
+    identify_beside,
+    may_contradict,
+    put_back,
+)
 from webhooks.media import Stored, store_media
 from webhooks.quarantine import quarantine
 
@@ -127,7 +137,8 @@ def _write_delivery(session: Session, sealing: Sealing, row: EntryRow, body: byt
     named: dict[str, Any] = {"form": row.form, "identity": row.identity, "server": row.server}
     named |= {"is_by_phone": True} if row.via == PHONE else {}
     if row.reason in _BESIDE or (row.reason == HeldReason.KEY_MISSING and row.contradicts_entry is not None):
-        named |= {"beside": row.reason if row.reason == HeldReason.PLAIN_IN_ENCRYPTED else HeldReason.CONFLICT.value}
+        is_told = row.reason in (HeldReason.PLAIN_IN_ENCRYPTED, SECOND)
+        named |= {"beside": row.reason if is_told else HeldReason.CONFLICT.value}
     sealing.write({"delivery": {**named, "body": _encode(body)}})
     files = 0
     listed = (list_files(session, form=row.form, identity=row.identity, states=one) for one in (HERE, (QUARANTINED,)))
@@ -212,7 +223,8 @@ def _place(
     connection: Connection[Any], delivery: dict[str, Any], body: bytes, told: Delivery, *, keys: DoorKeys
 ) -> tuple[str, Way]:
     """The identity that our own keys make of a delivery, and how to put it: what contradicted another on the other
-    machine, or by phone contradicts one that is here, is held beside that as it would be at the door."""
+    machine, or by phone contradicts one that is here, is held beside that as it would be at the door; what came here by
+    another way is compared by the worker."""
     form, edition = delivery["form"], told.edition_id
     identity = identify(body, told, form=form, key=keys.digest)
     content = digest_body(body, form=form, key=keys.digest)
@@ -223,8 +235,13 @@ def _place(
     reason = delivery.get("beside")
     if known is not None and known.is_encrypted and not told.is_encrypted:
         reason = HeldReason.PLAIN_IN_ENCRYPTED
-    elif known is not None and way.content is not None and known.via in (PHONE, CARRIED):
-        reason = HeldReason.CONFLICT if known.content not in (None, content) else None
+    elif known is not None:
+        was_by_phone = known.via in (PHONE, CARRIED) and known.content is not None
+        if was_by_phone and way.content is not None:
+            reason = HeldReason.CONFLICT if known.content != content else None
+        elif known.via != CARRIED or was_by_phone or way.content is not None:
+            is_same = known.content and known.content == digest_answers(told, form=form, key=keys.digest)
+            reason = reason or (None if is_same or not may_contradict(told, known) else SECOND)
     if reason not in _BESIDE:
         return identity, way
     return _place_beside(delivery, body, told, str(reason), keys=keys, against=None if known is None else known.entry)

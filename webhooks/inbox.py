@@ -166,6 +166,11 @@ def digest_body(body: bytes, *, form: str, key: bytes) -> str:
     return keyed_digest(key, "content", form, hashlib.sha256(body).hexdigest())
 
 
+def digest_answers(delivery: Delivery, *, form: str, key: bytes) -> str | None:
+    """By which two copies that hooks brought are compared: a server adds fields of its own. None without answers."""
+    return keyed_digest(key, "answers", form, tell_answers(delivery.answers)) if delivery.answers else None
+
+
 def identify_beside(edition_id: str, content: str | None, *, form: str, key: bytes) -> str:
     """The identity of what contradicts an edition and is kept beside it: once, however often it comes."""
     return keyed_digest(key, "beside", form, veil_id(edition_id, key=key), content or "")
@@ -230,9 +235,7 @@ def _put_by_hook(
 ) -> Receipt | None:
     """One statement for what is new. What was known already and says something else is kept beside it: held, or for
     the worker to see whether it contradicts."""
-    content = None
-    if delivery.answers:
-        content = keyed_digest(keys.digest, "answers", hook.form, tell_answers(delivery.answers))
+    content = digest_answers(delivery, form=hook.form, key=keys.digest)
     put = {**values, "hook": hook.id, "revision": hook.revision, "content": content, **_UNTOUCHED}
     new = _PUT_BY_HOOK.find_id(connection, put)
     if new is not None:

@@ -327,6 +327,30 @@ def test_what_one_phone_carried_contradicts_what_another_did(
     assert states(engine) == [("settled", "kept"), ("held", "conflict")]
 
 
+@pytest.mark.parametrize(("consent", "held"), [("yes", []), ("no", [("held", "conflict")])])
+def test_what_was_carried_is_compared_with_what_the_office_got_by_another_way(
+    make_laptop: Callable[..., Laptop],
+    office: Household,
+    engine: Engine,
+    door_keys: DoorKeys,
+    hands_keys: HandsKeys,
+    consent: str,
+    held: list[tuple[str, str]],
+) -> None:
+    yes, root = write_kobo(BASE, frozen=office.frozen)
+    answers = {name: BASE[name] for name in ("con_adult", "con_understood")}
+    short, _ = write_kobo({**answers, "con_interview": consent}, frozen=office.frozen, root=root)
+    office.door.post(yes)
+    laptop = make_laptop()
+    laptop.door.post(short)
+    for new in (1, 0):
+        assert take(engine, laptop.write(), door_keys, hands_keys).new == new
+    office.settle()
+    office.settle()
+    assert [one for one in states(engine) if one[0] == "held"] == held
+    assert rows(engine, "SELECT state FROM submissions") == [{"state": "kept"}]
+
+
 def test_nothing_is_shredded_for_a_file_that_was_changed(
     make_laptop: Callable[..., Laptop], office: Household, engine: Engine, door_keys: DoorKeys, hands_keys: HandsKeys
 ) -> None:

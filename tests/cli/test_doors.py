@@ -265,7 +265,7 @@ def test_each_thing_that_is_done_at_a_door_is_told_to_programs_too(
     assert run("inbox", "carry", "-o", str(stick)).output.startswith("1 delivery and 0 files, sealed")
     assert run("inbox", "accept", str(stick)).output.startswith("0 new deliveries, 1 that was here already, 0 files.")
     (taken,) = read("inbox", "accept", str(stick))
-    assert read("inbox", "shred-carried", str(stick), "--receipt", taken["receipt"]) == [{"shredded": 1}]
+    assert read("inbox", "shred-carried", str(stick), "--receipt", taken["receipt"]) == [{"shredded": 1, "left": 0}]
 
 
 def test_what_waits_for_its_rest_says_until_when_and_is_no_matter_for_the_doctor(

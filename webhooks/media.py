@@ -19,6 +19,7 @@ from pimcollect.tables.media import (
     find_file,
     name_context,
     put_file,
+    replace_carried,
     replace_quarantined,
     replace_tampered,
     weigh_media,
@@ -69,6 +70,8 @@ def store_media(
         return Stored.NEW
     if known is None or known.digest in (None, sealed["digest"]):
         return Stored.SAME
+    if replace_carried(session, known.id, state=state, **sealed):
+        return Stored.NEW
     if state == QUARANTINED:
         return Stored.OTHER
     return Stored.NEW if replace_tampered(session, known.id, **sealed) else Stored.OTHER

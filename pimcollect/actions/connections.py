@@ -26,6 +26,7 @@ from pimcollect.tables.connections import (
     count_copies,
     count_unsettled,
     find_connections,
+    inherit_copies,
     take_connection,
     token_context,
 )
@@ -84,6 +85,7 @@ def connect_server(
             "This form of that server is connected already.",
             remedy="For a new token close the old connection first: `pimcollect servers close ID`.",
         ) from error
+    inherit_copies(session, row.id)
     write_journal(session, actor=actor.id, action="connect", noun="connections", noun_id=str(row.id))
     return row
 

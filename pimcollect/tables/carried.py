@@ -48,7 +48,7 @@ _OTHERS = text(f"""
     SELECT EXISTS (SELECT FROM media, entries WHERE {_OF_ENTRY} AND media.state <> 'shredded' AND NOT {_WAS_CARRIED})
 """)  # noqa: S608 - pieces of ours
 _SHRED = text(f"""
-    UPDATE media SET state = 'shredded', content = NULL, name = NULL, digest = NULL, shredded_at = clock_timestamp()
+    UPDATE media SET state = 'shredded', content = NULL, name = NULL, shredded_at = clock_timestamp()
       FROM entries
      WHERE {_OF_ENTRY} AND media.state IN ('waiting', 'quarantined') AND {_WAS_CARRIED}
 """)  # noqa: S608 - pieces of ours

@@ -109,6 +109,21 @@ def take_connection(session: Session, connection: UUID) -> ConnectionRow | None:
     )
 
 
+_INHERIT = text("""
+    UPDATE copies SET connection = :new
+     WHERE connection = (SELECT old.id FROM connections AS old JOIN connections AS new ON new.id = :new
+                          WHERE old.closed_at IS NOT NULL AND old.server = new.server AND old.form = new.form
+                            AND old.base = new.base AND old.there = new.there
+                          ORDER BY old.closed_at DESC LIMIT 1)
+""")
+
+
+def inherit_copies(session: Session, new: UUID) -> None:
+    """A new connection knows what the one before it, of the same form there, knew: what was deleted there meanwhile is
+    missed at the first comparison."""
+    session.execute(_INHERIT, {"new": new})
+
+
 def find_due_connections(session: Session, *, limit: int = 100) -> list[UUID]:
     """Open connections that are to be pulled now, the longest overdue first; what is not published there yet waits."""
     return list(

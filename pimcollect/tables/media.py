@@ -42,7 +42,7 @@ class MediaRow(Base):
         UniqueConstraint("form", "identity", "name_digest", name="one_file_of_a_name_for_one_edition"),
         CheckConstraint("state IN ('waiting', 'kept', 'shredded', 'quarantined')", name="file_state_is_known"),
         CheckConstraint(
-            "state <> 'shredded' OR (content IS NULL AND name IS NULL AND digest IS NULL AND shredded_at IS NOT NULL)",
+            "state <> 'shredded' OR (content IS NULL AND name IS NULL AND shredded_at IS NOT NULL)",
             name="shredded_file_has_no_content",
         ),
         CheckConstraint(
@@ -58,7 +58,8 @@ class MediaRow(Base):
     """That of the entry; the entry may come later than its files."""
     name_digest: Mapped[str]
     digest: Mapped[str | None]
-    """Keyed digest of the content: the same file again is a resend, another of the same name a conflict."""
+    """Keyed digest of the content: the same file again is a resend, another of the same name a conflict. Of a shredded
+    file only while another machine, to which it was carried, has it."""
     name: Mapped[bytes | None] = mapped_column(LargeBinary)
     content: Mapped[bytes | None] = mapped_column(LargeBinary)
     size: Mapped[int]
@@ -129,6 +130,23 @@ def replace_tampered(session: Session, file: UUID, *, digest: str, name: bytes, 
     when its envelope is not held for that."""
     values = {"file": file, "digest": digest, "name": name, "content": content, "size": size}
     return session.execute(_REPLACE, values).first() is not None
+
+
+_REPLACE_CARRIED = text("""
+    UPDATE media SET digest = :digest, name = :name, content = :content, size = :size, state = :state,
+                     received_at = clock_timestamp(), shredded_at = NULL
+     WHERE id = :file AND state = 'shredded' AND digest IS NOT NULL
+    RETURNING id
+""")
+
+
+def replace_carried(
+    session: Session, file: UUID, *, digest: str, name: bytes, content: bytes, size: int, state: str
+) -> bool:
+    """Put another file in the place of one that was carried and shredded here: it is carried too, and the other machine
+    sees which is right. False when this one was not."""
+    values = {"file": file, "digest": digest, "name": name, "content": content, "size": size, "state": state}
+    return session.execute(_REPLACE_CARRIED, values).first() is not None
 
 
 def replace_quarantined(session: Session, file: UUID, *, digest: str, name: bytes, content: bytes, size: int) -> bool:

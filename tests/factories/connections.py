@@ -106,18 +106,21 @@ def connect(
     """The household form with its directory, connected to a re-enacted server."""
     settings = replace(settings, private_hosts=(server.host,))
     household = open_household(settings, engine)
+    connection = _open(settings, engine, server, kind=kind, there=there, secret=secret, user=user)
+    return Connected(household, connection, engine)
+
+
+def connect_again(connected: Connected, server: ReenactedServer, *, there: str, secret: str) -> Connected:
+    """The same form at the same Kobo, by a new connection."""
+    settings = connected.hands.settings
+    connection = _open(settings, connected.engine, server, kind="kobo", there=there, secret=secret, user="")
+    return replace(connected, connection=connection)
+
+
+def _open(settings: Settings, engine: Engine, server: ReenactedServer, *, kind: str, **more: str) -> UUID:
+    keys, hosts = read_door_keys(settings.door_keys), settings.private_hosts
     with Session(engine) as session, session.begin():
         row = connect_server(
-            session,
-            COMMAND_LINE,
-            server=kind,
-            form="hh",
-            base=server.base,
-            there=there,
-            user=user,
-            secret=secret,
-            keys=read_door_keys(settings.door_keys),
-            private_hosts=settings.private_hosts,
+            session, COMMAND_LINE, server=kind, form="hh", base=server.base, keys=keys, private_hosts=hosts, **more
         )
-        connection = row.id
-    return Connected(household, connection, engine)
+        return row.id

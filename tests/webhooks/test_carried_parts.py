@@ -313,3 +313,25 @@ def test_shredding_takes_the_files_that_were_carried_and_no_other(field: Field) 
     with Session(field.laptop.engine) as session, session.begin():
         shred_carried(session, entry, {name: sha256(content).digest()})
     assert field.look("SELECT state FROM media ORDER BY state") == [("shredded",), ("waiting",)]
+
+
+def test_another_file_of_a_name_that_was_carried_and_shredded_is_carried_too_and_mends_what_was_damaged(
+    field: Field,
+) -> None:
+    good = field.sealed.files
+    damaged = {**good, WHOLE: good[WHOLE][:-1] + bytes([good[WHOLE][-1] ^ 1])}
+    assert field.phones.post(field.sealed.envelope, damaged).status_code == 201
+    first, receipt = field.bring()
+    assert field.office.states() == [("held", "tampered")]
+    assert field.phones.post(field.sealed.envelope, good).status_code == 409
+    field.laptop.shred(first, receipt)
+    assert [field.phones.post(field.sealed.envelope, one).status_code for one in (damaged, good, good)] == [
+        202,
+        201,
+        202,
+    ]
+    second, receipt = field.bring()
+    assert field.office.states() == [("settled", "kept")]
+    assert field.laptop.shred(second, receipt) == Shredded(1, 0)
+    assert field.phones.post(field.sealed.envelope, good).status_code == 202
+    assert field.laptop.carry()[1].deliveries == 0

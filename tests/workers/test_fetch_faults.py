@@ -9,11 +9,13 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
+from pimcollect.actions.connections import close_connection
 from pimcollect.config import Settings
+from pimcollect.domain.roles import COMMAND_LINE
 from pimcollect.errors import ErrorCode
 from pimcollect.servers.answers import ServerError
 from pimcollect.tables.connections import ask_fetch, find_due_connections
-from tests.factories.connections import Connected, connect
+from tests.factories.connections import Connected, connect, connect_again
 from tests.reenacted.kobo import ReenactedKobo
 from tests.reenacted.server import Reply
 from tests.workers.test_fetch_kobo import URGENT, editions, fill, upstream
@@ -172,3 +174,21 @@ def test_a_server_that_asked_to_be_left_alone_is_whoever_asks_for_a_pull_meanwhi
     connected.change("UPDATE connections SET next_at = now(), not_before = now()")
     assert connected.pull()
     assert connected.row()["not_before"] is None
+
+
+@pytest.mark.parametrize("is_many", [False, True])
+def test_what_was_deleted_between_two_connections_of_one_form_is_missed(
+    kobo: ReenactedKobo, connected: Connected, *, is_many: bool
+) -> None:
+    numbers = fill(kobo, connected, 30)
+    connected.pull()
+    with connected.hands.sessions.begin() as session:
+        close_connection(session, COMMAND_LINE, connected.connection)
+    for number in numbers[: 28 if is_many else 2]:
+        kobo.delete(number)
+    again = connect_again(connected, kobo, there=kobo.uid, secret=kobo.token)
+    assert again.pull() is not is_many
+    if is_many:
+        assert again.read("SELECT reason FROM connections WHERE closed_at IS NULL") == [{"reason": "many_gone"}]
+    assert len(editions(again)) == (30 if is_many else 28)
+    assert again.read("SELECT count(*) AS n FROM entries") == [{"n": 30}]

@@ -6,6 +6,7 @@ import itertools
 import re
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from uuid import uuid4
 
 import psycopg
@@ -133,13 +134,12 @@ def send(front: Front, text: bytes) -> tuple[int, bytes]:
     host, _, port = front.service.host.partition(":")
     answer = b""
     with socket.create_connection((host, int(port)), timeout=5) as connection:
-        try:
+        with suppress(OSError):  # it may be closed on the other side before all of it is sent
             connection.sendall(text)
             connection.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # what was answered before that is still here to be read
             while piece := connection.recv(65536):
                 answer += piece
-        except OSError:  # it may be closed on the other side before all of it is sent
-            pass
     for line in answer.split(b"\r\n"):
         if line.startswith(b"HTTP/1.") and not line.startswith(b"HTTP/1.1 100"):
             return int(line.split()[1]), answer

@@ -191,6 +191,8 @@ class PullState:
     """When what was asked for begins, if that is later: two pulls do not follow each other at once."""
     under_way_since: datetime | None
     """When the pull began that has not come to its end; None when there is none, or the last one failed."""
+    left_alone_until: datetime | None
+    """Until when the server asked not to be called; None when it did not, or that time is over."""
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,7 @@ def _tell(row: ConnectionRow, known: int, now: datetime) -> PullState:
         is_done=is_done,
         waits_until=row.next_at if is_waiting else None,
         under_way_since=row.tried_at if is_begun else None,
+        left_alone_until=row.not_before if row.not_before is not None and row.not_before > now else None,
     )
 
 

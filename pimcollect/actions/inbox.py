@@ -57,8 +57,8 @@ MENDS = {
     "plain_in_encrypted": "It came readable, although its form has phones encrypt. Ask the team which app sent it: it "
     "may be made up. Then discard it. Replay helps only if it names no version, after a build with --no-encrypt, and "
     "never where it contradicts an encrypted submission.",
-    "not_a_submission": "It only says that something happened on a server. Connect the form with `pimcollect servers "
-    "connect`, which fetches what happened, then discard this.",
+    "not_a_submission": "It only says that something happened on a server. Connect the form at that very server with "
+    "`pimcollect servers connect`, which fetches what happened, then discard this.",
     "unknown_version": "The form version that asked is not known here. Build or adopt that version, then replay.",
     "edition_unclear": "An edit whose place is not clear: what it changes was changed otherwise, or never came. "
     "Ask the team which one is right and discard the other; replay helps only once what it changes is here.",

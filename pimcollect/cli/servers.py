@@ -164,6 +164,7 @@ def _print_pulls(desk: Desk, rows: list[PullState], *, as_json: bool) -> None:
     if not as_json:
         print_mends((f"{one['short']} {one['form']}", one["remedy"]) for one in told)
         print_mends((f"{one['short']} {one['form']}", _say_under_way(one["under_way_since"])) for one in told)
+        print_mends((f"{one['short']} {one['form']}", _say_left_alone(one["left_alone_until"])) for one in told)
         histories = ((one["form"], HISTORIES.get(one["history"])) for one in told)
         print_mends((f"Project history of {form}", says) for form, says in histories)
 
@@ -175,6 +176,10 @@ def _say_under_way(since: datetime | None) -> str:
         f"A pull is under way since {since:%H:%M:%S} UTC. Where its numbers stand still, the server is slow or asked "
         "to be left alone for a while; it goes on by itself."
     )
+
+
+def _say_left_alone(until: datetime | None) -> str:
+    return "" if until is None else f"The server asked not to be called before {until:%H:%M:%S} UTC; then it goes on."
 
 
 @servers.command("status")

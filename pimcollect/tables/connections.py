@@ -119,8 +119,8 @@ _INHERIT = text("""
 
 
 def inherit_copies(session: Session, new: UUID) -> None:
-    """A new connection knows what the one before it, of the same form there, knew: what was deleted there meanwhile is
-    missed at the first comparison."""
+    """A new connection knows what the one before it, of the same form there, knew: so the first comparison sees what was
+    deleted there meanwhile."""
     session.execute(_INHERIT, {"new": new})
 
 

@@ -173,6 +173,15 @@ def test_status_says_since_when_a_pull_is_under_way(run: Run, read: Read, engine
     assert (one["state"], one["waits_until"], one["under_way_since"] is None) == ("well", None, False)
 
 
+def test_status_says_until_when_a_server_asked_not_to_be_called(run: Run, read: Read, engine: Engine) -> None:
+    run(*CONNECT, "--token-file", "-", input=f"{TOKEN}\n")
+    for hours, is_said in ((1, True), (-1, False)):
+        with engine.begin() as connection:
+            connection.execute(text(f"UPDATE connections SET not_before = now() + make_interval(hours => {hours})"))
+        assert ("asked not to be called before" in run("servers", "status").output) is is_said
+        assert (read("servers", "status")[0]["left_alone_until"] is not None) is is_said
+
+
 def test_a_connection_is_closed_only_after_a_yes(run: Run, read: Read) -> None:
     made = json.loads(run(*CONNECT, "--token-file", "-", "--json", input=f"{TOKEN}\n").stdout)
     asked = run("servers", "close", made["id"], input="n\n")

@@ -119,7 +119,7 @@ _INHERIT = text("""
 
 
 def inherit_copies(session: Session, new: UUID) -> None:
-    """A new connection knows what the one before it, of the same form there, knew: so the first comparison sees what was
+    """A new connection knows what the one before it, of the same form there, knew: its first comparison sees what was
     deleted there meanwhile."""
     session.execute(_INHERIT, {"new": new})
 
